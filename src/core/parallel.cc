@@ -1,0 +1,106 @@
+#include "core/parallel.h"
+
+#include <chrono>
+
+#include "core/error.h"
+
+namespace unmask {
+
+namespace {
+
+// Waiting spins for about as long as a small matrix product takes, then gives the processor away:
+// a spinning thread that shares its core stalls the one it waits for.
+constexpr auto kSpin = std::chrono::microseconds(20);
+constexpr auto kYield = std::chrono::microseconds(200);
+
+void pause() {
+#if defined(__x86_64__)
+  __builtin_ia32_pause();
+#endif
+}
+
+/// Polls `ready` for a while, first spinning, then yielding. True when it became true.
+template <typename Ready>
+bool poll(const Ready& ready) {
+  const auto start = std::chrono::steady_clock::now();
+  for (;;) {
+    for (int i = 0; i < 32; ++i) {
+      if (ready()) return true;
+      pause();
+    }
+    const auto waited = std::chrono::steady_clock::now() - start;
+    if (waited > kYield) return false;
+    if (waited > kSpin) std::this_thread::yield();
+  }
+}
+
+}  // namespace
+
+ThreadPool::ThreadPool(int threads) {
+  if (threads < 1) fail("[threads] found {}, expected at least 1", threads);
+  for (int i = 1; i < threads; ++i) {
+    workers_.emplace_back([this, i] { work(i); });
+  }
+}
+
+ThreadPool::~ThreadPool() {
+  {
+    const std::lock_guard lock(mutex_);
+    stop_ = true;
+    ++generation_;
+  }
+  wake_.notify_all();
+  for (std::thread& worker : workers_) worker.join();
+}
+
+void ThreadPool::run(int count, const std::function<void(int, int)>& task) {
+  if (count <= 0) return;
+  if (count == 1 || workers_.empty()) {
+    for (int i = 0; i < count; ++i) task(i, 0);
+    return;
+  }
+  {
+    const std::lock_guard lock(mutex_);
+    task_ = &task;
+    count_ = count;
+    error_ = nullptr;
+    next_ = 0;
+    busy_ = static_cast<int>(workers_.size());
+    ++generation_;
+  }
+  wake_.notify_all();
+  drain(0);
+  const auto idle = [this] { return busy_.load() == 0; };
+  while (!poll(idle)) std::this_thread::yield();
+  if (error_) std::rethrow_exception(error_);
+}
+
+void ThreadPool::work(int worker) {
+  uint64_t seen = 0;
+  for (;;) {
+    const auto called = [this, seen] { return generation_.load() != seen; };
+    if (!poll(called)) {
+      std::unique_lock lock(mutex_);
+      wake_.wait(lock, called);
+    }
+    seen = generation_.load();
+    if (stop_) return;
+    drain(worker);
+    --busy_;
+  }
+}
+
+void ThreadPool::drain(int worker) {
+  for (;;) {
+    const int i = next_.fetch_add(1);
+    if (i >= count_) return;
+    try {
+      (*task_)(i, worker);
+    } catch (...) {
+      const std::lock_guard lock(mutex_);
+      if (!error_) error_ = std::current_exception();
+    }
+  }
+}
+
+}  // namespace unmask

@@ -1,0 +1,47 @@
+// A fixed pool of threads for loops over independent tasks.
+#pragma once
+
+#include <atomic>
+#include <condition_variable>
+#include <exception>
+#include <functional>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+namespace unmask {
+
+/// Runs numbered tasks on `threads` threads, the caller among them. Tasks are handed out one by
+/// one, so uneven tasks balance themselves; which thread ran a task must not change its result.
+class ThreadPool {
+ public:
+  /// `threads` >= 1, the calling thread included. Throws Error otherwise.
+  explicit ThreadPool(int threads);
+  ~ThreadPool();
+  ThreadPool(const ThreadPool&) = delete;
+  ThreadPool& operator=(const ThreadPool&) = delete;
+
+  int threads() const { return static_cast<int>(workers_.size()) + 1; }
+
+  /// Calls `task(i, worker)` once for every i in [0, count), worker in [0, threads()), and returns
+  /// when all are done. The first exception thrown by a task is rethrown here. Not reentrant: one
+  /// caller at a time, and no nested call.
+  void run(int count, const std::function<void(int task, int worker)>& task);
+
+ private:
+  void work(int worker);
+  void drain(int worker);
+
+  std::vector<std::thread> workers_;
+  std::mutex mutex_;
+  std::condition_variable wake_;
+  std::atomic<uint64_t> generation_{0};  // rises with every run, and once more to stop
+  std::atomic<bool> stop_{false};
+  std::atomic<int> next_{0};
+  std::atomic<int> busy_{0};  // workers that have not finished the current run
+  int count_ = 0;
+  const std::function<void(int, int)>* task_ = nullptr;
+  std::exception_ptr error_;
+};
+
+}  // namespace unmask

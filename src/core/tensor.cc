@@ -1,0 +1,42 @@
+#include "core/tensor.h"
+
+#include <sys/mman.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace unmask {
+
+Tensor Tensor::slice(Range range) const {
+  UNMASK_CHECK(0 <= range.begin && range.begin <= range.end && range.end <= rows,
+               "row range outside the tensor");
+  const auto offset = static_cast<int64_t>(range.begin) * stride;
+  return {static_cast<std::byte*>(data) + offset * static_cast<int64_t>(dtype_bytes(dtype)), dtype,
+          range.size(), cols, stride};
+}
+
+Tensor Tensor::columns(Range range) const {
+  UNMASK_CHECK(0 <= range.begin && range.begin <= range.end && range.end <= cols,
+               "column range outside the tensor");
+  return {static_cast<std::byte*>(data) + range.begin * static_cast<int64_t>(dtype_bytes(dtype)),
+          dtype, rows, range.size(), stride};
+}
+
+Tensor Buffer::view(int rows, int cols, DType dtype) const {
+  const size_t needed = static_cast<size_t>(rows) * static_cast<size_t>(cols) * dtype_bytes(dtype);
+  UNMASK_CHECK(needed <= bytes_, "buffer smaller than the view");
+  return {data(), dtype, rows, cols, cols};
+}
+
+Buffer allocate_host(size_t bytes) {
+  constexpr size_t kHugePage = size_t{2} << 20;
+  const size_t alignment = bytes >= 4 * kHugePage ? kHugePage : 64;
+  const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
+  void* data = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
+  if (data == nullptr) fail("out of memory: could not allocate {} bytes", bytes);
+  if (alignment == kHugePage) madvise(data, rounded, MADV_HUGEPAGE);  // a hint; failing is harmless
+  std::memset(data, 0, bytes);
+  return {data, bytes, [](void* p) { std::free(p); }};
+}
+
+}  // namespace unmask

@@ -1,0 +1,38 @@
+// The weights of a Hugging Face model directory: model.safetensors, or shards with an index.
+#pragma once
+
+#include <filesystem>
+#include <string_view>
+#include <vector>
+
+#include "io/safetensors.h"
+
+namespace unmask {
+
+class Checkpoint {
+ public:
+  /// Opens DIR/model.safetensors, or the shards that DIR/model.safetensors.index.json names. Throws
+  /// Error with a one-line reason when a file is missing, malformed, or holds a tensor twice.
+  explicit Checkpoint(const std::filesystem::path& directory);
+
+  bool contains(std::string_view name) const;
+  /// Throws Error naming the tensor and the directory when it is missing.
+  const StoredTensor& at(std::string_view name) const;
+  /// Names of all tensors, sorted.
+  std::vector<std::string_view> names() const;
+  /// Sum of the bytes of all tensors.
+  int64_t total_bytes() const;
+  /// Drops the pages of a tensor that was copied elsewhere (see MappedFile::release).
+  void release(std::string_view name) const;
+
+ private:
+  struct Entry {
+    const StoredTensor* tensor;
+    const SafetensorsFile* shard;
+  };
+  std::filesystem::path directory_;
+  std::vector<std::unique_ptr<SafetensorsFile>> shards_;
+  std::map<std::string_view, Entry> entries_;
+};
+
+}  // namespace unmask

@@ -1,0 +1,44 @@
+// What a model directory says about its architecture. A family is values, not code.
+#pragma once
+
+#include <filesystem>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace unmask {
+
+enum class Family { llada, dream };
+
+std::string_view family_name(Family family);
+
+/// Everything the transformer and the samplers need to know, read from config.json and
+/// generation_config.json; nothing is assumed.
+struct ModelConfig {
+  Family family = Family::llada;
+  int vocab_size = 0;  // rows of the embedding and of the output head
+  int dim = 0;         // width of the residual stream
+  int n_layers = 0;
+  int n_heads = 0;
+  int n_kv_heads = 0;
+  int head_dim = 0;
+  int ffn_dim = 0;
+  int max_positions = 0;  // context length the model was trained for, as the config states it
+  float rope_theta = 0;
+  float norm_eps = 0;
+  bool qkv_bias = false;
+  bool tied_head = false;  // the output head is the embedding
+  int logit_shift = 0;     // 1: output row p-1 predicts position p (Dream); 0: row p does (LLaDA)
+  TokenId mask_id = -1;
+  TokenId eos_id = -1;
+  TokenId pad_id = -1;
+  std::optional<TokenId> bos_id;
+};
+
+/// Reads DIR/config.json and, if present, DIR/generation_config.json. Throws Error that names the
+/// file and the key when a key is missing or wrong, or asks for something not implemented.
+ModelConfig load_model_config(const std::filesystem::path& directory);
+
+}  // namespace unmask
