@@ -1,0 +1,42 @@
+#include "core/dtype.h"
+
+#include <cmath>
+#include <limits>
+
+#include <gtest/gtest.h>
+
+namespace unmask {
+namespace {
+
+TEST(DType, Bf16RoundsToNearestEven) {
+  EXPECT_EQ(f32_to_bf16(1.0F), 0x3f80);
+  EXPECT_EQ(f32_to_bf16(std::bit_cast<float>(0x3f808000U)), 0x3f80);  // tie, even below
+  EXPECT_EQ(f32_to_bf16(std::bit_cast<float>(0x3f818000U)), 0x3f82);  // tie, even above
+  EXPECT_EQ(f32_to_bf16(std::bit_cast<float>(0x3f808001U)), 0x3f81);
+  EXPECT_TRUE(std::isnan(bf16_to_f32(f32_to_bf16(std::numeric_limits<float>::quiet_NaN()))));
+  EXPECT_EQ(bf16_to_f32(f32_to_bf16(std::numeric_limits<float>::infinity())),
+            std::numeric_limits<float>::infinity());
+}
+
+TEST(DType, EveryBf16PatternSurvivesTheWayThroughFloat32) {
+  for (uint32_t bits = 0; bits < 0x10000U; ++bits) {
+    const float value = bf16_to_f32(static_cast<uint16_t>(bits));
+    if (std::isnan(value)) continue;
+    EXPECT_EQ(f32_to_bf16(value), bits);
+  }
+}
+
+TEST(DType, HalfPrecisionKnownValues) {
+  EXPECT_EQ(f16_to_f32(0x3c00), 1.0F);
+  EXPECT_EQ(f16_to_f32(0xc000), -2.0F);
+  EXPECT_EQ(f16_to_f32(0x7bff), 65504.0F);
+  EXPECT_EQ(f16_to_f32(0x0400), 0x1p-14F);      // smallest normal
+  EXPECT_EQ(f16_to_f32(0x0001), 0x1p-24F);      // smallest subnormal
+  EXPECT_EQ(f16_to_f32(0x03ff), 1023 * 0x1p-24F);
+  EXPECT_TRUE(std::signbit(f16_to_f32(0x8000)));
+  EXPECT_EQ(f16_to_f32(0xfc00), -std::numeric_limits<float>::infinity());
+  EXPECT_TRUE(std::isnan(f16_to_f32(0x7e00)));
+}
+
+}  // namespace
+}  // namespace unmask
