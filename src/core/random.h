@@ -33,10 +33,10 @@ class Philox {
   std::array<uint32_t, 2> key_;
 };
 
-/// Uniform in the open interval (0, 1) from 64 random bits, 53 of them used.
+/// Uniform in the open interval (0, 1) from 64 random bits, 52 of them used.
 constexpr double open_unit(uint32_t high, uint32_t low) {
-  const uint64_t bits = ((static_cast<uint64_t>(high) << 32) | low) >> 11;
-  return (static_cast<double>(bits) + 0.5) * 0x1p-53;
+  const uint64_t bits = ((static_cast<uint64_t>(high) << 32) | low) >> 12;
+  return (static_cast<double>(bits) + 0.5) * 0x1p-52;
 }
 
 }  // namespace unmask
