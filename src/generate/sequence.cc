@@ -1,0 +1,156 @@
+#include "generate/sequence.h"
+
+#include <algorithm>
+
+namespace unmask {
+
+Sequence::Sequence(const Request& request, const ModelConfig& config)
+    : request_(request),
+      config_(config),
+      tokens_(request.tokens),
+      method_(create_method(request.method)),
+      stores_(static_cast<size_t>(config.n_layers)) {
+  if (guided()) {
+    // Guidance compares with the same canvas whose given tokens are unknown.
+    Twin twin{tokens_, create_method(request.method), {}};
+    std::fill_n(twin.tokens.begin(), request.prompt_length, config.mask_id);
+    twin.stores.resize(stores_.size());
+    twin_ = std::move(twin);
+  }
+  block_ = {request.prompt_length, request.prompt_length};
+  if (request.gen_length() == 0) {
+    done_ = true;
+  } else {
+    begin_block();
+  }
+}
+
+int Sequence::steps_per_block() const {
+  return request_.steps / (request_.gen_length() / request_.block_length);
+}
+
+int Sequence::masks_before(int end) const {
+  return static_cast<int>(std::count(tokens_.begin(), tokens_.begin() + end, config_.mask_id));
+}
+
+int Sequence::masks_left() const {
+  return static_cast<int>(
+      std::count(tokens_.begin() + request_.prompt_length, tokens_.end(), config_.mask_id));
+}
+
+void Sequence::begin_block() {
+  block_ = {block_.end, block_.end + request_.block_length};
+  in_block_ = 0;
+  const int masks = masks_before(block_.end) - masks_before(block_.begin);
+  schedule_.emplace(request_.sampler, masks, steps_per_block());
+}
+
+Step Sequence::step() const {
+  const int open = masks_before(block_.end);
+  std::optional<int> due;
+  if (open == 0) {
+    due = 0;
+  } else if (!request_.sampler.dynamic() && request_.sampler.algorithm != Algorithm::origin) {
+    due = std::min(open, schedule_->budget(in_block_, open).count);
+  }
+  return {.index = index_,
+          .total = request_.steps,
+          .in_block = in_block_,
+          .due = due,
+          .block = block_,
+          .prompt_length = request_.prompt_length,
+          .tokens = tokens_,
+          .mask_id = config_.mask_id};
+}
+
+Slice Sequence::plan() {
+  const Step now = step();
+  StepPlan plan = method_->plan_step(now);
+  Rows wanted = rows_of_candidates(plan, config_.logit_shift);
+  if (!plan.rows.empty() && wanted.empty() && now.due != 0) {
+    throw LogicError(fmt::format("method '{}' planned no row that can decide a token in step {}",
+                                 method_->name(), index_));
+  }
+  return {now, std::move(plan), method_.get(), &stores_, std::move(wanted)};
+}
+
+Slice Sequence::plan_unconditional() {
+  // The twin knows what was generated so far, and nothing of the prompt.
+  std::copy(tokens_.begin() + request_.prompt_length, tokens_.end(),
+            twin_->tokens.begin() + request_.prompt_length);
+  Step now = step();
+  now.tokens = twin_->tokens;
+  StepPlan plan = twin_->method->plan_step(now);
+  const std::vector<int> conditional = candidates_;
+  Rows wanted = rows_of_candidates(plan, config_.logit_shift);
+  UNMASK_CHECK(conditional == candidates_, "guidance must plan the same rows for both passes");
+  return {now, std::move(plan), twin_->method.get(), &twin_->stores, std::move(wanted)};
+}
+
+Rows Sequence::rows_of_candidates(const StepPlan& plan, int logit_shift) {
+  candidates_.clear();
+  std::vector<int> wanted;
+  const Range commit = plan.commit.size() > 0 ? plan.commit : Range{0, block_.end};
+  for (int p = commit.begin; p < commit.end; ++p) {
+    if (tokens_[static_cast<size_t>(p)] != config_.mask_id) continue;
+    const int row = std::max(0, p - logit_shift);
+    const auto found = std::lower_bound(plan.rows.begin(), plan.rows.end(), row);
+    if (found == plan.rows.end() || *found != row) continue;
+    candidates_.push_back(p);
+    wanted.push_back(static_cast<int>(found - plan.rows.begin()));
+  }
+  return Rows(std::move(wanted));
+}
+
+TokenQuery Sequence::query() const {
+  return token_query(request_.sampler, config_.mask_id, request_.eos_ids, index_);
+}
+
+void Sequence::apply(std::span<const TokenStats> stats) {
+  UNMASK_CHECK(stats.size() == candidates_.size(), "one statistic for each candidate");
+  std::vector<Candidate> candidates;
+  for (size_t i = 0; i < stats.size(); ++i) candidates.push_back({candidates_[i], stats[i]});
+  const Budget budget = schedule_->budget(in_block_, masks_before(block_.end));
+  decided_ = decide(request_.sampler, candidates, budget, index_);
+  for (const Decision& d : decided_) tokens_[static_cast<size_t>(d.position)] = d.token;
+  finish_step();
+}
+
+void Sequence::finish_step() {
+  ++index_;
+  ++in_block_;
+  if (request_.early_stop) {
+    if (const auto end = settled_end()) {
+      const TokenId filler = tokens_[static_cast<size_t>(*end)];
+      std::replace(tokens_.begin() + *end, tokens_.end(), config_.mask_id, filler);
+      stopped_early_ = index_ < request_.steps;
+      done_ = true;
+      return;
+    }
+  }
+  const bool block_done = request_.sampler.dynamic()
+                              ? masks_before(block_.end) == 0
+                              : in_block_ == schedule_->steps();
+  if (!block_done) return;
+  if (block_.end == static_cast<int>(tokens_.size())) {
+    done_ = true;
+  } else {
+    begin_block();
+  }
+}
+
+void Sequence::cancel() {
+  cancelled_ = true;
+  done_ = true;
+}
+
+std::optional<int> Sequence::settled_end() const {
+  for (int p = request_.prompt_length; p < static_cast<int>(tokens_.size()); ++p) {
+    const TokenId token = tokens_[static_cast<size_t>(p)];
+    if (token == config_.mask_id) return std::nullopt;
+    if (std::count(request_.eos_ids.begin(), request_.eos_ids.end(), token) > 0) return p;
+  }
+  return std::nullopt;
+}
+
+}  // namespace unmask

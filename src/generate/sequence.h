@@ -1,0 +1,77 @@
+// The state of one request while it is being denoised.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <vector>
+
+#include "generate/engine.h"
+#include "methods/registry.h"
+#include "sampling/schedule.h"
+
+namespace unmask {
+
+class Sequence {
+ public:
+  Sequence(const Request& request, const ModelConfig& config);
+
+  bool done() const { return done_; }
+  const Request& request() const { return request_; }
+  bool guided() const { return request_.cfg_scale > 0; }
+
+  /// Where the loop stands; valid until the next apply().
+  Step step() const;
+  /// The slice of the next pass with the rows of the candidates in `wanted`; no rows when the
+  /// method has nothing to compute. Throws LogicError when a candidate's row is not planned.
+  Slice plan();
+  /// The same pass with the prompt masked, for guidance.
+  Slice plan_unconditional();
+  /// Positions that may be decided in the planned step, one for each wanted row, ascending.
+  const std::vector<int>& candidates() const { return candidates_; }
+  TokenQuery query() const;
+
+  /// Decides tokens from the statistics of the candidates and moves to the next step.
+  void apply(std::span<const TokenStats> stats);
+  void cancel();
+
+  const std::vector<TokenId>& tokens() const { return tokens_; }
+  const std::vector<Decision>& decided() const { return decided_; }
+  int step_index() const { return index_; }
+  int masks_left() const;
+  /// Position of the first end token of the generated part whose predecessors are all decided.
+  std::optional<int> settled_end() const;
+  bool stopped_early() const { return stopped_early_; }
+  bool cancelled() const { return cancelled_; }
+
+ private:
+  struct Twin {  // the unconditional sequence of guidance
+    std::vector<TokenId> tokens;
+    std::unique_ptr<Method> method;
+    std::vector<KvStore> stores;
+  };
+
+  int steps_per_block() const;
+  int masks_before(int end) const;
+  void begin_block();
+  void finish_step();
+  Rows rows_of_candidates(const StepPlan& plan, int logit_shift);
+
+  const Request& request_;
+  const ModelConfig& config_;
+  std::vector<TokenId> tokens_;
+  std::unique_ptr<Method> method_;
+  std::vector<KvStore> stores_;
+  std::optional<Twin> twin_;
+
+  Range block_;
+  std::optional<Schedule> schedule_;
+  int index_ = 0;
+  int in_block_ = 0;
+  std::vector<int> candidates_;
+  std::vector<Decision> decided_;
+  bool done_ = false;
+  bool stopped_early_ = false;
+  bool cancelled_ = false;
+};
+
+}  // namespace unmask

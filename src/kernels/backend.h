@@ -1,0 +1,126 @@
+// The one interface to compute. Above it nobody knows which device or instruction set does the
+// work; below it nobody knows what a step or a method is.
+//
+// Activations are float32, [rows, cols]; the heads of one row lie side by side in its columns.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/dtype.h"
+#include "core/rows.h"
+#include "core/tensor.h"
+
+namespace unmask {
+
+/// Weights as a checkpoint stores them: row-major [out, in], possibly unaligned, in host memory.
+struct HostMatrix {
+  const void* data = nullptr;
+  DType dtype = DType::f32;
+  int out = 0;
+  int in = 0;
+};
+
+/// Weights of one linear map y = x W^T, in the layout of the backend that packed them.
+class PackedMatrix {
+ public:
+  virtual ~PackedMatrix() = default;
+  int out() const { return out_; }
+  int in() const { return in_; }
+  virtual size_t bytes() const = 0;
+
+ protected:
+  PackedMatrix(int out, int in) : out_(out), in_(in) {}
+
+ private:
+  int out_;
+  int in_;
+};
+
+struct HeadShape {
+  int n_heads = 0;     // query heads
+  int n_kv_heads = 0;  // query head j uses key/value head j / (n_heads / n_kv_heads)
+  int head_dim = 0;
+};
+
+/// Keys and values that queries look at. [slots, n_kv_heads * head_dim]; keys after RoPE.
+struct KvView {
+  Tensor k;
+  Tensor v;
+};
+
+/// softmax(q k^T / sqrt(head_dim)) v of one sequence; every query sees every slot.
+struct AttentionTask {
+  Tensor q;  // [rows, n_heads * head_dim], after RoPE
+  KvView kv;
+  Tensor out;  // [rows, n_heads * head_dim]
+};
+
+/// How temperature randomises the choice of a token.
+enum class Noise : uint8_t {
+  gumbel,      // arg-max of logits - T log(-log u), float64 (LLaDA, generate.py)
+  categorical  // one draw from softmax(logits / T) after the filters (Dream)
+};
+
+/// What a sampler asks of rows of logits.
+struct TokenQuery {
+  Noise noise = Noise::gumbel;
+  double temperature = 0;                   // 0: arg-max
+  std::optional<double> top_p;              // keep the smallest set reaching this mass; categorical
+  std::optional<int> top_k;                 // keep the k largest; categorical
+  std::vector<TokenId> forbidden;           // never chosen, but part of the distribution
+  std::vector<TokenId> removed;             // as if their logits were -inf
+  std::vector<TokenId> without_confidence;  // may be chosen, with probability 0
+  uint64_t seed = 0;
+  int step = 0;  // with a row's position the key of its random numbers
+};
+
+/// One row's distribution, reduced.
+struct TokenStats {
+  TokenId token = 0;        // the choice; ties go to the lower id
+  float probability = 0;    // of that choice
+  float margin = 0;         // largest minus second largest probability
+  float neg_entropy = 0;    // sum p log p, in nats; larger = surer
+};
+
+class Backend {
+ public:
+  virtual ~Backend() = default;
+
+  /// For reports, e.g. "cpu avx512, 2 threads, bfloat16 weights".
+  virtual std::string describe() const = 0;
+
+  // Memory. Tensors below live in memory that this backend allocated.
+  virtual Buffer allocate(size_t bytes) = 0;
+  virtual void upload(const void* host, Tensor out) = 0;
+  virtual void download(Tensor from, void* host) = 0;
+  /// Copies weights into the layout of linear(); the host memory may go afterwards.
+  virtual std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) = 0;
+
+  // The transformer.
+  /// out[i] = table[tokens[i]]; the table is read in place. Throws Error for ids outside it.
+  virtual void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) = 0;
+  /// out = x W^T + bias; x [rows, in], bias [1, out] or null, out [rows, out].
+  virtual void linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) = 0;
+  /// out = x / sqrt(mean(x^2) + eps) * weight, row by row; weight [1, cols]. x may be out.
+  virtual void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) = 0;
+  /// Rotates pairs (i, i + head_dim/2) of each head by position * theta^(-2i/head_dim), in place.
+  virtual void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) = 0;
+  virtual void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) = 0;
+  /// gate = silu(gate) * up.
+  virtual void swiglu(Tensor gate, Tensor up) = 0;
+  /// x += y.
+  virtual void add(Tensor x, Tensor y) = 0;
+  /// x = y + scale * (x - y).
+  virtual void extrapolate(Tensor x, Tensor y, float scale) = 0;
+  /// out[i] = from[rows[i]].
+  virtual void gather(Tensor from, const Rows& rows, Tensor out) = 0;
+  /// Reduces rows of logits [rows, vocab] to one TokenStats a row; positions key the randomness.
+  virtual void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
+                           std::span<TokenStats> out) = 0;
+};
+
+}  // namespace unmask

@@ -1,0 +1,257 @@
+// The CPU backend: shapes checked, work split over the pool, kernels called through the table.
+#include "kernels/backend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+
+#include "core/cpu_info.h"
+#include "core/parallel.h"
+#include "kernels/cpu/onednn.h"
+#include "kernels/cpu/table.h"
+#include "kernels/create_backend.h"
+#include "kernels/token_stats.h"
+
+namespace unmask {
+
+namespace {
+
+constexpr int kRowsPerTask = 16;    // rows of cheap element-wise work handed out at once
+constexpr int kQueriesPerTask = 64;  // query rows that share a pass over one head's keys
+constexpr int kPackSlots = 1024;    // slots of one head packed by one task; whole panels
+
+class CpuBackend final : public Backend {
+ public:
+  explicit CpuBackend(const CpuOptions& options)
+      : pool_(options.threads == 0 ? available_threads() : options.threads),
+        table_(cpu::select_table()),
+        products_(options.weights, pool_),
+        weights_(options.weights) {}
+
+  std::string describe() const override {
+    return fmt::format("cpu {}, {} thread{}, {} products", table_.name, pool_.threads(),
+                       pool_.threads() == 1 ? "" : "s", dtype_name(weights_));
+  }
+
+  Buffer allocate(size_t bytes) override { return allocate_host(bytes); }
+  void upload(const void* host, Tensor out) override { copy(static_cast<const float*>(host), out); }
+  void download(Tensor from, void* host) override {
+    for (int r = 0; r < from.rows; ++r) {
+      std::copy_n(from.f32(r), from.cols, static_cast<float*>(host) + int64_t{r} * from.cols);
+    }
+  }
+  std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
+    return products_.pack(weights);
+  }
+
+  void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
+  void linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) override;
+  void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
+  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override;
+  void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override;
+  void swiglu(Tensor gate, Tensor up) override;
+  void add(Tensor x, Tensor y) override;
+  void extrapolate(Tensor x, Tensor y, float scale) override;
+  void gather(Tensor from, const Rows& rows, Tensor out) override;
+  void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
+                   std::span<TokenStats> out) override;
+
+ private:
+  /// Calls work(row) for every row, a few rows a task.
+  template <typename Work>
+  void each_row(int rows, const Work& work) {
+    pool_.run((rows + kRowsPerTask - 1) / kRowsPerTask, [&](int task, int) {
+      const int end = std::min(rows, (task + 1) * kRowsPerTask);
+      for (int r = task * kRowsPerTask; r < end; ++r) work(r);
+    });
+  }
+  static void copy(const float* host, Tensor out) {
+    for (int r = 0; r < out.rows; ++r) {
+      std::copy_n(host + int64_t{r} * out.cols, out.cols, out.f32(r));
+    }
+  }
+  /// Memory that lives until the next call for the same purpose; grows, never shrinks.
+  static float* reserve(Buffer& buffer, int64_t floats) {
+    const size_t bytes = static_cast<size_t>(floats) * sizeof(float);
+    if (buffer.bytes() < bytes) buffer = allocate_host(bytes);
+    return static_cast<float*>(buffer.data());
+  }
+  void attend_one(const AttentionTask& task, const HeadShape& shape);
+
+  ThreadPool pool_;
+  const cpu::KernelTable& table_;
+  cpu::Products products_;
+  DType weights_;
+  Buffer narrowed_;  // inputs of products as bf16
+  Buffer angles_;    // cos and sin of the rows being rotated
+  Buffer keys_;      // packed heads of the task being attended
+  Buffer values_;
+  Buffer scratch_;
+};
+
+void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) {
+  UNMASK_CHECK(out.cols == table.in && out.rows == static_cast<int>(tokens.size()),
+               "shape of the embedding");
+  for (const TokenId id : tokens) {
+    if (id < 0 || id >= table.out) {
+      fail("[embed] token id {} is outside the vocabulary of {}", id, table.out);
+    }
+  }
+  const auto row_bytes = static_cast<size_t>(table.in) * dtype_bytes(table.dtype);
+  each_row(out.rows, [&](int r) {
+    const auto id = static_cast<size_t>(tokens[static_cast<size_t>(r)]);
+    to_f32(static_cast<const std::byte*>(table.data) + id * row_bytes, table.dtype,
+           static_cast<size_t>(table.in), out.f32(r));
+  });
+}
+
+void CpuBackend::linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) {
+  if (x.rows == 0) return;
+  const bool narrow = weights_ == DType::bf16;
+  Tensor input{nullptr, weights_, x.rows, x.cols, x.cols};
+  if (narrow || x.stride != x.cols) {
+    const int64_t elements = int64_t{x.rows} * x.cols;
+    input.data = reserve(narrowed_, narrow ? (elements + 1) / 2 : elements);
+    each_row(x.rows, [&](int r) {
+      const int64_t at = int64_t{r} * x.cols;
+      if (narrow) {
+        table_.to_bf16(x.f32(r), x.cols, static_cast<uint16_t*>(input.data) + at);
+      } else {
+        std::copy_n(x.f32(r), x.cols, static_cast<float*>(input.data) + at);
+      }
+    });
+  } else {
+    input.data = x.data;
+  }
+  products_.run(input, weights, out);
+  if (!bias) return;
+  UNMASK_CHECK(bias.cols == out.cols, "shape of a bias");
+  each_row(out.rows, [&](int r) { table_.add(out.f32(r), bias.f32(), out.cols); });
+}
+
+void CpuBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {
+  UNMASK_CHECK(weight.cols == x.cols && out.cols == x.cols && out.rows == x.rows,
+               "shapes of a norm");
+  each_row(x.rows,
+           [&](int r) { table_.rms_norm(x.f32(r), weight.f32(), eps, x.cols, out.f32(r)); });
+}
+
+void CpuBackend::rope(Tensor x, std::span<const int> positions, int head_dim, float theta) {
+  UNMASK_CHECK(static_cast<int>(positions.size()) == x.rows && x.cols % head_dim == 0,
+               "shapes of a rotation");
+  const int half = head_dim / 2;
+  float* angles = reserve(angles_, int64_t{x.rows} * head_dim);
+  each_row(x.rows, [&](int r) {
+    float* cos = angles + int64_t{r} * head_dim;
+    float* sin = cos + half;
+    const auto position = static_cast<float>(positions[static_cast<size_t>(r)]);
+    for (int i = 0; i < half; ++i) {
+      const float frequency =
+          1.0F / std::pow(theta, static_cast<float>(2 * i) / static_cast<float>(head_dim));
+      cos[i] = std::cos(position * frequency);
+      sin[i] = std::sin(position * frequency);
+    }
+    for (int c = 0; c < x.cols; c += head_dim) table_.rope(x.f32(r) + c, cos, sin, head_dim);
+  });
+}
+
+void CpuBackend::attention(std::span<const AttentionTask> tasks, const HeadShape& shape) {
+  for (const AttentionTask& task : tasks) {
+    if (task.q.rows > 0) attend_one(task, shape);
+  }
+}
+
+void CpuBackend::attend_one(const AttentionTask& task, const HeadShape& shape) {
+  const int slots = task.kv.k.rows;
+  UNMASK_CHECK(slots > 0, "attention over no keys");
+  UNMASK_CHECK(task.q.cols == shape.n_heads * shape.head_dim &&
+                   task.kv.k.cols == shape.n_kv_heads * shape.head_dim &&
+                   task.kv.v.cols == task.kv.k.cols && task.kv.v.rows == slots,
+               "shapes of an attention");
+  const int panel = table_.key_panel;
+  const int dim = shape.head_dim;
+  const int padded_dim = (dim + panel - 1) / panel * panel;
+  const int64_t padded_slots = (slots + panel - 1) / panel * panel;
+  float* keys = reserve(keys_, padded_slots * dim * shape.n_kv_heads);
+  float* values = reserve(values_, padded_slots * padded_dim * shape.n_kv_heads);
+
+  const int pieces = (slots + kPackSlots - 1) / kPackSlots;
+  pool_.run(pieces * shape.n_kv_heads, [&](int i, int) {
+    const int head = i / pieces;
+    const Range part{i % pieces * kPackSlots, std::min(slots, (i % pieces + 1) * kPackSlots)};
+    const Tensor k = task.kv.k.slice(part).columns({head * dim, (head + 1) * dim});
+    const Tensor v = task.kv.v.slice(part).columns({head * dim, (head + 1) * dim});
+    table_.pack_keys(k.f32(), k.stride, k.rows, dim,
+                     keys + (head * padded_slots + part.begin) * dim);
+    table_.pack_values(v.f32(), v.stride, v.rows, dim, padded_dim,
+                       values + (head * padded_slots + part.begin) * padded_dim);
+  });
+
+  const int scratch_floats = table_.attention_scratch(padded_dim);
+  float* scratch = reserve(scratch_, int64_t{scratch_floats} * pool_.threads());
+  const cpu::SlotSpan all{0, slots};
+  const int tiles = (task.q.rows + kQueriesPerTask - 1) / kQueriesPerTask;
+  pool_.run(tiles * shape.n_heads, [&](int i, int worker) {
+    const int head = i / tiles;
+    const int kv_head = head / (shape.n_heads / shape.n_kv_heads);
+    const Range rows{i % tiles * kQueriesPerTask,
+                     std::min(task.q.rows, (i % tiles + 1) * kQueriesPerTask)};
+    const Tensor q = task.q.slice(rows).columns({head * dim, (head + 1) * dim});
+    const Tensor out = task.out.slice(rows).columns({head * dim, (head + 1) * dim});
+    table_.attention({.q = q.f32(),
+                      .q_stride = q.stride,
+                      .out = out.f32(),
+                      .out_stride = out.stride,
+                      .rows = q.rows,
+                      .head_dim = dim,
+                      .head = {keys + kv_head * padded_slots * dim,
+                               values + kv_head * padded_slots * padded_dim, padded_dim},
+                      .spans = &all,
+                      .n_spans = 1,
+                      .scratch = scratch + int64_t{worker} * scratch_floats});
+  });
+}
+
+void CpuBackend::swiglu(Tensor gate, Tensor up) {
+  UNMASK_CHECK(gate.rows == up.rows && gate.cols == up.cols, "shapes of a gate");
+  each_row(gate.rows, [&](int r) { table_.swiglu(gate.f32(r), up.f32(r), gate.cols); });
+}
+
+void CpuBackend::add(Tensor x, Tensor y) {
+  UNMASK_CHECK(x.rows == y.rows && x.cols == y.cols, "shapes of a sum");
+  each_row(x.rows, [&](int r) { table_.add(x.f32(r), y.f32(r), x.cols); });
+}
+
+void CpuBackend::extrapolate(Tensor x, Tensor y, float scale) {
+  UNMASK_CHECK(x.rows == y.rows && x.cols == y.cols, "shapes of an extrapolation");
+  each_row(x.rows, [&](int r) {
+    for (int c = 0; c < x.cols; ++c) {
+      x.f32(r)[c] = y.f32(r)[c] + scale * (x.f32(r)[c] - y.f32(r)[c]);
+    }
+  });
+}
+
+void CpuBackend::gather(Tensor from, const Rows& rows, Tensor out) {
+  UNMASK_CHECK(out.rows == rows.size() && out.cols == from.cols, "shapes of a gather");
+  each_row(out.rows, [&](int r) { std::copy_n(from.f32(rows[r]), from.cols, out.f32(r)); });
+}
+
+void CpuBackend::token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
+                             std::span<TokenStats> out) {
+  UNMASK_CHECK(static_cast<int>(positions.size()) == logits.rows && out.size() == positions.size(),
+               "shapes of token statistics");
+  pool_.run(logits.rows, [&](int r, int) {
+    const auto i = static_cast<size_t>(r);
+    out[i] = reduce_row({logits.f32(r), static_cast<size_t>(logits.cols)}, positions[i], query,
+                        table_.row_math);
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options) {
+  if (options.threads < 0) fail("[threads] found {}, expected at least 1", options.threads);
+  return std::make_unique<CpuBackend>(options);
+}
+
+}  // namespace unmask

@@ -1,0 +1,65 @@
+// The kernels that exist once per instruction set, behind one table chosen at start.
+#pragma once
+
+#include <stdint.h>  // not <cstdint>: the ISA files must not pull in C++ library code
+
+#include "kernels/row_math.h"
+
+namespace unmask::cpu {
+
+/// A run of consecutive slots [begin, end) that queries may see.
+struct SlotSpan {
+  int begin;
+  int end;
+};
+
+/// Keys and values of one head in the layout of the attention kernel. Keys lie in panels of
+/// `key_panel` slots, [panel][head_dim][key_panel]; values as [slot][padded_dim]. Both are zero
+/// beyond the last slot and the last column.
+struct PackedHead {
+  const float* keys;
+  const float* values;
+  int padded_dim;
+};
+
+/// Some query rows of one head.
+struct AttentionTile {
+  const float* q;
+  int64_t q_stride;
+  float* out;
+  int64_t out_stride;
+  int rows;
+  int head_dim;
+  PackedHead head;
+  const SlotSpan* spans;  // ascending, disjoint
+  int n_spans;
+  float* scratch;  // attention_scratch(padded_dim) floats
+};
+
+struct KernelTable {
+  const char* name;
+  int key_panel;  // slots per key panel; padded_dim is a multiple of it
+
+  RowMath row_math;
+  void (*rms_norm)(const float* x, const float* weight, float eps, int n, float* out);
+  /// Rotates one head of one row; cos and sin have head_dim / 2 entries.
+  void (*rope)(float* x, const float* cos, const float* sin, int head_dim);
+  void (*swiglu)(float* gate, const float* up, int n);
+  void (*add)(float* x, const float* y, int n);
+  void (*to_bf16)(const float* x, int n, uint16_t* out);
+  /// Copies `slots` rows of one head into packed form.
+  void (*pack_keys)(const float* k, int64_t stride, int slots, int head_dim, float* out);
+  void (*pack_values)(const float* v, int64_t stride, int slots, int head_dim, int padded_dim,
+                      float* out);
+  int (*attention_scratch)(int padded_dim);
+  void (*attention)(const AttentionTile& tile);
+};
+
+const KernelTable& plain_table();
+const KernelTable& avx2_table();
+const KernelTable& avx512_table();
+
+/// The table of select_isa() (core/cpu_info.h).
+const KernelTable& select_table();
+
+}  // namespace unmask::cpu

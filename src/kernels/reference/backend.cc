@@ -1,0 +1,182 @@
+// The oracle: every operation as its formula, plain loops, sums in double precision, one thread.
+#include "kernels/backend.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "kernels/create_backend.h"
+#include "kernels/token_stats.h"
+
+namespace unmask {
+
+namespace {
+
+int argmax(const float* row, int n) { return static_cast<int>(std::max_element(row, row + n) - row); }
+
+RowMath::ExpSums exp_sums(const float* row, int n, float shift) {
+  RowMath::ExpSums sums{0, 0};
+  for (int i = 0; i < n; ++i) {
+    if (row[i] == -std::numeric_limits<float>::infinity()) continue;
+    const double d = static_cast<double>(row[i]) - shift;
+    sums.sum += std::exp(d);
+    sums.weighted += std::exp(d) * d;
+  }
+  return sums;
+}
+
+class PlainMatrix final : public PackedMatrix {
+ public:
+  explicit PlainMatrix(const HostMatrix& w) : PackedMatrix(w.out, w.in) {
+    values.resize(static_cast<size_t>(w.out) * static_cast<size_t>(w.in));
+    to_f32(w.data, w.dtype, values.size(), values.data());
+  }
+  size_t bytes() const override { return values.size() * sizeof(float); }
+  std::vector<float> values;  // [out, in]
+};
+
+class ReferenceBackend final : public Backend {
+ public:
+  std::string describe() const override { return "reference"; }
+
+  Buffer allocate(size_t bytes) override { return allocate_host(bytes); }
+  void upload(const void* host, Tensor out) override {
+    for (int r = 0; r < out.rows; ++r) {
+      std::copy_n(static_cast<const float*>(host) + int64_t{r} * out.cols, out.cols, out.f32(r));
+    }
+  }
+  void download(Tensor from, void* host) override {
+    for (int r = 0; r < from.rows; ++r) {
+      std::copy_n(from.f32(r), from.cols, static_cast<float*>(host) + int64_t{r} * from.cols);
+    }
+  }
+  std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
+    return std::make_unique<PlainMatrix>(weights);
+  }
+
+  void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
+    const auto row_bytes = static_cast<size_t>(table.in) * dtype_bytes(table.dtype);
+    for (int r = 0; r < out.rows; ++r) {
+      const TokenId id = tokens[static_cast<size_t>(r)];
+      if (id < 0 || id >= table.out) {
+        fail("[embed] token id {} is outside the vocabulary of {}", id, table.out);
+      }
+      to_f32(static_cast<const std::byte*>(table.data) + static_cast<size_t>(id) * row_bytes,
+             table.dtype, static_cast<size_t>(table.in), out.f32(r));
+    }
+  }
+
+  void linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) override {
+    const auto& w = dynamic_cast<const PlainMatrix&>(weights);
+    for (int r = 0; r < x.rows; ++r) {
+      for (int o = 0; o < w.out(); ++o) {
+        double sum = bias ? bias.f32()[o] : 0;
+        const float* row = w.values.data() + int64_t{o} * w.in();
+        for (int i = 0; i < w.in(); ++i) sum += static_cast<double>(x.f32(r)[i]) * row[i];
+        out.f32(r)[o] = static_cast<float>(sum);
+      }
+    }
+  }
+
+  void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
+    for (int r = 0; r < x.rows; ++r) {
+      double squares = 0;
+      for (int c = 0; c < x.cols; ++c) squares += static_cast<double>(x.f32(r)[c]) * x.f32(r)[c];
+      const double scale = 1 / std::sqrt(squares / x.cols + eps);
+      for (int c = 0; c < x.cols; ++c) {
+        out.f32(r)[c] = static_cast<float>(x.f32(r)[c] * scale * weight.f32()[c]);
+      }
+    }
+  }
+
+  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override {
+    const int half = head_dim / 2;
+    for (int r = 0; r < x.rows; ++r) {
+      for (int c = 0; c < x.cols; c += head_dim) {
+        for (int i = 0; i < half; ++i) {
+          const double angle = positions[static_cast<size_t>(r)] *
+                               std::pow(static_cast<double>(theta), -2.0 * i / head_dim);
+          float& a = x.f32(r)[c + i];
+          float& b = x.f32(r)[c + i + half];
+          const double rotated = a * std::cos(angle) - b * std::sin(angle);
+          b = static_cast<float>(b * std::cos(angle) + a * std::sin(angle));
+          a = static_cast<float>(rotated);
+        }
+      }
+    }
+  }
+
+  void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
+    for (const AttentionTask& task : tasks) {
+      for (int r = 0; r < task.q.rows; ++r) {
+        for (int head = 0; head < shape.n_heads; ++head) attend(task, shape, r, head);
+      }
+    }
+  }
+
+  void swiglu(Tensor gate, Tensor up) override {
+    for (int r = 0; r < gate.rows; ++r) {
+      for (int c = 0; c < gate.cols; ++c) {
+        const double g = gate.f32(r)[c];
+        gate.f32(r)[c] = static_cast<float>(g / (1 + std::exp(-g)) * up.f32(r)[c]);
+      }
+    }
+  }
+
+  void add(Tensor x, Tensor y) override {
+    for (int r = 0; r < x.rows; ++r) {
+      for (int c = 0; c < x.cols; ++c) x.f32(r)[c] += y.f32(r)[c];
+    }
+  }
+
+  void extrapolate(Tensor x, Tensor y, float scale) override {
+    for (int r = 0; r < x.rows; ++r) {
+      for (int c = 0; c < x.cols; ++c) {
+        x.f32(r)[c] = y.f32(r)[c] + scale * (x.f32(r)[c] - y.f32(r)[c]);
+      }
+    }
+  }
+
+  void gather(Tensor from, const Rows& rows, Tensor out) override {
+    for (int r = 0; r < out.rows; ++r) std::copy_n(from.f32(rows[r]), from.cols, out.f32(r));
+  }
+
+  void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
+                   std::span<TokenStats> out) override {
+    for (int r = 0; r < logits.rows; ++r) {
+      const auto i = static_cast<size_t>(r);
+      out[i] = reduce_row({logits.f32(r), static_cast<size_t>(logits.cols)}, positions[i], query,
+                          {argmax, exp_sums});
+    }
+  }
+
+ private:
+  /// One row of one head: all scores, softmax, weighted mean of the values.
+  static void attend(const AttentionTask& task, const HeadShape& shape, int row, int head) {
+    const int dim = shape.head_dim;
+    const int kv_column = head / (shape.n_heads / shape.n_kv_heads) * dim;
+    const float* q = task.q.f32(row) + head * dim;
+    std::vector<double> weights(static_cast<size_t>(task.kv.k.rows));
+    for (size_t s = 0; s < weights.size(); ++s) {
+      const float* k = task.kv.k.f32(static_cast<int>(s)) + kv_column;
+      for (int d = 0; d < dim; ++d) weights[s] += static_cast<double>(q[d]) * k[d];
+      weights[s] /= std::sqrt(static_cast<double>(dim));
+    }
+    const double largest = *std::max_element(weights.begin(), weights.end());
+    double sum = 0;
+    for (double& w : weights) sum += w = std::exp(w - largest);
+    for (int d = 0; d < dim; ++d) {
+      double value = 0;
+      for (size_t s = 0; s < weights.size(); ++s) {
+        value += weights[s] * task.kv.v.f32(static_cast<int>(s))[kv_column + d];
+      }
+      task.out.f32(row)[head * dim + d] = static_cast<float>(value / sum);
+    }
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Backend> create_reference_backend() { return std::make_unique<ReferenceBackend>(); }
+
+}  // namespace unmask

@@ -1,0 +1,13 @@
+// The vanilla model: every row, every key, every step.
+#pragma once
+
+#include "model/method.h"
+
+namespace unmask {
+
+class Full final : public Method {
+ public:
+  std::string_view name() const override { return "full"; }
+};
+
+}  // namespace unmask

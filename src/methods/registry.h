@@ -1,0 +1,20 @@
+// The only list of methods.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "model/method.h"
+
+namespace unmask {
+
+/// Builds the method that `spec` describes, "name" or "name:option=value,...". Throws Error for an
+/// unknown name or option, saying what there is.
+std::unique_ptr<Method> create_method(std::string_view spec);
+
+/// Names of all methods.
+std::vector<std::string> method_names();
+
+}  // namespace unmask

@@ -1,0 +1,71 @@
+// How acceleration methods plug into the denoising loop and the layer loop.
+//
+// A method answers two questions, from coarse to fine, for ONE sequence:
+//   plan_step  which positions go through the network this step?
+//   attend     what do the fresh queries of a layer look at?
+// The defaults together are the vanilla model. The model asks these and knows no method by name; a
+// method sees neither weights nor other sequences.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string_view>
+
+#include "kernels/backend.h"
+#include "model/kv_store.h"
+
+namespace unmask {
+
+/// Where the denoising loop stands, for one sequence.
+struct Step {
+  int index = 0;          // since the generation began
+  int total = 0;          // planned number of steps; an upper bound where commits are dynamic
+  int in_block = 0;       // since the current block began
+  std::optional<int> due; // tokens that this step has to decide, where that is known beforehand
+  Range block;            // positions being denoised
+  int prompt_length = 0;  // positions before the generated part
+  std::span<const TokenId> tokens;
+  TokenId mask_id = 0;
+
+  int length() const { return static_cast<int>(tokens.size()); }
+  Range all() const { return {0, length()}; }
+  bool masked(int position) const { return tokens[static_cast<size_t>(position)] == mask_id; }
+};
+
+struct StepPlan {
+  Rows rows;              // positions to compute, the row order of this step's tensors; none: the
+                          // step passes without a forward pass
+  Range commit{};         // positions that may be decided now; empty: all before the block's end
+  bool measures = false;  // attend() reads the queries of all rows, also in the last layer
+};
+
+/// One layer of one step, after the keys and values of the planned rows were projected and rotated.
+struct AttendScope {
+  int layer;
+  const Step& step;
+  Backend& backend;
+  KvStore& store;                  // of this sequence and layer; kept between steps
+  const HeadShape& shape;
+  std::span<const int> positions;  // of the rows of k and v
+  Tensor q;                        // [query rows, n_heads * head_dim]; fewer rows than k in the last
+                                   // layer unless the plan measures
+  Tensor k;                        // [rows, n_kv_heads * head_dim]
+  Tensor v;
+};
+
+class Method {
+ public:
+  Method() = default;
+  virtual ~Method() = default;
+  Method(const Method&) = delete;
+  Method& operator=(const Method&) = delete;
+
+  virtual std::string_view name() const = 0;
+  /// All rows, or none in a step that has nothing to decide.
+  virtual StepPlan plan_step(const Step& step) {
+    return {.rows = step.due == 0 ? Rows() : Rows(step.all())};
+  }
+  virtual KvView attend(AttendScope& scope) { return {scope.k, scope.v}; }
+};
+
+}  // namespace unmask

@@ -1,0 +1,40 @@
+// The weights of a model in the layout of one backend.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <vector>
+
+#include "io/checkpoint.h"
+#include "io/model_config.h"
+#include "kernels/backend.h"
+
+namespace unmask {
+
+struct LayerWeights {
+  Tensor attn_norm;  // [1, dim]
+  std::unique_ptr<PackedMatrix> q, k, v;
+  Tensor q_bias, k_bias, v_bias;  // [1, out] or null
+  std::unique_ptr<PackedMatrix> attn_out;
+  Tensor ffn_norm;  // [1, dim]
+  std::unique_ptr<PackedMatrix> gate, up, down;
+};
+
+struct Weights {
+  HostMatrix embedding;  // [vocab, dim], read in place from the mapped checkpoint
+  std::vector<LayerWeights> layers;
+  Tensor final_norm;  // [1, dim]
+  std::unique_ptr<PackedMatrix> head;
+  size_t packed_bytes = 0;
+  std::vector<Buffer> vectors;  // memory of norms and biases
+};
+
+/// Called after each tensor with the bytes packed so far and the bytes of all.
+using LoadProgress = std::function<void(int64_t done, int64_t total)>;
+
+/// Packs every tensor once and drops its pages from the mapping. `checkpoint` must outlive the
+/// result. Throws Error naming the tensor when one is missing or has another shape or type.
+Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
+                     const LoadProgress& progress = {});
+
+}  // namespace unmask

@@ -1,0 +1,176 @@
+#include "sampling/sampler.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "core/random.h"
+
+namespace unmask {
+
+namespace {
+
+constexpr std::array kAlgorithmNames{"low_confidence", "random",  "maskgit_plus",
+                                     "topk_margin",    "entropy", "origin"};
+
+/// Streams of random numbers of one (seed, step, position); token_stats.cc uses others.
+enum Stream : uint32_t { kOrderStream = 1, kPlaceStream = 2, kOriginStream = 3 };
+
+double uniform(const SamplerOptions& options, Stream stream, int step, int position) {
+  const auto bits = Philox(options.seed)(0, static_cast<uint32_t>(position),
+                                         static_cast<uint32_t>(step), stream);
+  return open_unit(bits[0], bits[1]);
+}
+
+/// Longest prefix of descending confidences with c_i >= 1 - factor / (i + 1), i counted from 1, at
+/// least one. If only the very last one fails it is taken all the same, as the published code does.
+int factor_prefix(const std::vector<Decision>& surest_first, double factor) {
+  const int m = static_cast<int>(surest_first.size());
+  int n = 1;
+  while (n < m && surest_first[static_cast<size_t>(n)].confidence >= 1 - factor / (n + 2)) ++n;
+  return n == m - 1 ? m : n;
+}
+
+int threshold_prefix(const std::vector<Decision>& surest_first, double threshold) {
+  int n = 1;
+  while (n < static_cast<int>(surest_first.size()) &&
+         surest_first[static_cast<size_t>(n)].confidence >= threshold) {
+    ++n;
+  }
+  return n;
+}
+
+/// The order in which positions are served: confidence, or with alg_temp a draw without replacement
+/// from softmax(confidence / alg_temp), which is the order of confidence / alg_temp plus Gumbel
+/// noise.
+std::vector<double> priorities(const SamplerOptions& options,
+                               const std::vector<Decision>& decisions, int step) {
+  std::vector<double> order;
+  for (const Decision& d : decisions) {
+    double value = d.confidence;
+    if (options.alg_temp > 0) {
+      const double u = uniform(options, kPlaceStream, step, d.position);
+      value = value / options.alg_temp - std::log(-std::log(u));
+    }
+    order.push_back(value);
+  }
+  return order;
+}
+
+std::vector<Decision> surest_first(const SamplerOptions& options, std::vector<Decision> all,
+                                   int step) {
+  const std::vector<double> order = priorities(options, all, step);
+  std::vector<size_t> index(all.size());
+  for (size_t i = 0; i < index.size(); ++i) index[i] = i;
+  std::stable_sort(index.begin(), index.end(),
+                   [&](size_t a, size_t b) { return order[a] > order[b]; });
+  std::vector<Decision> sorted;
+  for (const size_t i : index) sorted.push_back(all[i]);
+  return sorted;
+}
+
+std::vector<Decision> draw_origin(const SamplerOptions& options, std::vector<Decision> all,
+                                  const Budget& budget, int step) {
+  std::erase_if(all, [&](const Decision& d) {
+    return uniform(options, kOriginStream, step, d.position) >= budget.probability;
+  });
+  return all;
+}
+
+}  // namespace
+
+Algorithm parse_algorithm(std::string_view name) {
+  for (size_t i = 0; i < kAlgorithmNames.size(); ++i) {
+    if (kAlgorithmNames[i] == name) return static_cast<Algorithm>(i);
+  }
+  fail("[sampler] unknown algorithm '{}'; use {}", printable(name),
+       fmt::join(kAlgorithmNames, ", "));
+}
+
+std::string_view algorithm_name(Algorithm algorithm) {
+  return kAlgorithmNames[static_cast<size_t>(algorithm)];
+}
+
+bool is_llada_algorithm(Algorithm algorithm) {
+  return algorithm == Algorithm::low_confidence || algorithm == Algorithm::random;
+}
+
+void check_options(const SamplerOptions& o) {
+  const auto name = algorithm_name(o.algorithm);
+  if (!(o.temperature >= 0) || std::isinf(o.temperature)) {
+    fail("[sampler] temperature: found {}, expected a number >= 0", o.temperature);
+  }
+  if (!(o.alg_temp >= 0)) fail("[sampler] alg_temp: found {}, expected >= 0", o.alg_temp);
+  if (o.top_p && !(*o.top_p > 0 && *o.top_p <= 1)) {
+    fail("[sampler] top_p: found {}, expected a number in (0, 1]", *o.top_p);
+  }
+  if (o.top_k && *o.top_k < 1) fail("[sampler] top_k: found {}, expected at least 1", *o.top_k);
+  if (!(o.eps > 0 && o.eps < 1)) fail("[sampler] eps: found {}, expected in (0, 1)", o.eps);
+  if (is_llada_algorithm(o.algorithm) && (o.top_p || o.top_k)) {
+    fail("[sampler] top_p and top_k belong to Dream's algorithms; '{}' has no such filter", name);
+  }
+  if (o.alg_temp > 0 && (is_llada_algorithm(o.algorithm) || o.algorithm == Algorithm::origin)) {
+    fail("[sampler] alg_temp has no meaning for algorithm '{}'", name);
+  }
+  if (o.threshold && o.factor) fail("[sampler] use threshold or factor, not both");
+  if (o.threshold && !(*o.threshold > 0 && *o.threshold <= 1)) {
+    fail("[sampler] threshold: found {}, expected a probability in (0, 1]", *o.threshold);
+  }
+  if (o.factor && !(*o.factor > 0)) fail("[sampler] factor: found {}, expected > 0", *o.factor);
+  const bool probabilities =
+      o.algorithm == Algorithm::low_confidence || o.algorithm == Algorithm::maskgit_plus;
+  if (o.dynamic() && (!probabilities || o.alg_temp > 0)) {
+    fail("[sampler] threshold and factor compare probabilities: use low_confidence or "
+         "maskgit_plus without alg_temp, not '{}'",
+         name);
+  }
+}
+
+TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
+                       std::span<const TokenId> eos_ids, int step) {
+  TokenQuery query;
+  query.noise = is_llada_algorithm(options.algorithm) ? Noise::gumbel : Noise::categorical;
+  query.temperature = options.temperature;
+  query.top_p = options.top_p;
+  query.top_k = options.top_k;
+  query.forbidden = {mask_id};  // a decided mask would stay undecided for ever
+  if (options.suppress_eos) query.removed.assign(eos_ids.begin(), eos_ids.end());
+  if (options.defer_eos) query.without_confidence.assign(eos_ids.begin(), eos_ids.end());
+  query.seed = options.seed;
+  query.step = step;
+  return query;
+}
+
+float confidence(const SamplerOptions& options, const Candidate& candidate, int step) {
+  switch (options.algorithm) {
+    case Algorithm::random:
+      return static_cast<float>(uniform(options, kOrderStream, step, candidate.position));
+    case Algorithm::topk_margin: return candidate.stats.margin;
+    case Algorithm::entropy: return candidate.stats.neg_entropy;
+    case Algorithm::low_confidence:
+    case Algorithm::maskgit_plus:
+    case Algorithm::origin: break;
+  }
+  return candidate.stats.probability;
+}
+
+std::vector<Decision> decide(const SamplerOptions& options, std::span<const Candidate> candidates,
+                             const Budget& budget, int step) {
+  std::vector<Decision> all;
+  for (const Candidate& c : candidates) {
+    all.push_back({c.position, c.stats.token, confidence(options, c, step)});
+  }
+  if (all.empty()) return all;
+  if (options.algorithm == Algorithm::origin) return draw_origin(options, all, budget, step);
+
+  std::vector<Decision> chosen = surest_first(options, std::move(all), step);
+  int count = budget.count;
+  if (options.threshold) count = std::min(count, threshold_prefix(chosen, *options.threshold));
+  if (options.factor) count = std::min(count, factor_prefix(chosen, *options.factor));
+  chosen.resize(std::min(chosen.size(), static_cast<size_t>(std::max(count, 0))));
+  std::sort(chosen.begin(), chosen.end(),
+            [](const Decision& a, const Decision& b) { return a.position < b.position; });
+  return chosen;
+}
+
+}  // namespace unmask

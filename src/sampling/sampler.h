@@ -1,0 +1,85 @@
+// Which masked positions are decided in a step, and with which tokens.
+//
+// Two orthogonal choices: a confidence (probability, margin, negative entropy, chance) and a rule
+// (the k surest, all above a threshold, a factor rule). The names below are the field's names for
+// combinations.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "kernels/backend.h"
+
+namespace unmask {
+
+enum class Algorithm : uint8_t {
+  low_confidence,  // LLaDA: surest tokens first, Gumbel noise (generate.py)
+  random,          // LLaDA: positions in random order
+  maskgit_plus,    // Dream: surest tokens first, categorical noise
+  topk_margin,     // Dream: by the margin of the two best tokens
+  entropy,         // Dream: by negative entropy
+  origin           // Dream: every position with the schedule's probability
+};
+
+/// Throws Error listing the names for an unknown one.
+Algorithm parse_algorithm(std::string_view name);
+std::string_view algorithm_name(Algorithm algorithm);
+/// LLaDA's samplers spread tokens evenly over steps and perturb with Gumbel noise; Dream's follow a
+/// time schedule and draw from the filtered distribution.
+bool is_llada_algorithm(Algorithm algorithm);
+
+struct SamplerOptions {
+  Algorithm algorithm = Algorithm::low_confidence;
+  double temperature = 0;
+  std::optional<double> top_p;  // Dream's algorithms only
+  std::optional<int> top_k;     // Dream's algorithms only
+  double alg_temp = 0;          // > 0: positions are drawn by softmax(confidence / alg_temp)
+  float eps = 1e-3F;            // last time of Dream's schedule
+  std::optional<double> threshold;  // decide all that are at least this probable (Fast-dLLM)
+  std::optional<double> factor;     // decide the longest prefix with c_i >= 1 - factor / (i + 1)
+  bool suppress_eos = false;  // end tokens cannot be chosen (LLaDA: logits_eos_inf)
+  bool defer_eos = false;     // end tokens carry no confidence (LLaDA: confidence_eos_eot_inf)
+  uint64_t seed = 0;
+
+  /// Commits depend on confidences, so the number of steps is open.
+  bool dynamic() const { return threshold || factor; }
+};
+
+/// Throws Error naming the option when a value or a combination makes no sense.
+void check_options(const SamplerOptions& options);
+
+/// A masked position and what the model thinks of it.
+struct Candidate {
+  int position = 0;
+  TokenStats stats;
+};
+
+/// A position that got its token.
+struct Decision {
+  int position = 0;
+  TokenId token = 0;
+  float confidence = 0;  // by the algorithm's measure
+};
+
+/// How much one step may decide.
+struct Budget {
+  int count = 0;         // tokens due; for the dynamic rules the upper bound
+  double probability = 0;  // of each position, for `origin`
+};
+
+/// The query for the logits of step `step`. `eos_ids`: tokens that end a text.
+TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
+                       std::span<const TokenId> eos_ids, int step);
+
+/// The confidence of one candidate by the measure of the algorithm.
+float confidence(const SamplerOptions& options, const Candidate& candidate, int step);
+
+/// Picks from `candidates` (ascending positions); the result ascends too. Ties go to the lower
+/// position. With a dynamic rule at least one candidate is decided.
+std::vector<Decision> decide(const SamplerOptions& options, std::span<const Candidate> candidates,
+                             const Budget& budget, int step);
+
+}  // namespace unmask
