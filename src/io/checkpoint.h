@@ -1,7 +1,10 @@
 // The weights of a Hugging Face model directory: model.safetensors, or shards with an index.
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
+#include <map>
+#include <memory>
 #include <string_view>
 #include <vector>
 
@@ -30,6 +33,10 @@ class Checkpoint {
     const StoredTensor* tensor;
     const SafetensorsFile* shard;
   };
+  void add_shard(const std::filesystem::path& path);
+  void add_indexed_shards(const std::filesystem::path& index);
+  const Entry& entry(std::string_view name) const;
+
   std::filesystem::path directory_;
   std::vector<std::unique_ptr<SafetensorsFile>> shards_;
   std::map<std::string_view, Entry> entries_;

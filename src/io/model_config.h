@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/dtype.h"
@@ -13,6 +14,18 @@ namespace unmask {
 enum class Family { llada, dream };
 
 std::string_view family_name(Family family);
+
+/// What generation_config.json recommends; nothing is set where the file is silent.
+struct GenerationDefaults {
+  std::optional<int> steps;
+  std::optional<int> max_new_tokens;
+  std::optional<float> temperature;
+  std::optional<float> top_p;
+  std::optional<int> top_k;
+  std::optional<std::string> alg;  // Dream's name for how positions are ranked, e.g. "entropy"
+  std::optional<float> alg_temp;
+  std::optional<float> eps;  // time at which Dream's schedule ends
+};
 
 /// Everything the transformer and the samplers need to know, read from config.json and
 /// generation_config.json; nothing is assumed.
@@ -33,12 +46,17 @@ struct ModelConfig {
   int logit_shift = 0;     // 1: output row p-1 predicts position p (Dream); 0: row p does (LLaDA)
   TokenId mask_id = -1;
   TokenId eos_id = -1;
-  TokenId pad_id = -1;
+  TokenId pad_id = -1;  // -1: the model has none
   std::optional<TokenId> bos_id;
+  /// Tokens that end an answer: eos_id first, then further eos_token_id and eot_token_id entries of
+  /// either file, each once.
+  std::vector<TokenId> stop_ids;
+  GenerationDefaults generation;
 };
 
-/// Reads DIR/config.json and, if present, DIR/generation_config.json. Throws Error that names the
-/// file and the key when a key is missing or wrong, or asks for something not implemented.
+/// Reads DIR/config.json and, if present, DIR/generation_config.json; the former wins where both
+/// give a token id. Throws Error that names the file and the key when a key is missing or wrong, or
+/// asks for something not implemented.
 ModelConfig load_model_config(const std::filesystem::path& directory);
 
 }  // namespace unmask

@@ -37,8 +37,10 @@ class SafetensorsFile {
   /// Throws Error when there is no such tensor.
   const StoredTensor& at(std::string_view name) const;
   const MappedFile& file() const { return file_; }
+  const std::filesystem::path& path() const { return path_; }
 
  private:
+  std::filesystem::path path_;
   MappedFile file_;
   std::map<std::string, StoredTensor, std::less<>> tensors_;
   std::map<std::string, std::string, std::less<>> metadata_;

@@ -1,0 +1,54 @@
+// The tensors of each model family: which names a checkpoint uses for which role, as data.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "io/checkpoint.h"
+#include "io/model_config.h"
+
+namespace unmask {
+
+enum class TensorRole {
+  embedding,
+  final_norm,
+  head,
+  attn_norm,
+  q,
+  k,
+  v,
+  q_bias,
+  k_bias,
+  v_bias,
+  attn_out,
+  ffn_norm,
+  gate,
+  up,
+  down,
+};
+
+std::string_view role_name(TensorRole role);
+
+/// One tensor a checkpoint must hold.
+struct TensorSpec {
+  TensorRole role;
+  int layer;  // -1: belongs to no layer
+  std::string name;
+  std::vector<int64_t> shape;  // matrices are [out, in]
+};
+
+/// Every tensor the model needs, layer by layer, embedding first, final norm and head last. There
+/// is no head where it is tied to the embedding.
+std::vector<TensorSpec> tensor_specs(const ModelConfig& config);
+
+/// The name of one tensor; `layer` is ignored for roles outside the layers. Throws LogicError for a
+/// role the model does not have.
+std::string tensor_name(const ModelConfig& config, TensorRole role, int layer = -1);
+
+/// Throws Error naming tensor, found and expected when one is missing, has another shape, or is not
+/// stored as F32, F16 or BF16. Further tensors are ignored.
+void check_checkpoint(const Checkpoint& checkpoint, const ModelConfig& config);
+
+}  // namespace unmask
