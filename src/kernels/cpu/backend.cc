@@ -123,10 +123,7 @@ void CpuBackend::linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tens
   } else {
     input.data = x.data;
   }
-  products_.run(input, weights, out);
-  if (!bias) return;
-  UNMASK_CHECK(bias.cols == out.cols, "shape of a bias");
-  each_row(out.rows, [&](int r) { table_.add(out.f32(r), bias.f32(), out.cols); });
+  products_.run(input, weights, bias, out);
 }
 
 void CpuBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {

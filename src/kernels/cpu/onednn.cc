@@ -1,7 +1,9 @@
 #include "kernels/cpu/onednn.h"
 
+#include <algorithm>
 #include <map>
 #include <mutex>
+#include <string_view>
 #include <tuple>
 #include <vector>
 
@@ -73,23 +75,23 @@ struct Products::Impl {
     matmul::primitive_desc description;
     matmul product;
   };
-  using Key = std::tuple<int, int, int, int64_t>;  // rows, in, columns, distance of output rows
+  using Key = std::tuple<int, int, int>;  // rows, in, columns
 
   Impl(DType weights, ThreadPool& threads)
       : dtype(weights),
         type(weights == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32),
         pool(threads),
-        scratch(static_cast<size_t>(threads.threads())) {}
+        workers(static_cast<size_t>(threads.threads())) {}
 
   memory::desc input(int rows, int in) const {
     return {{rows, in}, type, memory::format_tag::ab};
   }
-  static memory::desc output(int rows, int columns, int64_t distance) {
-    return {{rows, columns}, memory::data_type::f32, memory::dims{distance, 1}};
+  static memory::desc output(int rows, int columns) {
+    return {{rows, columns}, memory::data_type::f32, memory::format_tag::ab};
   }
   memory::desc preferred_layout(int in, int columns) const;
-  const Piece& piece(int rows, int in, const Panel& panel, int64_t distance);
-  void run_piece(Tensor x, const Panel& panel, Tensor out, int worker);
+  const Piece& piece(int rows, int in, const Panel& panel);
+  void run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor out, int worker);
 
   DType dtype;
   memory::data_type type;
@@ -97,43 +99,56 @@ struct Products::Impl {
   dnnl::engine engine{dnnl::engine::kind::cpu, 0};
   std::mutex mutex;  // of `pieces`
   std::map<Key, std::unique_ptr<Piece>> pieces;
-  std::vector<std::vector<std::byte>> scratch;  // one a worker
+  struct Worker {
+    std::vector<std::byte> scratch;  // oneDNN's own
+    std::vector<float> out;          // one piece; its fast kernels write dense rows only
+  };
+  std::vector<Worker> workers;
 };
 
 memory::desc Products::Impl::preferred_layout(int in, int columns) const {
   const memory::desc any({in, columns}, type, memory::format_tag::any);
-  const matmul::desc shape(input(kTileRows, in), any, output(kTileRows, columns, columns));
+  const matmul::desc shape(input(kTileRows, in), any, output(kTileRows, columns));
   return matmul::primitive_desc(shape, engine).weights_desc();
 }
 
-const Products::Impl::Piece& Products::Impl::piece(int rows, int in, const Panel& panel,
-                                                   int64_t distance) {
-  const Key key{rows, in, panel.columns, distance};
+const Products::Impl::Piece& Products::Impl::piece(int rows, int in, const Panel& panel) {
+  const Key key{rows, in, panel.columns};
   const std::lock_guard lock(mutex);
   auto& slot = pieces[key];
   if (slot == nullptr) {
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
-    const matmul::desc shape(input(rows, in), panel.layout, output(rows, panel.columns, distance));
+    const matmul::desc shape(input(rows, in), panel.layout, output(rows, panel.columns));
     matmul::primitive_desc description(shape, attributes, engine);
+    const std::string_view kernel = description.impl_info_str();
+    UNMASK_CHECK(kernel.substr(0, 3) != "ref", "oneDNN has only a reference product for a shape");
     slot = std::make_unique<Piece>(Piece{description, matmul(description)});
   }
   return *slot;
 }
 
-void Products::Impl::run_piece(Tensor x, const Panel& panel, Tensor out, int worker) {
+void Products::Impl::run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor out, int index) {
   const AloneInOpenMp alone;
-  const Piece& p = piece(x.rows, x.cols, panel, out.stride);
-  auto& space = scratch[static_cast<size_t>(worker)];
+  const Piece& p = piece(x.rows, x.cols, panel);
+  Worker& worker = workers[static_cast<size_t>(index)];
   const memory::desc needed = p.description.scratchpad_desc();
-  if (space.size() < needed.get_size()) space.resize(needed.get_size());
+  worker.scratch.resize(std::max(worker.scratch.size(), needed.get_size()));
+  const size_t elements = static_cast<size_t>(x.rows) * static_cast<size_t>(panel.columns);
+  worker.out.resize(std::max(worker.out.size(), elements));
   dnnl::stream stream(engine);
-  p.product.execute(stream, {{DNNL_ARG_SRC, memory(input(x.rows, x.cols), engine, x.data)},
-                             {DNNL_ARG_WEIGHTS, panel.packed},
-                             {DNNL_ARG_DST, memory(output(x.rows, panel.columns, out.stride),
-                                                   engine, out.data)},
-                             {DNNL_ARG_SCRATCHPAD, memory(needed, engine, space.data())}});
+  p.product.execute(
+      stream, {{DNNL_ARG_SRC, memory(input(x.rows, x.cols), engine, x.data)},
+               {DNNL_ARG_WEIGHTS, panel.packed},
+               {DNNL_ARG_DST, memory(output(x.rows, panel.columns), engine, worker.out.data())},
+               {DNNL_ARG_SCRATCHPAD, memory(needed, engine, worker.scratch.data())}});
   stream.wait();
+  for (int r = 0; r < x.rows; ++r) {
+    const float* from = worker.out.data() + int64_t{r} * panel.columns;
+    for (int c = 0; c < panel.columns; ++c) {
+      out.f32(r)[c] = bias ? from[c] + bias.f32()[c] : from[c];
+    }
+  }
 }
 
 Products::Products(DType weights, ThreadPool& pool) : impl_(new Impl(weights, pool)) {
@@ -185,11 +200,12 @@ std::unique_ptr<PackedMatrix> Products::pack(const HostMatrix& weights) {
   return matrix;
 }
 
-void Products::run(Tensor x, const PackedMatrix& weights, Tensor out) {
+void Products::run(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) {
   const auto& matrix = dynamic_cast<const OneDnnMatrix&>(weights);
   UNMASK_CHECK(x.cols == matrix.in() && out.cols == matrix.out() && x.rows == out.rows,
                "shapes of a product do not fit");
   UNMASK_CHECK(x.dtype == impl_->dtype && x.stride == x.cols, "input of a product");
+  UNMASK_CHECK(!bias || bias.cols == out.cols, "shape of a bias");
   const int tiles = (x.rows + kTileRows - 1) / kTileRows;
   const int width = panel_width(matrix.out());
   const int panels = static_cast<int>(matrix.panels.size());
@@ -199,7 +215,7 @@ void Products::run(Tensor x, const PackedMatrix& weights, Tensor out) {
     const Range rows{first, std::min(first + kTileRows, x.rows)};
     const Range columns{panel * width, std::min((panel + 1) * width, matrix.out())};
     impl_->run_piece(x.slice(rows), matrix.panels[static_cast<size_t>(panel)],
-                     out.slice(rows).columns(columns), worker);
+                     bias ? bias.columns(columns) : bias, out.slice(rows).columns(columns), worker);
   });
 }
 

@@ -1,0 +1,59 @@
+// A model directory, ready to generate: weights on a backend, tokenizer, configuration.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "generate/engine.h"
+#include "io/tokenizer.h"
+#include "kernels/create_backend.h"
+#include "model/transformer.h"
+
+namespace unmask {
+
+/// Type of packed weights and of the inputs of products.
+enum class WeightType : uint8_t {
+  automatic,  // bf16 where the checkpoint is bf16 and the processor multiplies it; else f32
+  f32,
+  bf16
+};
+
+/// "auto", "f32" or "bf16". Throws Error for another name.
+WeightType parse_weight_type(std::string_view name);
+
+struct LoadOptions {
+  WeightType weights = WeightType::automatic;
+  int threads = 0;         // 0: every processor this process may use
+  LoadProgress progress;   // optional
+};
+
+class LoadedModel {
+ public:
+  /// Throws Error with a one-line reason when the directory is not a complete, supported model.
+  explicit LoadedModel(const std::filesystem::path& directory, const LoadOptions& options = {});
+
+  const std::filesystem::path& directory() const { return directory_; }
+  const ModelConfig& config() const { return config_; }
+  Transformer& transformer() { return *transformer_; }
+  Backend& backend() const { return *backend_; }
+  const Weights& weights() const { return weights_; }
+  DType weight_type() const { return weight_type_; }
+  int64_t checkpoint_bytes() const { return checkpoint_.total_bytes(); }
+  /// Read at the first call: a generation from token ids needs none. Throws Error.
+  const Tokenizer& tokenizer();
+
+ private:
+  std::filesystem::path directory_;
+  ModelConfig config_;
+  Checkpoint checkpoint_;
+  DType weight_type_;
+  std::unique_ptr<Backend> backend_;
+  Weights weights_;
+  std::unique_ptr<Transformer> transformer_;
+  std::optional<Tokenizer> tokenizer_;
+};
+
+}  // namespace unmask
