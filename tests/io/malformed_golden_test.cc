@@ -4,6 +4,8 @@
 
 #include "core/error.h"
 #include "io/checkpoint.h"
+#include "io/gguf.h"
+#include "io/gguf_model.h"
 #include "io/safetensors.h"
 #include "support/golden.h"
 
@@ -20,6 +22,9 @@ void load(const std::string& kind, const std::string& level, const fs::path& pat
     const SafetensorsFile file(path);
   } else if (kind == "sharded") {
     const Checkpoint checkpoint(path);
+  } else if (kind == "gguf") {
+    const GgufFile file(path);
+    if (level == "model") read_gguf_model(file);
   } else {
     FAIL() << "unknown kind " << kind << ", level " << level;
   }

@@ -22,11 +22,12 @@ std::vector<std::function<bool(const Case&)>>& claims() {
   return list;
 }
 
-/// case.json and index.json always are cases; other JSON files only if they say which kind of test
-/// list they are (vocabularies and configs do not).
+/// case.json, index.json and expected.json always are cases; other JSON files only if they say
+/// which kind of test list they are (vocabularies and configs do not).
 std::optional<Case> read_case(const fs::path& file) {
   if (file.extension() != ".json") return std::nullopt;
-  const bool named = file.filename() == "case.json" || file.filename() == "index.json";
+  const fs::path name = file.filename();
+  const bool named = name == "case.json" || name == "index.json" || name == "expected.json";
   if (!named && fs::file_size(file) > (8U << 20)) return std::nullopt;
   std::ifstream in(file);
   json content = json::parse(in, nullptr, /*allow_exceptions=*/false);
@@ -104,11 +105,10 @@ std::vector<Case> Claim::cases() const {
 
 std::vector<Case> unclaimed() {
   std::vector<Case> rest;
-  std::copy_if(all_cases().begin(), all_cases().end(), std::back_inserter(rest),
-               [](const Case& c) {
-                 return std::none_of(claims().begin(), claims().end(),
-                                     [&](const auto& understands) { return understands(c); });
-               });
+  std::copy_if(all_cases().begin(), all_cases().end(), std::back_inserter(rest), [](const Case& c) {
+    return std::none_of(claims().begin(), claims().end(),
+                        [&](const auto& understands) { return understands(c); });
+  });
   return rest;
 }
 

@@ -5,16 +5,15 @@
 
 #include <filesystem>
 #include <functional>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
-#include <gtest/gtest.h>
-#include <nlohmann/json.hpp>
-
 namespace unmask::golden {
 
-/// One JSON file that describes a case (case.json), a set (index.json) or a list of cases with a
-/// "kind" (the tokenizer files).
+/// One JSON file that describes a case (case.json), a set (index.json, expected.json) or a list of
+/// cases with a "kind" (the tokenizer files).
 struct Case {
   std::filesystem::path file;
   nlohmann::json json;
