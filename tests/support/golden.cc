@@ -23,14 +23,17 @@ std::vector<std::function<bool(const Case&)>>& claims() {
 }
 
 /// case.json and index.json always are cases; other JSON files only if they say which kind of test
-/// list they are (vocabularies and configs do not).
+/// list or table they are (vocabularies and configs do not).
 std::optional<Case> read_case(const fs::path& file) {
   if (file.extension() != ".json") return std::nullopt;
   const bool named = file.filename() == "case.json" || file.filename() == "index.json";
   if (!named && fs::file_size(file) > (8U << 20)) return std::nullopt;
   std::ifstream in(file);
   json content = json::parse(in, nullptr, /*allow_exceptions=*/false);
-  const bool listed = content.is_object() && content.contains("kind") && content.contains("cases");
+  // Vocabularies have the words "kind" and "cases" too, with numbers.
+  const bool has_kind =
+      content.is_object() && content.contains("kind") && content["kind"].is_string();
+  const bool listed = has_kind && (content.contains("cases") || content.contains("reference"));
   if (!named && !listed) return std::nullopt;
   return Case{file, std::move(content)};
 }
@@ -104,11 +107,10 @@ std::vector<Case> Claim::cases() const {
 
 std::vector<Case> unclaimed() {
   std::vector<Case> rest;
-  std::copy_if(all_cases().begin(), all_cases().end(), std::back_inserter(rest),
-               [](const Case& c) {
-                 return std::none_of(claims().begin(), claims().end(),
-                                     [&](const auto& understands) { return understands(c); });
-               });
+  std::copy_if(all_cases().begin(), all_cases().end(), std::back_inserter(rest), [](const Case& c) {
+    return std::none_of(claims().begin(), claims().end(),
+                        [&](const auto& understands) { return understands(c); });
+  });
   return rest;
 }
 

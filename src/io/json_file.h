@@ -1,0 +1,29 @@
+// Strict JSON for files that come from elsewhere: bounded in size and depth, without duplicate
+// keys.
+#pragma once
+
+#include <cstddef>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+
+namespace unmask {
+
+struct JsonLimits {
+  size_t max_bytes = size_t{256} << 20;  // the largest published tokenizer.json has some 33 MB
+  int max_depth = 64;
+};
+
+/// Parses `text`; `where` starts every message. Throws Error for anything but one well-formed value
+/// of at most `max_depth` levels whose objects have unique keys.
+nlohmann::json parse_json(std::string_view text, const std::string& where,
+                          const JsonLimits& limits = {});
+
+/// parse_json on the content of `file`.
+nlohmann::json read_json_file(const std::filesystem::path& file, const JsonLimits& limits = {});
+
+/// Content of a regular file. Throws Error when it cannot be read or has more than `max_bytes`.
+std::string read_text_file(const std::filesystem::path& file, size_t max_bytes);
+
+}  // namespace unmask
