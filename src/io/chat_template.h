@@ -10,25 +10,40 @@
 
 namespace unmask {
 
+/// A function call the assistant made.
+struct ToolCall {
+  std::string name;
+  std::string arguments;  // JSON text
+};
+
 struct ChatMessage {
   std::string role;
   std::string content;
+  std::vector<ToolCall> tool_calls = {};  // of the role "assistant"
 };
 
 /// llada: headers and <|eot_id|>; chatml: <|im_start|> ... <|im_end|> with a default system text.
 enum class ChatFormat { llada, chatml };
 
+struct ChatOptions {
+  /// End with the header of the assistant's turn. llada always does, as its template.
+  bool add_generation_prompt = true;
+  /// Functions the assistant may call, each as JSON text. Only chatml has them.
+  std::vector<std::string> tools = {};
+};
+
 /// Names for `--template`: "llada", "chatml". Throws Error listing them for another name.
 ChatFormat parse_chat_format(std::string_view name);
 std::string_view chat_format_name(ChatFormat format);
 
-/// The format of a model directory, recognised by the chat_template in its tokenizer_config.json (or
-/// chat_template.jinja). Throws Error with the hint `--template` when there is none or it is
-/// unknown.
+/// The format of a model directory, recognised by chat_template.jinja or, where there is none, the
+/// chat_template in its tokenizer_config.json. Throws Error with the hint `--template` when there
+/// is none or it is unknown.
 ChatFormat detect_chat_format(const std::filesystem::path& directory);
 
-/// Prompt text of a conversation, ready to be encoded.
+/// Prompt text of a conversation, ready to be encoded. Throws Error when the format cannot express
+/// it: an unknown role or no message (chatml), tools (llada), arguments or tools that are not JSON.
 std::string render_chat(ChatFormat format, std::span<const ChatMessage> messages,
-                        bool add_generation_prompt = true);
+                        const ChatOptions& options = {});
 
 }  // namespace unmask

@@ -58,7 +58,7 @@ void Checkpoint::add_shard(const fs::path& path) {
 }
 
 void Checkpoint::add_indexed_shards(const fs::path& index) {
-  const json content = read_json_file(index, kMaxIndexBytes);
+  const json content = read_json_file(index, {.max_bytes = kMaxIndexBytes});
   if (!content.is_object() || !content.contains("weight_map") ||
       !content["weight_map"].is_object()) {
     fail("[checkpoint] {}: has no object weight_map", index.string());

@@ -1,11 +1,12 @@
 #include "io/json_file.h"
 
-#include <set>
-#include <string>
+#include <cstdint>
+#include <fstream>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
-#include "io/mapped_file.h"
 
 namespace unmask {
 
@@ -13,48 +14,109 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int kMaxDepth = 64;
-
-/// Watches the parser for what the resulting object could no longer tell: repeated keys and depth.
-class StrictWatch {
+/// Builds the value event by event, because the library's own parser lets the last of two equal
+/// keys win and nests without bound.
+class StrictBuilder : public json::json_sax_t {
  public:
-  explicit StrictWatch(std::string where) : where_(std::move(where)) {}
+  StrictBuilder(const std::string& where, int max_depth) : where_(where), max_depth_(max_depth) {}
 
-  bool operator()(int depth, json::parse_event_t event, const json& parsed) {
-    if (depth > kMaxDepth) fail("{}: nested deeper than {} levels", where_, kMaxDepth);
-    const auto level = static_cast<size_t>(depth);
-    if (event == json::parse_event_t::object_start) {
-      // The keys of an object are reported one level below its start.
-      if (keys_.size() <= level + 1) keys_.resize(level + 2);
-      keys_[level + 1].clear();
-    } else if (event == json::parse_event_t::key) {
-      const auto& key = parsed.get_ref<const std::string&>();
-      if (!keys_[level].insert(key).second) fail("{}: key '{}' twice", where_, printable(key));
-    }
+  bool null() override { return add(nullptr); }
+  bool boolean(bool value) override { return add(value); }
+  bool number_integer(json::number_integer_t value) override { return add(value); }
+  bool number_unsigned(json::number_unsigned_t value) override { return add(value); }
+  bool number_float(json::number_float_t value, const std::string&) override { return add(value); }
+  bool string(std::string& value) override { return add(std::move(value)); }
+  bool binary(json::binary_t&) override { return false; }  // never occurs in text
+  bool start_object(size_t) override { return open(json::object()); }
+  bool start_array(size_t) override { return open(json::array()); }
+  bool end_object() override { return close(); }
+  bool end_array() override { return close(); }
+
+  bool key(std::string& name) override {
+    const auto [entry, is_new] = open_.back()->emplace(name, nullptr);
+    if (!is_new) fail("{}: the key '{}' occurs twice in one object", where_, printable(name));
+    slot_ = &*entry;
     return true;
   }
 
+  bool parse_error(size_t position, const std::string&,
+                   const nlohmann::detail::exception&) override {
+    fail("{}: not well-formed JSON at byte {}", where_, position);
+  }
+
+  json take() { return std::move(root_); }
+
  private:
-  std::string where_;
-  std::vector<std::set<std::string, std::less<>>> keys_;
+  json* place(json value) {
+    if (open_.empty()) {
+      root_ = std::move(value);
+      return &root_;
+    }
+    json& parent = *open_.back();
+    if (parent.is_array()) {
+      parent.push_back(std::move(value));
+      return &parent.back();
+    }
+    *slot_ = std::move(value);
+    return slot_;
+  }
+
+  bool add(json value) {
+    place(std::move(value));
+    return true;
+  }
+
+  bool open(json value) {
+    if (static_cast<int>(open_.size()) >= max_depth_) {
+      fail("{}: nested deeper than {} levels", where_, max_depth_);
+    }
+    open_.push_back(place(std::move(value)));
+    return true;
+  }
+
+  bool close() {
+    open_.pop_back();
+    return true;
+  }
+
+  const std::string& where_;
+  int max_depth_;
+  json root_;
+  std::vector<json*> open_;  // objects and arrays around the current position
+  json* slot_ = nullptr;     // value of the last key
 };
 
 }  // namespace
 
-json read_json_file(const std::filesystem::path& path, size_t max_bytes) {
-  const MappedFile file(path);
-  const std::string where = "[json] " + path.string();
-  const auto bytes = file.bytes();
-  if (bytes.size() > max_bytes) {
-    fail("{}: {} bytes, expected at most {}", where, bytes.size(), max_bytes);
+json parse_json(std::string_view text, const std::string& where, const JsonLimits& limits) {
+  if (text.size() > limits.max_bytes) {
+    fail("{}: {} bytes of JSON, at most {} are read", where, text.size(), limits.max_bytes);
   }
-  const auto* text = reinterpret_cast<const char*>(bytes.data());
-  try {
-    StrictWatch watch(where);
-    return json::parse(text, text + bytes.size(), std::ref(watch));
-  } catch (const json::exception& e) {
-    fail("{}: {}", where, printable(e.what(), 200));
+  StrictBuilder builder(where, limits.max_depth);
+  json::sax_parse(text, &builder);
+  return builder.take();
+}
+
+json read_json_file(const std::filesystem::path& file, const JsonLimits& limits) {
+  return parse_json(read_text_file(file, limits.max_bytes), "[json] " + file.string(), limits);
+}
+
+std::string read_text_file(const std::filesystem::path& file, size_t max_bytes) {
+  std::error_code problem;
+  if (!std::filesystem::is_regular_file(file, problem)) {
+    fail("[file] {}: no such file, or not a regular one", file.string());
   }
+  const std::uintmax_t bytes = std::filesystem::file_size(file, problem);
+  if (problem) fail("[file] {}: {}", file.string(), problem.message());
+  if (bytes > max_bytes) {
+    fail("[file] {}: {} bytes, at most {} are read", file.string(), bytes, max_bytes);
+  }
+  std::string content(static_cast<size_t>(bytes), '\0');
+  std::ifstream in(file, std::ios::binary);
+  if (!in.read(content.data(), static_cast<std::streamsize>(content.size()))) {
+    fail("[file] {}: cannot be read", file.string());
+  }
+  return content;
 }
 
 }  // namespace unmask

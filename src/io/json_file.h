@@ -1,14 +1,29 @@
-// Strict reading of small JSON files.
+// Strict JSON for files that come from elsewhere: bounded in size and depth, without duplicate
+// keys.
 #pragma once
 
 #include <cstddef>
 #include <filesystem>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
 
 namespace unmask {
 
-/// The content of a JSON file. Throws Error naming the file when it cannot be read, is larger than
-/// `max_bytes`, is no JSON, nests deeper than 64 levels or repeats a key within an object.
-nlohmann::json read_json_file(const std::filesystem::path& path, size_t max_bytes);
+struct JsonLimits {
+  size_t max_bytes = size_t{256} << 20;  // the largest published tokenizer.json has some 33 MB
+  int max_depth = 64;
+};
+
+/// Parses `text`; `where` starts every message. Throws Error for anything but one well-formed value
+/// of at most `max_depth` levels whose objects have unique keys.
+nlohmann::json parse_json(std::string_view text, const std::string& where,
+                          const JsonLimits& limits = {});
+
+/// parse_json on the content of `file`.
+nlohmann::json read_json_file(const std::filesystem::path& file, const JsonLimits& limits = {});
+
+/// Content of a regular file. Throws Error when it cannot be read or has more than `max_bytes`.
+std::string read_text_file(const std::filesystem::path& file, size_t max_bytes);
 
 }  // namespace unmask

@@ -11,17 +11,24 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "io/utf8.h"
 
 namespace unmask {
+
+struct TokenizerSpec;
 
 struct DecodeOptions {
   bool skip_special = false;  // drop tokens flagged special, keep other added tokens
 };
 
+/// Immutable once loaded, hence safe to use from several threads.
 class Tokenizer {
  public:
   /// Reads the tokenizer of a model directory. Throws Error with a one-line reason.
   static Tokenizer load(const std::filesystem::path& directory);
+  /// Builds a tokenizer from data that came from elsewhere. Throws Error when ids or merges do not
+  /// fit together.
+  static Tokenizer build(const TokenizerSpec& spec);
   Tokenizer(Tokenizer&&) noexcept;
   Tokenizer& operator=(Tokenizer&&) noexcept;
   ~Tokenizer();
@@ -63,8 +70,5 @@ class StreamDecoder {
   DecodeOptions options_;
   std::string pending_;
 };
-
-/// `text` with every maximal invalid UTF-8 subpart replaced by U+FFFD.
-std::string sanitize_utf8(std::string_view text);
 
 }  // namespace unmask

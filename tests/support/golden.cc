@@ -31,7 +31,10 @@ std::optional<Case> read_case(const fs::path& file) {
   if (!named && fs::file_size(file) > (8U << 20)) return std::nullopt;
   std::ifstream in(file);
   json content = json::parse(in, nullptr, /*allow_exceptions=*/false);
-  const bool listed = content.is_object() && content.contains("kind") && content.contains("cases");
+  // Vocabularies have the words "kind" and "cases" too, with numbers.
+  const bool has_kind =
+      content.is_object() && content.contains("kind") && content["kind"].is_string();
+  const bool listed = has_kind && (content.contains("cases") || content.contains("reference"));
   if (!named && !listed) return std::nullopt;
   return Case{file, std::move(content)};
 }

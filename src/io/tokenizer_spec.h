@@ -1,0 +1,44 @@
+// What the tokenizer files of a model say, before anything is built from it.
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace unmask {
+
+/// A token that is recognised in the text before all other steps.
+struct AddedToken {
+  TokenId id = 0;
+  std::string text = {};
+  bool special = false;     // left out when decoding without special tokens
+  bool normalized = false;  // searched in the normalised text, not in the raw one
+};
+
+/// A byte-level BPE tokenizer as data. Ids and merges are checked when it is built.
+struct TokenizerSpec {
+  std::string origin = {};  // file or folder, for messages
+  bool nfc = false;
+  /// A piece that is itself a token needs no merges.
+  bool ignore_merges = false;
+  /// Split patterns, applied one after the other.
+  std::vector<std::string> patterns = {};
+  /// Token texts in the byte alphabet of GPT-2 (one character for each byte) with their ids.
+  std::vector<std::pair<std::string, TokenId>> vocab = {};
+  /// Pairs in order of rank, in the byte alphabet.
+  std::vector<std::pair<std::string, std::string>> merges = {};
+  std::vector<AddedToken> added = {};
+};
+
+/// Reads tokenizer.json of `directory` or, where there is none, vocab.json with merges.txt. Throws
+/// Error that names the file and the key when something is missing, malformed or not supported.
+TokenizerSpec read_tokenizer_spec(const std::filesystem::path& directory);
+
+/// The two layouts.
+TokenizerSpec read_tokenizer_json(const std::filesystem::path& file);
+TokenizerSpec read_vocab_and_merges(const std::filesystem::path& directory);
+
+}  // namespace unmask
