@@ -22,8 +22,8 @@ enum class ChatFormat { llada, chatml };
 ChatFormat parse_chat_format(std::string_view name);
 std::string_view chat_format_name(ChatFormat format);
 
-/// The format of a model directory, recognised by the chat_template in its tokenizer_config.json (or
-/// chat_template.jinja). Throws Error with the hint `--template` when there is none or it is
+/// The format of a model directory, recognised by the chat_template in its tokenizer_config.json
+/// (or chat_template.jinja). Throws Error with the hint `--template` when there is none or it is
 /// unknown.
 ChatFormat detect_chat_format(const std::filesystem::path& directory);
 

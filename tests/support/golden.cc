@@ -104,11 +104,10 @@ std::vector<Case> Claim::cases() const {
 
 std::vector<Case> unclaimed() {
   std::vector<Case> rest;
-  std::copy_if(all_cases().begin(), all_cases().end(), std::back_inserter(rest),
-               [](const Case& c) {
-                 return std::none_of(claims().begin(), claims().end(),
-                                     [&](const auto& understands) { return understands(c); });
-               });
+  std::copy_if(all_cases().begin(), all_cases().end(), std::back_inserter(rest), [](const Case& c) {
+    return std::none_of(claims().begin(), claims().end(),
+                        [&](const auto& understands) { return understands(c); });
+  });
   return rest;
 }
 

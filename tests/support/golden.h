@@ -5,11 +5,10 @@
 
 #include <filesystem>
 #include <functional>
-#include <string>
-#include <vector>
-
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <string>
+#include <vector>
 
 namespace unmask::golden {
 
