@@ -65,6 +65,7 @@ std::vector<Decision> surest_first(const SamplerOptions& options, std::vector<De
   std::stable_sort(index.begin(), index.end(),
                    [&](size_t a, size_t b) { return order[a] > order[b]; });
   std::vector<Decision> sorted;
+  sorted.reserve(all.size());
   for (const size_t i : index) sorted.push_back(all[i]);
   return sorted;
 }
