@@ -1,8 +1,7 @@
 #include "core/cpu_info.h"
 
-#include <sched.h>
-
 #include <cstdlib>
+#include <sched.h>
 #include <string>
 #include <thread>
 

@@ -1,11 +1,10 @@
 // Errors of two kinds: what a user, a file or a machine can cause, and broken promises of our own.
 #pragma once
 
+#include <fmt/format.h>
 #include <stdexcept>
 #include <string>
 #include <utility>
-
-#include <fmt/format.h>
 
 namespace unmask {
 
@@ -22,7 +21,8 @@ class LogicError : public std::logic_error {
   using std::logic_error::logic_error;
 };
 
-/// Throws Error with a formatted message, e.g. `fail("[config] {}: key '{}' is missing", path, key)`.
+/// Throws Error with a formatted message, e.g. `fail("[config] {}: key '{}' is missing", path,
+/// key)`.
 template <typename... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
   throw Error(fmt::format(format, std::forward<Args>(args)...));

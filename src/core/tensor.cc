@@ -1,9 +1,8 @@
 #include "core/tensor.h"
 
-#include <sys/mman.h>
-
 #include <cstdlib>
 #include <cstring>
+#include <sys/mman.h>
 
 namespace unmask {
 

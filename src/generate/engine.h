@@ -13,10 +13,10 @@ namespace unmask {
 
 /// A canvas to be completed. Masked positions may stand anywhere; everything else is given.
 struct Request {
-  std::vector<TokenId> tokens;   // prompt and masks
-  int prompt_length = 0;         // where the generated part begins
-  int block_length = 0;          // divides the generated part; equal to it: one block
-  int steps = 0;                 // of all blocks together; a multiple of the number of blocks
+  std::vector<TokenId> tokens;  // prompt and masks
+  int prompt_length = 0;        // where the generated part begins
+  int block_length = 0;         // divides the generated part; equal to it: one block
+  int steps = 0;                // of all blocks together; a multiple of the number of blocks
   SamplerOptions sampler;
   double cfg_scale = 0;          // > 0: classifier-free guidance, a second pass without the prompt
   std::string method = "full";   // see create_method
@@ -35,15 +35,15 @@ void check_request(const Request& request, const ModelConfig& config);
 
 /// What just happened to one sequence.
 struct StepEvent {
-  int sequence;      // index of the request
-  int step;          // of the generation, from 0
-  int total_steps;   // planned; an upper bound with dynamic commits or early stop
+  int sequence;     // index of the request
+  int step;         // of the generation, from 0
+  int total_steps;  // planned; an upper bound with dynamic commits or early stop
   Range block;
   std::span<const TokenId> tokens;  // the whole canvas after the step
   std::span<const Decision> decided;
-  int rows;          // rows that went through the network
-  int masks_left;    // in the generated part
-  double seconds;    // since the generation began
+  int rows;        // rows that went through the network
+  int masks_left;  // in the generated part
+  double seconds;  // since the generation began
 };
 
 /// Returning false cancels the sequence.

@@ -128,9 +128,8 @@ void Sequence::finish_step() {
       return;
     }
   }
-  const bool block_done = request_.sampler.dynamic()
-                              ? masks_before(block_.end) == 0
-                              : in_block_ == schedule_->steps();
+  const bool block_done =
+      request_.sampler.dynamic() ? masks_before(block_.end) == 0 : in_block_ == schedule_->steps();
   if (!block_done) return;
   if (block_.end == static_cast<int>(tokens_.size())) {
     done_ = true;

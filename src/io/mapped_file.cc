@@ -32,12 +32,9 @@ class Descriptor {
 
 [[noreturn]] void fail_with(int code, const std::filesystem::path& path) {
   switch (code) {
-    case ENOENT:
-      fail("[file] {}: no such file; check the path", path.string());
-    case EACCES:
-      fail("[file] {}: permission denied; make it readable", path.string());
-    default:
-      fail("[file] {}: {}", path.string(), std::generic_category().message(code));
+    case ENOENT: fail("[file] {}: no such file; check the path", path.string());
+    case EACCES: fail("[file] {}: permission denied; make it readable", path.string());
+    default: fail("[file] {}: {}", path.string(), std::generic_category().message(code));
   }
 }
 

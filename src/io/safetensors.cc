@@ -148,12 +148,9 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   std::string at() const {
     switch (place_) {
       case Place::outside:
-      case Place::top:
-        return where_;
-      case Place::metadata:
-        return where_ + ": __metadata__";
-      default:
-        return fmt::format("{}: tensor '{}'", where_, printable(records.back().name));
+      case Place::top: return where_;
+      case Place::metadata: return where_ + ": __metadata__";
+      default: return fmt::format("{}: tensor '{}'", where_, printable(records.back().name));
     }
   }
 

@@ -80,10 +80,10 @@ struct TokenQuery {
 
 /// One row's distribution, reduced.
 struct TokenStats {
-  TokenId token = 0;        // the choice; ties go to the lower id
-  float probability = 0;    // of that choice
-  float margin = 0;         // largest minus second largest probability
-  float neg_entropy = 0;    // sum p log p, in nats; larger = surer
+  TokenId token = 0;      // the choice; ties go to the lower id
+  float probability = 0;  // of that choice
+  float margin = 0;       // largest minus second largest probability
+  float neg_entropy = 0;  // sum p log p, in nats; larger = surer
 };
 
 class Backend {

@@ -8,8 +8,8 @@
 namespace unmask {
 
 struct CpuOptions {
-  int threads = 0;                     // 0: every processor this process may use
-  DType weights = DType::f32;          // f32 or bf16: type of packed weights and product inputs
+  int threads = 0;             // 0: every processor this process may use
+  DType weights = DType::f32;  // f32 or bf16: type of packed weights and product inputs
 };
 
 /// Vectorised kernels and oneDNN products. Throws Error when the processor lacks what `weights`

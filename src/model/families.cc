@@ -84,10 +84,8 @@ constexpr std::array kDreamNames{
 
 std::span<const RoleName> names_of(Family family) {
   switch (family) {
-    case Family::llada:
-      return kLladaNames;
-    case Family::dream:
-      return kDreamNames;
+    case Family::llada: return kLladaNames;
+    case Family::dream: return kDreamNames;
   }
   return {};
 }
@@ -101,16 +99,11 @@ bool has_role(const ModelConfig& config, TensorRole role) {
 
 int64_t value_of(const ModelConfig& config, Size size) {
   switch (size) {
-    case Size::vocab:
-      return config.vocab_size;
-    case Size::dim:
-      return config.dim;
-    case Size::q_dim:
-      return int64_t{config.n_heads} * config.head_dim;
-    case Size::kv_dim:
-      return int64_t{config.n_kv_heads} * config.head_dim;
-    case Size::ffn_dim:
-      return config.ffn_dim;
+    case Size::vocab: return config.vocab_size;
+    case Size::dim: return config.dim;
+    case Size::q_dim: return int64_t{config.n_heads} * config.head_dim;
+    case Size::kv_dim: return int64_t{config.n_kv_heads} * config.head_dim;
+    case Size::ffn_dim: return config.ffn_dim;
   }
   return 0;
 }

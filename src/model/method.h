@@ -18,12 +18,12 @@ namespace unmask {
 
 /// Where the denoising loop stands, for one sequence.
 struct Step {
-  int index = 0;          // since the generation began
-  int total = 0;          // planned number of steps; an upper bound where commits are dynamic
-  int in_block = 0;       // since the current block began
-  std::optional<int> due; // tokens that this step has to decide, where that is known beforehand
-  Range block;            // positions being denoised
-  int prompt_length = 0;  // positions before the generated part
+  int index = 0;           // since the generation began
+  int total = 0;           // planned number of steps; an upper bound where commits are dynamic
+  int in_block = 0;        // since the current block began
+  std::optional<int> due;  // tokens that this step has to decide, where that is known beforehand
+  Range block;             // positions being denoised
+  int prompt_length = 0;   // positions before the generated part
   std::span<const TokenId> tokens;
   TokenId mask_id = 0;
 
@@ -44,12 +44,12 @@ struct AttendScope {
   int layer;
   const Step& step;
   Backend& backend;
-  KvStore& store;                  // of this sequence and layer; kept between steps
+  KvStore& store;  // of this sequence and layer; kept between steps
   const HeadShape& shape;
   std::span<const int> positions;  // of the rows of k and v
-  Tensor q;                        // [query rows, n_heads * head_dim]; fewer rows than k in the last
-                                   // layer unless the plan measures
-  Tensor k;                        // [rows, n_kv_heads * head_dim]
+  Tensor q;  // [query rows, n_heads * head_dim]; fewer rows than k in the last
+             // layer unless the plan measures
+  Tensor k;  // [rows, n_kv_heads * head_dim]
   Tensor v;
 };
 

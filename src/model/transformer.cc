@@ -41,9 +41,9 @@ void Transformer::embed(std::span<const Slice> batch, Tensor x) {
 
 Tensor Transformer::forward(std::span<Slice> batch) {
   int rows = 0;
-  std::vector<Share> all;       // every row asks
-  std::vector<Share> last;      // only the wanted rows ask
-  std::vector<int> wanted;      // in rows of the batch
+  std::vector<Share> all;   // every row asks
+  std::vector<Share> last;  // only the wanted rows ask
+  std::vector<int> wanted;  // in rows of the batch
   bool measures = false;
   for (const Slice& s : batch) {
     const Range keys{rows, rows + s.plan.rows.size()};
@@ -107,17 +107,17 @@ void Transformer::attention(int layer, std::span<Slice> batch, std::span<const S
   std::vector<AttentionTask> tasks;
   for (size_t i = 0; i < batch.size(); ++i) {
     const Share& share = shares[i];
-    AttendScope scope{
-        .layer = layer,
-        .step = batch[i].step,
-        .backend = backend_,
-        .store = (*batch[i].stores)[static_cast<size_t>(layer)],
-        .shape = shape_,
-        .positions = std::span(positions_).subspan(static_cast<size_t>(share.keys.begin),
-                                                   static_cast<size_t>(share.keys.size())),
-        .q = q.slice(share.queries),
-        .k = k.slice(share.keys),
-        .v = v.slice(share.keys)};
+    AttendScope scope{.layer = layer,
+                      .step = batch[i].step,
+                      .backend = backend_,
+                      .store = (*batch[i].stores)[static_cast<size_t>(layer)],
+                      .shape = shape_,
+                      .positions = std::span(positions_)
+                                       .subspan(static_cast<size_t>(share.keys.begin),
+                                                static_cast<size_t>(share.keys.size())),
+                      .q = q.slice(share.queries),
+                      .k = k.slice(share.keys),
+                      .v = v.slice(share.keys)};
     tasks.push_back({scope.q, batch[i].method->attend(scope), context.slice(share.queries)});
   }
   backend_.attention(tasks, shape_);

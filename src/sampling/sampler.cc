@@ -17,8 +17,8 @@ constexpr std::array kAlgorithmNames{"low_confidence", "random",  "maskgit_plus"
 enum Stream : uint32_t { kOrderStream = 1, kPlaceStream = 2, kOriginStream = 3 };
 
 double uniform(const SamplerOptions& options, Stream stream, int step, int position) {
-  const auto bits = Philox(options.seed)(0, static_cast<uint32_t>(position),
-                                         static_cast<uint32_t>(step), stream);
+  const auto bits =
+      Philox(options.seed)(0, static_cast<uint32_t>(position), static_cast<uint32_t>(step), stream);
   return open_unit(bits[0], bits[1]);
 }
 
@@ -65,6 +65,7 @@ std::vector<Decision> surest_first(const SamplerOptions& options, std::vector<De
   std::stable_sort(index.begin(), index.end(),
                    [&](size_t a, size_t b) { return order[a] > order[b]; });
   std::vector<Decision> sorted;
+  sorted.reserve(all.size());
   for (const size_t i : index) sorted.push_back(all[i]);
   return sorted;
 }
@@ -120,9 +121,10 @@ void check_options(const SamplerOptions& o) {
   const bool probabilities =
       o.algorithm == Algorithm::low_confidence || o.algorithm == Algorithm::maskgit_plus;
   if (o.dynamic() && (!probabilities || o.alg_temp > 0)) {
-    fail("[sampler] threshold and factor compare probabilities: use low_confidence or "
-         "maskgit_plus without alg_temp, not '{}'",
-         name);
+    fail(
+        "[sampler] threshold and factor compare probabilities: use low_confidence or "
+        "maskgit_plus without alg_temp, not '{}'",
+        name);
   }
 }
 

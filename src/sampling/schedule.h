@@ -16,8 +16,8 @@ class Schedule {
   int steps() const { return steps_; }
   /// What step `in_block` (counted from 0) decides while `masks_left` positions are open.
   ///  LLaDA: masks / steps, one more in the first masks % steps steps.
-  ///  Dream: times t from 1 to eps in float32; trunc(left * (1 - t[i+1] / t[i])), the last step all.
-  ///  Dynamic rules: everything that is open.
+  ///  Dream: times t from 1 to eps in float32; trunc(left * (1 - t[i+1] / t[i])), the last step
+  ///  all. Dynamic rules: everything that is open.
   Budget budget(int in_block, int masks_left) const;
 
  private:

@@ -1,9 +1,8 @@
 #include "core/dtype.h"
 
 #include <cmath>
-#include <limits>
-
 #include <gtest/gtest.h>
+#include <limits>
 
 namespace unmask {
 namespace {
@@ -30,8 +29,8 @@ TEST(DType, HalfPrecisionKnownValues) {
   EXPECT_EQ(f16_to_f32(0x3c00), 1.0F);
   EXPECT_EQ(f16_to_f32(0xc000), -2.0F);
   EXPECT_EQ(f16_to_f32(0x7bff), 65504.0F);
-  EXPECT_EQ(f16_to_f32(0x0400), 0x1p-14F);      // smallest normal
-  EXPECT_EQ(f16_to_f32(0x0001), 0x1p-24F);      // smallest subnormal
+  EXPECT_EQ(f16_to_f32(0x0400), 0x1p-14F);  // smallest normal
+  EXPECT_EQ(f16_to_f32(0x0001), 0x1p-24F);  // smallest subnormal
   EXPECT_EQ(f16_to_f32(0x03ff), 1023 * 0x1p-24F);
   EXPECT_TRUE(std::signbit(f16_to_f32(0x8000)));
   EXPECT_EQ(f16_to_f32(0xfc00), -std::numeric_limits<float>::infinity());

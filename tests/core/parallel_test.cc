@@ -1,10 +1,9 @@
 #include "core/parallel.h"
 
 #include <chrono>
+#include <gtest/gtest.h>
 #include <numeric>
 #include <thread>
-
-#include <gtest/gtest.h>
 
 #include "core/error.h"
 
@@ -48,9 +47,10 @@ TEST(ThreadPool, WakesWorkersThatWentToSleep) {
 
 TEST(ThreadPool, AnExceptionReachesTheCallerAndThePoolStaysUsable) {
   ThreadPool pool(2);
-  EXPECT_THROW(pool.run(10, [](int i, int) {
-                 if (i == 3) fail("task {}", i);
-               }),
+  EXPECT_THROW(pool.run(10,
+                        [](int i, int) {
+                          if (i == 3) fail("task {}", i);
+                        }),
                Error);
   std::atomic<int> count{0};
   pool.run(10, [&](int, int) { ++count; });

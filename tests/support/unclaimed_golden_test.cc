@@ -1,7 +1,6 @@
 // Golden cases that no test understands are reported, never skipped in silence.
-#include <iostream>
-
 #include <gtest/gtest.h>
+#include <iostream>
 
 #include "support/golden.h"
 

@@ -16,9 +16,9 @@ namespace unmask {
 
 namespace {
 
-constexpr int kRowsPerTask = 16;    // rows of cheap element-wise work handed out at once
+constexpr int kRowsPerTask = 16;     // rows of cheap element-wise work handed out at once
 constexpr int kQueriesPerTask = 64;  // query rows that share a pass over one head's keys
-constexpr int kPackSlots = 1024;    // slots of one head packed by one task; whole panels
+constexpr int kPackSlots = 1024;     // slots of one head packed by one task; whole panels
 
 class CpuBackend final : public Backend {
  public:

@@ -14,7 +14,8 @@ namespace unmask::cpu {
 
 class Products {
  public:
-  /// `weights`: f32 or bf16. Throws Error when oneDNN has no product of that type on this processor.
+  /// `weights`: f32 or bf16. Throws Error when oneDNN has no product of that type on this
+  /// processor.
   Products(DType weights, ThreadPool& pool);
   ~Products();
   Products(const Products&) = delete;

@@ -5,7 +5,7 @@
 
 using Vec = float __attribute__((vector_size(kVecBytes)));
 using Bits = unsigned __attribute__((vector_size(kVecBytes)));
-constexpr int kLanes = kVecBytes / 4;
+inline constexpr int kLanes = kVecBytes / 4;
 
 inline Vec splat(float value) { return Vec{} + value; }
 

@@ -12,7 +12,9 @@ namespace unmask {
 
 namespace {
 
-int argmax(const float* row, int n) { return static_cast<int>(std::max_element(row, row + n) - row); }
+int argmax(const float* row, int n) {
+  return static_cast<int>(std::max_element(row, row + n) - row);
+}
 
 RowMath::ExpSums exp_sums(const float* row, int n, float shift) {
   RowMath::ExpSums sums{0, 0};

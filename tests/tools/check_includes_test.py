@@ -1,0 +1,78 @@
+"""tools/check_includes.py finds planted violations and accepts what is allowed."""
+
+import pathlib
+import sys
+import tempfile
+import unittest
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
+import check_includes  # noqa: E402  (found through the path above)
+
+EXISTING = ["core/error.h", "io/tokenizer.h", "kernels/backend.h", "kernels/create_backend.h",
+            "kernels/cpu/table.h", "model/method.h", "model/transformer.h", "methods/full.h",
+            "sampling/sampler.h", "generate/engine.h", "apps/run.h"]
+
+ALLOWED = [
+    ("src/core/dtype.cc", "core/error.h"),
+    ("src/kernels/cpu/backend.cc", "kernels/cpu/table.h"),
+    ("src/model/weights.cc", "io/tokenizer.h"),
+    ("src/model/weights.cc", "kernels/create_backend.h"),
+    ("src/methods/window.h", "model/method.h"),
+    ("src/methods/window.h", "kernels/backend.h"),
+    ("src/methods/window.h", "methods/full.h"),
+    ("src/generate/engine.cc", "sampling/sampler.h"),
+    ("src/apps/main.cc", "generate/engine.h"),
+    ("tests/kernels/table_test.cc", "kernels/cpu/table.h"),
+    ("tests/io/tokenizer_test.cc", "io/tokenizer.h"),
+]
+
+FORBIDDEN = [
+    ("src/core/dtype.cc", "io/tokenizer.h", "core may not include io"),
+    ("src/io/tokenizer.cc", "kernels/backend.h", "io may not include kernels"),
+    ("src/kernels/cpu/backend.cc", "io/tokenizer.h", "kernels may not include io"),
+    ("src/model/transformer.cc", "methods/full.h", "model may not include methods"),
+    ("src/model/transformer.cc", "kernels/cpu/table.h", "from outside"),
+    ("src/methods/window.h", "model/transformer.h", "methods see only"),
+    ("src/methods/window.h", "io/tokenizer.h", "methods see only"),
+    ("src/methods/window.h", "sampling/sampler.h", "methods see only"),
+    ("src/sampling/sampler.cc", "methods/full.h", "sampling may not include methods"),
+    ("src/generate/engine.cc", "apps/run.h", "generate may not include apps"),
+    ("src/gossip/talk.cc", "core/error.h", "not a layer"),
+    ("tests/io/tokenizer_test.cc", "kernels/cpu/table.h", "from outside"),
+    ("tools/bench.cc", "kernels/cpu/table.h", "from outside"),
+    ("src/io/tokenizer.cc", "../core/error.h", "relative include"),
+    ("src/io/tokenizer.cc", "io/nowhere.h", "no such file"),
+]
+
+
+def violations(source: str, line: str) -> list[str]:
+    with tempfile.TemporaryDirectory() as folder:
+        root = pathlib.Path(folder)
+        for name in [f"src/{name}" for name in EXISTING] + [source]:
+            (root / name).parent.mkdir(parents=True, exist_ok=True)
+            (root / name).touch()
+        (root / source).write_text(f"#pragma once\n{line}\n", encoding="utf-8")
+        return check_includes.check(root)
+
+
+class CheckIncludes(unittest.TestCase):
+    def test_allowed_directions_pass(self):
+        for source, target in ALLOWED:
+            with self.subTest(source=source, target=target):
+                self.assertEqual(violations(source, f'#include "{target}"'), [])
+
+    def test_each_planted_violation_is_found_once_with_its_place_and_reason(self):
+        for source, target, reason in FORBIDDEN:
+            with self.subTest(source=source, target=target):
+                found = violations(source, f'#include "{target}"')
+                self.assertEqual(len(found), 1, found)
+                self.assertTrue(found[0].startswith(f"{source}:2: {target}: "), found)
+                self.assertIn(reason, found[0])
+
+    def test_angle_brackets_hide_nothing(self):
+        self.assertEqual(len(violations("src/core/dtype.cc", "#include <io/tokenizer.h>")), 1)
+        self.assertEqual(violations("src/core/dtype.cc", "#include <vector>"), [])
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,70 @@
+#!/usr/bin/env python3
+"""Checks the direction of #include lines between the layers of src/.
+
+    core < io, kernels < model < methods, sampling < generate < apps
+
+A layer may include itself and what stands to its left; layers between two commas do not see each
+other. Kernels are reached through their interface only, and methods see of the model only
+model/method.h. tests/ and tools/ may include any layer, but kernel internals only in tests/kernels.
+"""
+
+import pathlib
+import re
+import sys
+
+LEVELS = [["core"], ["io", "kernels"], ["model"], ["methods", "sampling"], ["generate"], ["apps"]]
+LEVEL_OF = {layer: level for level, layers in enumerate(LEVELS) for layer in layers}
+KERNEL_INTERFACE = {"kernels/backend.h", "kernels/create_backend.h"}
+SEEN_BY_METHODS = {"kernels/backend.h", "model/method.h"}
+
+INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
+SOURCES = {".h", ".cc", ".inc", ".cu"}
+
+
+def objection(source: str, target: str) -> str | None:
+    """Why `source` (path from the root) may not include `target` (path below src/), if so."""
+    area, layer = source.split("/")[:2]
+    wanted = target.split("/")[0]
+    at_home = source.startswith(("src/kernels/", "tests/kernels/"))
+    if wanted == "kernels" and not at_home and target not in KERNEL_INTERFACE:
+        return f"only {' and '.join(sorted(KERNEL_INTERFACE))} may be included from outside"
+    if area != "src" or layer == wanted:
+        return None
+    if layer == "methods" and wanted != "core" and target not in SEEN_BY_METHODS:
+        return f"methods see only core and {' and '.join(sorted(SEEN_BY_METHODS))}"
+    for name in (layer, wanted):
+        if name not in LEVEL_OF:
+            return f"'{name}' is not a layer that tools/check_includes.py knows"
+    if LEVEL_OF[wanted] >= LEVEL_OF[layer]:
+        return f"{layer} may not include {wanted}"
+    return None
+
+
+def check_line(root: pathlib.Path, source: str, quote: str, target: str) -> str | None:
+    if ".." in target.split("/"):
+        return "relative include, expected a path below src/"
+    if (root / "src" / target).is_file():
+        return objection(source, target)
+    if quote == "<":
+        return None
+    own_folder = root / source.split("/")[0]
+    return None if (own_folder / target).is_file() else "no such file below src/ or this folder"
+
+
+def check(root: pathlib.Path) -> list[str]:
+    """All violations below `root`, as lines of path:line: include: reason."""
+    found = []
+    files = [f for area in ("src", "tests", "tools") for f in (root / area).rglob("*")]
+    for file in sorted(f for f in files if f.suffix in SOURCES):
+        source = file.relative_to(root).as_posix()
+        for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+            if match := INCLUDE.match(line):
+                if reason := check_line(root, source, *match.groups()):
+                    found.append(f"{source}:{number}: {match[2]}: {reason}")
+    return found
+
+
+if __name__ == "__main__":
+    violations = check(pathlib.Path(__file__).resolve().parent.parent)
+    print("\n".join(violations) or "include direction: nothing to complain about")
+    sys.exit(1 if violations else 0)
