@@ -26,8 +26,8 @@ WeightType parse_weight_type(std::string_view name);
 
 struct LoadOptions {
   WeightType weights = WeightType::automatic;
-  int threads = 0;         // 0: every processor this process may use
-  LoadProgress progress;   // optional
+  int threads = 0;        // 0: every processor this process may use
+  LoadProgress progress;  // optional
 };
 
 class LoadedModel {

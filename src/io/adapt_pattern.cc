@@ -106,20 +106,15 @@ class PatternAdapter {
         at_ += 2;
         return;
       case 'p':
-      case 'P':
-        return property();
+      case 'P': return property();
       case 'w':
       case 'W':
       case 'b':
-      case 'B':
-        refuse("an escape for word characters");
+      case 'B': refuse("an escape for word characters");
       case 'h':
-      case 'H':
-        refuse("the escape \\h");
-      case 'Q':
-        refuse("the escape \\Q");
-      default:
-        copy(2);
+      case 'H': refuse("the escape \\h");
+      case 'Q': refuse("the escape \\Q");
+      default: copy(2);
     }
   }
 

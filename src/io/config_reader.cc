@@ -21,7 +21,8 @@ std::string shown(const json& value) { return printable(value.dump(-1, ' ', true
 }  // namespace
 
 ConfigReader::ConfigReader(const std::filesystem::path& path)
-    : where_("[config] " + path.string()), values_(read_json_file(path, {.max_bytes = kMaxConfigBytes})) {
+    : where_("[config] " + path.string()),
+      values_(read_json_file(path, {.max_bytes = kMaxConfigBytes})) {
   if (!values_.is_object()) fail("{}: expected a JSON object", where_);
 }
 

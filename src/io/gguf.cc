@@ -119,22 +119,17 @@ size_t scalar_bytes(GgufType type) {
   switch (type) {
     case GgufType::u8:
     case GgufType::i8:
-    case GgufType::boolean:
-      return 1;
+    case GgufType::boolean: return 1;
     case GgufType::u16:
-    case GgufType::i16:
-      return 2;
+    case GgufType::i16: return 2;
     case GgufType::u32:
     case GgufType::i32:
-    case GgufType::f32:
-      return 4;
+    case GgufType::f32: return 4;
     case GgufType::u64:
     case GgufType::i64:
-    case GgufType::f64:
-      return 8;
+    case GgufType::f64: return 8;
     case GgufType::string:
-    case GgufType::array:
-      break;
+    case GgufType::array: break;
   }
   return 0;
 }
@@ -169,32 +164,19 @@ GgufValue read_value(Cursor& in, const std::string& key) {
     }
   };
   switch (type) {
-    case GgufType::u8:
-      return scalar(uint8_t{});
-    case GgufType::i8:
-      return scalar(int8_t{});
-    case GgufType::u16:
-      return scalar(uint16_t{});
-    case GgufType::i16:
-      return scalar(int16_t{});
-    case GgufType::u32:
-      return scalar(uint32_t{});
-    case GgufType::i32:
-      return scalar(int32_t{});
-    case GgufType::u64:
-      return scalar(uint64_t{});
-    case GgufType::i64:
-      return scalar(int64_t{});
-    case GgufType::f32:
-      return scalar(float{});
-    case GgufType::f64:
-      return scalar(double{});
-    case GgufType::boolean:
-      return {type, read_bool(in)};
-    case GgufType::string:
-      return {type, in.text("string")};
-    case GgufType::array:
-      break;
+    case GgufType::u8: return scalar(uint8_t{});
+    case GgufType::i8: return scalar(int8_t{});
+    case GgufType::u16: return scalar(uint16_t{});
+    case GgufType::i16: return scalar(int16_t{});
+    case GgufType::u32: return scalar(uint32_t{});
+    case GgufType::i32: return scalar(int32_t{});
+    case GgufType::u64: return scalar(uint64_t{});
+    case GgufType::i64: return scalar(int64_t{});
+    case GgufType::f32: return scalar(float{});
+    case GgufType::f64: return scalar(double{});
+    case GgufType::boolean: return {type, read_bool(in)};
+    case GgufType::string: return {type, in.text("string")};
+    case GgufType::array: break;
   }
   return {type, read_array(in, key)};
 }

@@ -1,6 +1,5 @@
 // Whole generations of the reference implementations with full attention, compared step by step.
 #include <cmath>
-
 #include <gtest/gtest.h>
 
 #include "generate/engine.h"

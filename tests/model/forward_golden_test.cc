@@ -1,6 +1,5 @@
 // Logits of the reference implementations, on the plain backend and on the fast one.
 #include <cmath>
-
 #include <gtest/gtest.h>
 
 #include "methods/full.h"

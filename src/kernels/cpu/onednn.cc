@@ -3,11 +3,10 @@
 #include <algorithm>
 #include <map>
 #include <mutex>
+#include <oneapi/dnnl/dnnl.hpp>
 #include <string_view>
 #include <tuple>
 #include <vector>
-
-#include <oneapi/dnnl/dnnl.hpp>
 
 // oneDNN runs on GCC's OpenMP, which each of our threads must tell to stay alone. Declared here
 // because <omp.h> of clang belongs to another runtime.
@@ -23,9 +22,9 @@ namespace {
 using dnnl::matmul;
 using dnnl::memory;
 
-constexpr int kTileRows = 256;   // rows of x in one piece: 2 MB of bf16 at a width of 4096
-constexpr int kMaxPanel = 512;   // columns in one piece: 4 MB of bf16 weights at a width of 4096
-constexpr int kPanelStep = 64;   // what oneDNN's packed layouts are made of
+constexpr int kTileRows = 256;     // rows of x in one piece: 2 MB of bf16 at a width of 4096
+constexpr int kMaxPanel = 512;     // columns in one piece: 4 MB of bf16 weights at a width of 4096
+constexpr int kPanelStep = 64;     // what oneDNN's packed layouts are made of
 constexpr int kPanelsWanted = 16;  // pieces that keep a handful of threads evenly busy
 
 /// Columns per panel; a function of the shape alone.
@@ -83,9 +82,7 @@ struct Products::Impl {
         pool(threads),
         workers(static_cast<size_t>(threads.threads())) {}
 
-  memory::desc input(int rows, int in) const {
-    return {{rows, in}, type, memory::format_tag::ab};
-  }
+  memory::desc input(int rows, int in) const { return {{rows, in}, type, memory::format_tag::ab}; }
   static memory::desc output(int rows, int columns) {
     return {{rows, columns}, memory::data_type::f32, memory::format_tag::ab};
   }
@@ -152,13 +149,15 @@ void Products::Impl::run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor
 }
 
 Products::Products(DType weights, ThreadPool& pool) : impl_(new Impl(weights, pool)) {
-  UNMASK_CHECK(weights == DType::f32 || weights == DType::bf16, "products take float32 or bfloat16");
+  UNMASK_CHECK(weights == DType::f32 || weights == DType::bf16,
+               "products take float32 or bfloat16");
   try {
     impl_->preferred_layout(64, 64);
   } catch (const dnnl::error&) {
-    fail("[products] {}: this processor has no such product (bfloat16 needs AVX-512); use "
-         "--dtype f32",
-         dtype_name(weights));
+    fail(
+        "[products] {}: this processor has no such product (bfloat16 needs AVX-512); use "
+        "--dtype f32",
+        dtype_name(weights));
   }
 }
 
@@ -175,9 +174,9 @@ std::unique_ptr<PackedMatrix> Products::pack(const HostMatrix& weights) {
     const int first = i * width;
     const int columns = std::min(width, weights.out - first);
     const size_t elements = static_cast<size_t>(columns) * static_cast<size_t>(weights.in);
-    const std::byte* from = static_cast<const std::byte*>(weights.data) +
-                            static_cast<size_t>(first) * static_cast<size_t>(weights.in) *
-                                dtype_bytes(weights.dtype);
+    const std::byte* from =
+        static_cast<const std::byte*>(weights.data) +
+        static_cast<size_t>(first) * static_cast<size_t>(weights.in) * dtype_bytes(weights.dtype);
     std::vector<std::byte> converted(elements * dtype_bytes(impl_->dtype));
     if (impl_->dtype == DType::bf16) {
       to_bf16(from, weights.dtype, elements, reinterpret_cast<uint16_t*>(converted.data()));

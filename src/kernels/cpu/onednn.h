@@ -22,7 +22,8 @@ class Products {
   Products& operator=(const Products&) = delete;
 
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights);
-  /// out = x W^T + bias. `x` is bf16 or f32, as the weights are, with dense rows; `bias` may be null.
+  /// out = x W^T + bias. `x` is bf16 or f32, as the weights are, with dense rows; `bias` may be
+  /// null.
   void run(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out);
 
  private:
