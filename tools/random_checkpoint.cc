@@ -21,6 +21,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::array kTokenizerFiles{"tokenizer.json",
+                                     "tokenizer_config.json",
+                                     "special_tokens_map.json",
+                                     "added_tokens.json",
+                                     "vocab.json",
+                                     "merges.txt",
+                                     "chat_template.jinja"};
+
 struct Options {
   std::string shape;
   std::string dtype = "bf16";
@@ -62,15 +70,8 @@ class PartialDirectory {
 };
 
 void copy_tokenizer(const fs::path& from, const fs::path& to) {
-  constexpr std::array kFiles{"tokenizer.json",
-                              "tokenizer_config.json",
-                              "special_tokens_map.json",
-                              "added_tokens.json",
-                              "vocab.json",
-                              "merges.txt",
-                              "chat_template.jinja"};
   int copied = 0;
-  for (const char* name : kFiles) {
+  for (const char* name : kTokenizerFiles) {
     if (!fs::exists(from / name)) continue;
     fs::copy_file(from / name, to / name);
     ++copied;

@@ -40,6 +40,7 @@ Family find_family(const ConfigReader& config) {
     if (same_type && same_class) return known.family;
   }
   std::vector<std::string> supported;
+  supported.reserve(kFamilies.size());
   for (const FamilyNames& known : kFamilies) {
     supported.push_back(fmt::format("{} ({})", known.model_type, known.architecture));
   }
