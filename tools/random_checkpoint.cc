@@ -82,8 +82,8 @@ void copy_tokenizer(const fs::path& from, const fs::path& to) {
 void check_space(const fs::path& directory, int64_t needed) {
   const auto free = fs::space(directory).available;
   if (free >= static_cast<uintmax_t>(needed)) return;
-  fail("[write] {}: {:.1f} GB free, {:.1f} GB needed; free some space", directory.string(),
-       static_cast<double>(free) / 1e9, static_cast<double>(needed) / 1e9);
+  fail("[write] {}: {:.1f} MB free, {:.1f} MB needed; free some space", directory.string(),
+       static_cast<double>(free) / 1e6, static_cast<double>(needed) / 1e6);
 }
 
 void write_configs(const fs::path& directory, const Options& options) {
