@@ -21,6 +21,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::array kTokenizerFiles{"tokenizer.json",
+                                     "tokenizer_config.json",
+                                     "special_tokens_map.json",
+                                     "added_tokens.json",
+                                     "vocab.json",
+                                     "merges.txt",
+                                     "chat_template.jinja"};
+
 struct Options {
   std::string shape;
   std::string dtype = "bf16";
@@ -62,15 +70,8 @@ class PartialDirectory {
 };
 
 void copy_tokenizer(const fs::path& from, const fs::path& to) {
-  constexpr std::array kFiles{"tokenizer.json",
-                              "tokenizer_config.json",
-                              "special_tokens_map.json",
-                              "added_tokens.json",
-                              "vocab.json",
-                              "merges.txt",
-                              "chat_template.jinja"};
   int copied = 0;
-  for (const char* name : kFiles) {
+  for (const char* name : kTokenizerFiles) {
     if (!fs::exists(from / name)) continue;
     fs::copy_file(from / name, to / name);
     ++copied;
@@ -81,8 +82,8 @@ void copy_tokenizer(const fs::path& from, const fs::path& to) {
 void check_space(const fs::path& directory, int64_t needed) {
   const auto free = fs::space(directory).available;
   if (free >= static_cast<uintmax_t>(needed)) return;
-  fail("[write] {}: {:.1f} GB free, {:.1f} GB needed; free some space", directory.string(),
-       static_cast<double>(free) / 1e9, static_cast<double>(needed) / 1e9);
+  fail("[write] {}: {:.1f} MB free, {:.1f} MB needed; free some space", directory.string(),
+       static_cast<double>(free) / 1e6, static_cast<double>(needed) / 1e6);
 }
 
 void write_configs(const fs::path& directory, const Options& options) {

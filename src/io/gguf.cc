@@ -23,6 +23,9 @@ constexpr uint32_t kMaxDims = 4;
 constexpr uint64_t kMaxSize = uint64_t{1} << 40;
 constexpr uint64_t kMaxAlignment = 1 << 20;
 
+constexpr std::array<std::string_view, 13> kTypeNames{
+    "u8", "i8", "u16", "i16", "u32", "i32", "f32", "bool", "string", "array", "u64", "i64", "f64"};
+
 constexpr std::array<GgmlType, 16> kGgmlTypes{{
     {0, "F32", 1, 4},
     {1, "F16", 1, 2},
@@ -280,12 +283,7 @@ uint32_t read_version(Cursor& in) {
 
 }  // namespace
 
-std::string_view gguf_type_name(GgufType type) {
-  constexpr std::array<std::string_view, 13> kNames{"u8",  "i8",  "u16",  "i16",    "u32",
-                                                    "i32", "f32", "bool", "string", "array",
-                                                    "u64", "i64", "f64"};
-  return kNames[static_cast<size_t>(type)];
-}
+std::string_view gguf_type_name(GgufType type) { return kTypeNames[static_cast<size_t>(type)]; }
 
 GgufFile::GgufFile(const std::filesystem::path& path) : path_(path), file_(path) {
   Cursor in(file_.bytes(), "[gguf] " + path.string());

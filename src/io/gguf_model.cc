@@ -13,6 +13,7 @@ namespace unmask {
 
 namespace {
 
+constexpr std::string_view kLayerPrefix = "blk.";
 constexpr int kMaxWidth = 1 << 20;
 constexpr int kMaxVocab = 1 << 24;
 constexpr int kMaxLayers = 1 << 12;
@@ -248,12 +249,11 @@ void check_tensor(const GgufFile& file, const Keys& keys, const Expected& expect
 
 /// Layers beyond the announced ones would be left out in silence.
 void check_no_further_layers(const GgufFile& file, const Keys& keys, int n_layers) {
-  constexpr std::string_view kPrefix = "blk.";
   for (const auto& [name, tensor] : file.tensors()) {
-    if (!name.starts_with(kPrefix)) continue;
+    if (!name.starts_with(kLayerPrefix)) continue;
     int layer = 0;
     const auto [end, error] =
-        std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(), layer);
+        std::from_chars(name.data() + kLayerPrefix.size(), name.data() + name.size(), layer);
     if (error == std::errc() && layer >= n_layers) {
       fail("{}: tensor '{}' in a model of {} layers", keys.where(), printable(name), n_layers);
     }

@@ -40,7 +40,7 @@ Family find_family(const ConfigReader& config) {
     if (same_type && same_class) return known.family;
   }
   std::vector<std::string> supported;
-  supported.reserve(std::size(kFamilies));
+  supported.reserve(kFamilies.size());
   for (const FamilyNames& known : kFamilies) {
     supported.push_back(fmt::format("{} ({})", known.model_type, known.architecture));
   }
@@ -203,8 +203,12 @@ ModelConfig load_model_config(const fs::path& directory) {
   ModelConfig model;
   model.family = find_family(config);
   switch (model.family) {
-    case Family::llada: read_llada(config, model); break;
-    case Family::dream: read_dream(config, model); break;
+    case Family::llada:
+      read_llada(config, model);
+      break;
+    case Family::dream:
+      read_dream(config, model);
+      break;
   }
   model.rope_theta = config.positive("rope_theta");
   model.norm_eps = config.positive("rms_norm_eps");

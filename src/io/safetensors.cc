@@ -16,7 +16,8 @@ namespace {
 
 constexpr size_t kLengthField = 8;
 constexpr uint64_t kMaxHeader = 100'000'000;  // the limit of the reference implementation
-constexpr size_t kMaxRank = 64;               // keeps the memory of a hostile shape list small
+constexpr auto kMaxNumber = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
+constexpr size_t kMaxRank = 64;  // keeps the memory of a hostile shape list small
 
 struct StoredType {
   std::string_view name;
@@ -57,9 +58,8 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
   bool binary(binary_t&) override { unexpected("binary data"); }
 
   bool number_unsigned(uint64_t value) override {
-    constexpr auto kLargest = static_cast<uint64_t>(std::numeric_limits<int64_t>::max());
     if (place_ != Place::shape && place_ != Place::offsets) unexpected("a number");
-    if (value > kLargest) fail("{}: number {} is too large", at(), value);
+    if (value > kMaxNumber) fail("{}: number {} is too large", at(), value);
     if (place_ == Place::shape) {
       auto& shape = records.back().shape;
       if (shape.size() == kMaxRank) fail("{}: more than {} dimensions", at(), kMaxRank);

@@ -19,7 +19,6 @@ using testing::field;
 using testing::GgufWriter;
 using ::testing::HasSubstr;
 using testing::TempDir;
-using testing::text_field;
 
 std::string reason_for(const std::string& content) {
   const TempDir dir;

@@ -7,6 +7,7 @@
 #include "io/gguf.h"
 #include "io/gguf_model.h"
 #include "io/safetensors.h"
+#include "io/tokenizer.h"
 #include "support/golden.h"
 
 namespace unmask::golden {
@@ -25,6 +26,8 @@ void load(const std::string& kind, const std::string& level, const fs::path& pat
   } else if (kind == "gguf") {
     const GgufFile file(path);
     if (level == "model") read_gguf_model(file);
+  } else if (kind == "tokenizer") {
+    Tokenizer::load(path);
   } else {
     FAIL() << "unknown kind " << kind << ", level " << level;
   }

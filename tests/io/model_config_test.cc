@@ -279,7 +279,7 @@ TEST(ModelConfig, SaysWhichFileIsBroken) {
   dir.write("config.json", "[1]");
   EXPECT_THAT(reason(), HasSubstr("expected a JSON object"));
   dir.write("config.json", R"({"model_type":"llada","model_type":"Dream"})");
-  EXPECT_THAT(reason(), HasSubstr("'model_type' twice"));
+  EXPECT_THAT(reason(), HasSubstr("'model_type' occurs twice"));
   dir.write("config.json", llada_json().dump());
   EXPECT_EQ(reason(), "");
   dir.write("generation_config.json", "{");

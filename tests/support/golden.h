@@ -52,6 +52,7 @@ std::vector<Case> unclaimed();
 
 /// Name of a parametrised test: the label with everything but letters and digits made '_'.
 std::string test_name(const ::testing::TestParamInfo<Case>& info);
-void PrintTo(const Case& test_case, std::ostream* out);  // gtest's name for the printer
+/// The name gtest looks for.
+void PrintTo(const Case& test_case, std::ostream* out);  // NOLINT(readability-identifier-naming)
 
 }  // namespace unmask::golden

@@ -28,7 +28,7 @@ class TempDir {
 
   /// Writes `content` to the file `name` in this directory and returns its path.
   std::filesystem::path write(const std::string& name, std::string_view content) const {
-    const std::filesystem::path file = path_ / name;
+    std::filesystem::path file = path_ / name;
     // A new file each time: some file systems flush one that was truncated and written again.
     std::filesystem::remove(file);
     std::ofstream out(file, std::ios::binary);

@@ -28,7 +28,7 @@ ModelConfig write(const TempDir& dir, const std::string& shape, const RandomWeig
                   int shards) {
   write_text(dir.path() / "config.json", model_shape(shape).config.dump());
   write_text(dir.path() / "generation_config.json", model_shape(shape).generation.dump());
-  const ModelConfig config = load_model_config(dir.path());
+  ModelConfig config = load_model_config(dir.path());
   write_weights(dir.path(), tensor_specs(config), weights, shards);
   return config;
 }
