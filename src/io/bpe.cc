@@ -6,7 +6,7 @@ namespace unmask {
 
 namespace {
 
-constexpr TokenId kGone = -1;
+constexpr TokenId kGone = -1;  // id of a symbol that was merged into its left neighbour
 constexpr int kNone = -1;
 
 }  // namespace

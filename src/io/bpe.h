@@ -25,6 +25,7 @@ class BpeModel {
 
   void set_byte(uint8_t byte, TokenId id) { byte_ids_[byte] = id; }
   TokenId byte_id(uint8_t byte) const { return byte_ids_[byte]; }
+  void reserve_merges(size_t count) { merges_.reserve(count); }
   /// A pair given twice keeps the later rank, as in the reference.
   void set_merge(TokenId left, TokenId right, Merge merge) { merges_[key(left, right)] = merge; }
   /// Null when the pair does not merge.
@@ -54,7 +55,7 @@ class BpeEncoder {
 
  private:
   struct Symbol {
-    TokenId id = 0;  // kGone once merged into its left neighbour
+    TokenId id = 0;
     int previous = 0;
     int next = 0;
   };

@@ -12,6 +12,9 @@ namespace unmask {
 namespace {
 
 constexpr size_t kMaxPatternBytes = size_t{64} << 10;
+/// MULTILINE because in Oniguruma's syntax ^ and $ are about lines.
+constexpr uint32_t kCompileOptions =
+    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
 
 template <auto kFree>
 struct Freer {
@@ -56,12 +59,10 @@ SplitPattern::SplitPattern(std::string_view pattern) {
   CompileContext context(pcre2_compile_context_create(nullptr));
   if (!context) throw std::bad_alloc();
   pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
-  // In Oniguruma's syntax ^ and $ are about lines, hence MULTILINE.
-  constexpr uint32_t kOptions = PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
   int error = 0;
   size_t place = 0;
-  code_.reset(
-      pcre2_compile(code_units(adapted), adapted.size(), kOptions, &error, &place, context.get()));
+  code_.reset(pcre2_compile(code_units(adapted), adapted.size(), kCompileOptions, &error, &place,
+                            context.get()));
   if (!code_) fail("pattern '{}': {}", printable(pattern), message_of(error));
   // Without a just-in-time compiler the interpreter gives the same answers.
   pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);

@@ -99,6 +99,7 @@ class Builder {
   }
 
   void add_merges() {
+    data_.bpe.reserve_merges(spec_.merges.size());
     int rank = 0;
     for (const auto& [left, right] : spec_.merges) {
       const TokenId merged = id_of(left + right);
@@ -107,7 +108,7 @@ class Builder {
     }
   }
 
-  TokenId id_of(const std::string& text) const {
+  TokenId id_of(std::string_view text) const {
     const auto found = ids_.find(text);
     if (found == ids_.end()) {
       fail("[tokenizer] {}: '{}' of the merges is not in the vocabulary", spec_.origin,
@@ -141,7 +142,7 @@ class Builder {
 
   const TokenizerSpec& spec_;
   Data& data_;
-  std::unordered_map<std::string, TokenId> ids_;  // by text in the byte alphabet
+  std::unordered_map<std::string_view, TokenId> ids_;  // by text in the byte alphabet
 };
 
 /// Calls `on_text` for the stretches of `text` between added tokens and `on_token` for the tokens.

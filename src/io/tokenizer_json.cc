@@ -38,9 +38,9 @@ class TokenizerJsonReader {
 
  private:
   const json& optional(const json& object, const char* key) const {
-    static const json kNull;
+    static const json absent;
     const auto found = object.find(key);
-    return found == object.end() ? kNull : *found;
+    return found == object.end() ? absent : *found;
   }
 
   const json& required(const json& object, const char* key) const {

@@ -52,11 +52,13 @@ TEST(ChatMl, DoesNotTrimAndAddsADefaultSystemText) {
 TEST(ChatMl, CallsKeepTheirTextAndJsonLooksLikePythons) {
   const Messages messages = {
       {"user", "x"},
-      {"assistant", "thinking", {{"f", R"({"b":[1,2.5,null,{}],"a":"é\n\u001f"})"}, {"g", "[]"}}}};
+      {"assistant",
+       "thinking",
+       {{"f", "{\"b\":[1,2.5,null,{}],\"a\":\"\xC3\xA9\\n\\u001f\"}"}, {"g", "[]"}}}};
   const std::string text = render_chat(ChatFormat::chatml, messages);
   EXPECT_THAT(text, HasSubstr("<|im_start|>assistant\nthinking\n<tool_call>\n"
                               "{\"name\": \"f\", \"arguments\": {\"b\": [1, 2.5, null, {}], "
-                              "\"a\": \"é\\n\\u001f\"}}\n</tool_call>\n<tool_call>\n"
+                              "\"a\": \"\xC3\xA9\\n\\u001f\"}}\n</tool_call>\n<tool_call>\n"
                               "{\"name\": \"g\", \"arguments\": []}\n</tool_call><|im_end|>\n"));
 }
 

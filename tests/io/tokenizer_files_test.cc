@@ -162,10 +162,12 @@ TEST(TokenizerJson, NamesTheKeyItDoesNotSupport) {
       {"/added_tokens/0/special", "yes", "'special'"},
   };
   EXPECT_EQ(error_after([](json&) {}), "");
-  for (const auto& [pointer, value, message] : refusals) {
-    const std::string error = error_after([&](json& t) { t[json::json_pointer(pointer)] = value; });
-    EXPECT_THAT(error, AllOf(HasSubstr(message), HasSubstr("[tokenizer]"), Not(HasSubstr("\n"))))
-        << pointer << " = " << value;
+  for (const Refusal& refusal : refusals) {
+    const json::json_pointer place(refusal.pointer);
+    const std::string error = error_after([&](json& t) { t[place] = refusal.value; });
+    EXPECT_THAT(error,
+                AllOf(HasSubstr(refusal.message), HasSubstr("[tokenizer]"), Not(HasSubstr("\n"))))
+        << refusal.pointer << " = " << refusal.value;
   }
 }
 

@@ -11,7 +11,6 @@
 namespace unmask {
 namespace {
 
-using std::string_literals::operator""s;
 using ::testing::HasSubstr;
 using Ids = std::vector<TokenId>;
 
@@ -48,7 +47,7 @@ TEST(Tokenizer, EncodesPlainText) {
   const Tokenizer tokenizer = Tokenizer::build(make_spec());
   EXPECT_EQ(tokenizer.encode(""), Ids{});
   EXPECT_EQ(tokenizer.encode("the the"), (Ids{kThe, ' ', kThe}));
-  EXPECT_EQ(tokenizer.encode("\0"s), Ids{0});
+  EXPECT_EQ(tokenizer.encode(std::string("\0", 1)), Ids{0});
   EXPECT_EQ(tokenizer.encode("t<h"), (Ids{'t', '<', 'h'})) << "no merge across pieces";
 }
 
@@ -93,7 +92,8 @@ TEST(Tokenizer, IgnoreMergesTakesWholePieces) {
 TEST(Tokenizer, DecodesWhatIsKnown) {
   const Tokenizer tokenizer = Tokenizer::build(make_spec());
   EXPECT_EQ(tokenizer.decode({}), "");
-  EXPECT_EQ(tokenizer.decode(Ids{kThe, kEnd, kEndTurn, 999, -1, 0}), "the<|end|><|end|>!\0"s);
+  EXPECT_EQ(tokenizer.decode(Ids{kThe, kEnd, kEndTurn, 999, -1, 0}),
+            std::string("the<|end|><|end|>!\0", 19));
   EXPECT_EQ(tokenizer.decode(Ids{kThe, kEnd, kEndTurn}, {.skip_special = true}), "the<|end|>!");
   EXPECT_EQ(tokenizer.decode(Ids{0xE2, 0x82}), "\xEF\xBF\xBD");
   EXPECT_EQ(tokenizer.decode(Ids{0xE2, kEnd, 0x82}), "\xEF\xBF\xBD<|end|>\xEF\xBF\xBD");
