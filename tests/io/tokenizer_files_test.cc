@@ -7,6 +7,8 @@
 #include "core/error.h"
 #include "io/byte_alphabet.h"
 #include "io/tokenizer.h"
+#include "io/tokenizer_spec.h"
+#include "support/fuzz.h"
 #include "support/temp_dir.h"
 
 namespace unmask {
@@ -178,6 +180,16 @@ TEST(TokenizerJson, RefusesBrokenFiles) {
     dir.write("tokenizer.json", content);
     EXPECT_THAT(load_error(dir), HasSubstr("[tokenizer]")) << content;
   }
+}
+
+TEST(TokenizerJson, DamagedFilesLoadOrAreRefused) {
+  const std::string valid = make_tokenizer().dump();
+  const auto read = [](const std::filesystem::path& file) {
+    Tokenizer::build(read_tokenizer_json(file)).encode("the #t\xFF<|end|>");
+  };
+  const testing::FuzzCounts counts = testing::fuzz(valid, valid.size(), /*flips=*/3000, read);
+  EXPECT_GT(counts.loaded, 0) << "some damage is only another text";
+  EXPECT_GT(counts.refused, 3000);
 }
 
 /// A folder as Dream ships it.
