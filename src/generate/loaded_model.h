@@ -27,7 +27,7 @@ WeightType parse_weight_type(std::string_view name);
 struct LoadOptions {
   WeightType weights = WeightType::automatic;
   int threads = 0;        // 0: every processor this process may use
-  LoadProgress progress;  // optional
+  LoadProgress progress = {};  // optional
 };
 
 class LoadedModel {
