@@ -69,11 +69,11 @@ enum class Noise : uint8_t {
 struct TokenQuery {
   Noise noise = Noise::gumbel;
   double temperature = 0;                   // 0: arg-max
-  std::optional<double> top_p;              // keep the smallest set reaching this mass; categorical
-  std::optional<int> top_k;                 // keep the k largest; categorical
-  std::vector<TokenId> forbidden;           // never chosen, but part of the distribution
-  std::vector<TokenId> removed;             // as if their logits were -inf
-  std::vector<TokenId> without_confidence;  // may be chosen, with probability 0
+  std::optional<double> top_p{};              // keep the smallest set reaching this mass; categorical
+  std::optional<int> top_k{};                 // keep the k largest; categorical
+  std::vector<TokenId> forbidden{};           // never chosen, but part of the distribution
+  std::vector<TokenId> removed{};             // as if their logits were -inf
+  std::vector<TokenId> without_confidence{};  // may be chosen, with probability 0
   uint64_t seed = 0;
   int step = 0;  // with a row's position the key of its random numbers
 };

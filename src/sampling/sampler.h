@@ -34,12 +34,12 @@ bool is_llada_algorithm(Algorithm algorithm);
 struct SamplerOptions {
   Algorithm algorithm = Algorithm::low_confidence;
   double temperature = 0;
-  std::optional<double> top_p;      // Dream's algorithms only
-  std::optional<int> top_k;         // Dream's algorithms only
+  std::optional<double> top_p{};      // Dream's algorithms only
+  std::optional<int> top_k{};         // Dream's algorithms only
   double alg_temp = 0;              // > 0: positions are drawn by softmax(confidence / alg_temp)
   float eps = 1e-3F;                // last time of Dream's schedule
-  std::optional<double> threshold;  // decide all that are at least this probable (Fast-dLLM)
-  std::optional<double> factor;     // decide the longest prefix with c_i >= 1 - factor / (i + 1)
+  std::optional<double> threshold{};  // decide all that are at least this probable (Fast-dLLM)
+  std::optional<double> factor{};     // decide the longest prefix with c_i >= 1 - factor / (i + 1)
   bool suppress_eos = false;        // end tokens cannot be chosen (LLaDA: logits_eos_inf)
   bool defer_eos = false;  // end tokens carry no confidence (LLaDA: confidence_eos_eot_inf)
   uint64_t seed = 0;
