@@ -20,8 +20,8 @@ struct ModelArguments {
 
 /// Where the text to work on comes from; neither: standard input.
 struct PromptArguments {
-  std::optional<std::string> text;
-  std::optional<std::string> file;
+  std::optional<std::string> text{};
+  std::optional<std::string> file{};
 };
 
 struct ChatArguments {
@@ -31,11 +31,11 @@ struct ChatArguments {
 
 /// What was not given follows from the model: see make_request.
 struct GenerationArguments {
-  std::optional<int> gen_length, steps, block_length;
-  std::optional<std::string> algorithm;
-  std::optional<double> temperature, top_p, alg_temp, threshold, factor;
-  std::optional<int> top_k;
-  std::optional<float> eps;
+  std::optional<int> gen_length{}, steps{}, block_length{};
+  std::optional<std::string> algorithm{};
+  std::optional<double> temperature{}, top_p{}, alg_temp{}, threshold{}, factor{};
+  std::optional<int> top_k{};
+  std::optional<float> eps{};
   double cfg_scale = 0;
   uint64_t seed = 0;
   bool suppress_eos = false;

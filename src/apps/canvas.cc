@@ -24,15 +24,21 @@ bool may_break_between(const Cell& left, const Cell& right) {
   const auto is_sign = [](const Cell& c) {
     return c.style == CellStyle::mask || c.style == CellStyle::dim;
   };
-  return left.text == " " || is_sign(left) || is_sign(right) || left.width == 2 || right.width == 2;
+  return left.text == " " || left.text == kTab || is_sign(left) || is_sign(right) ||
+         left.width == 2 || right.width == 2;
 }
 
-/// Where to break a full line before `next`; 0: nowhere.
-size_t break_place(const CellLine& line, const Cell& next) {
-  for (size_t i = line.size(); i > 0; --i) {
-    if (may_break_between(line[i - 1], i == line.size() ? next : line[i])) return i;
+/// Cuts off what of a full line has to go to the next one together with `next`.
+CellLine take_tail(CellLine& line, const Cell& next) {
+  size_t place = line.size();
+  while (place > 0 &&
+         !may_break_between(line[place - 1], place == line.size() ? next : line[place])) {
+    --place;
   }
-  return 0;
+  if (place == 0) return {};  // a word of more than a line is cut where it is
+  CellLine tail(line.begin() + static_cast<std::ptrdiff_t>(place), line.end());
+  line.resize(place);
+  return tail;
 }
 
 std::string_view escape_code(CellStyle style) {
@@ -106,17 +112,14 @@ std::vector<CellLine> wrap_cells(std::span<const Cell> cells, int width) {
       used = 0;
       continue;
     }
-    if (used + cell.width > width && !lines.back().empty()) {
-      CellLine& full = lines.back();
-      const size_t place = break_place(full, cell);
-      CellLine rest;
-      if (place > 0) {
-        rest.assign(full.begin() + static_cast<std::ptrdiff_t>(place), full.end());
-        full.resize(place);
-      }
-      used = line_width(rest);
-      lines.push_back(std::move(rest));
-      if (cell.text == " " && lines.back().empty()) continue;  // the break stands for the blank
+    if (used + cell.width > width && cell.text == " ") {
+      lines.emplace_back();  // the break stands for the blank
+      used = 0;
+      continue;
+    }
+    while (used + cell.width > width && !lines.back().empty()) {
+      lines.push_back(take_tail(lines.back(), cell));
+      used = line_width(lines.back());
     }
     lines.back().push_back(cell);
     used += cell.width;

@@ -14,6 +14,8 @@ constexpr std::chrono::milliseconds kFrame{33};
 // Sleep in short pieces: Ctrl-C should not have to wait.
 constexpr std::chrono::milliseconds kNap{20};
 
+constexpr int kEcho = 2;
+
 void sleep_unless_interrupted(std::chrono::milliseconds time) {
   for (; time.count() > 0 && !interrupted(); time -= kNap) {
     std::this_thread::sleep_for(std::min(time, kNap));
@@ -75,7 +77,9 @@ void LiveView::draw(std::span<const TokenId> tokens, Range block) {
     frame += paint(line) + "\r\n";
     line_widths_.push_back(line_width(line));
   }
-  const std::string status = meter_.status().substr(0, static_cast<size_t>(width));
+  // Ctrl-C echoes two characters behind the status, which must not start a new line.
+  const std::string status =
+      meter_.status().substr(0, static_cast<size_t>(std::max(1, width - kEcho)));
   frame += "\x1b[2m" + status + "\x1b[0m";
   line_widths_.push_back(static_cast<int>(status.size()));
   terminal_ << frame << std::flush;

@@ -35,9 +35,9 @@ double StepMeter::seconds_left() const {
 
 std::string StepMeter::status() const {
   if (step_ == 0) return "step 0";
-  return fmt::format("step {}/{}, {} tokens left, {:.1f} tok/s, {} left", step_, total_steps_,
-                     masks_left_, seconds_ > 0 ? decided_ / seconds_ : 0,
-                     format_duration(seconds_left()));
+  return fmt::format("step {}/{}, {} token{} left, {:.1f} tok/s, {} left", step_, total_steps_,
+                     masks_left_, masks_left_ == 1 ? "" : "s",
+                     seconds_ > 0 ? decided_ / seconds_ : 0, format_duration(seconds_left()));
 }
 
 double ProgressLine::seconds() const {

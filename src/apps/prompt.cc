@@ -1,10 +1,10 @@
 #include "apps/prompt.h"
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 #include "apps/terminal.h"
 #include "core/error.h"
@@ -17,7 +17,12 @@ constexpr int kDefaultLength = 128;
 constexpr int kLladaBlock = 32;  // of the published evaluations of LLaDA-8B-Instruct
 
 std::string read_all(std::istream& in) {
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::string text;
+  std::array<char, 4096> chunk{};
+  while (in.read(chunk.data(), chunk.size()) || in.gcount() > 0) {
+    text.append(chunk.data(), static_cast<size_t>(in.gcount()));
+  }
+  return text;
 }
 
 std::string without_final_break(std::string text) {
@@ -80,9 +85,10 @@ std::string read_prompt(const PromptArguments& arguments, Console& console) {
   if (arguments.text) return *arguments.text;
   if (arguments.file) {
     std::ifstream file(*arguments.file, std::ios::binary);
-    std::string text = file ? read_all(file) : "";
+    const bool opened = file.is_open();
+    std::string text = read_all(file);
     // A directory can be opened, but not read.
-    if (!file || file.bad()) {
+    if (!opened || file.bad()) {
       fail("[prompt] {}: cannot be read: {}", *arguments.file, std::strerror(errno));
     }
     return without_final_break(std::move(text));

@@ -61,6 +61,15 @@ void print_answer(const RunArguments& a, const ModelFiles& files, const Request&
   console.out << (console.out_terminal ? terminal_safe(text) : text) << '\n';
 }
 
+/// What the live view showed last, in one line. A delay makes its times worthless.
+void print_summary(const RunArguments& a, const ModelFiles& files, const Request& request,
+                   const Result& result, Console& console) {
+  if (!a.view.live || a.view.delay > 0 || !console.err_terminal) return;
+  const int tokens = answer_tokens(request, result, files.config.mask_id);
+  console.err << fmt::format("\x1b[2m{} tokens in {} steps, {:.2f} s, {:.1f} tok/s\x1b[0m\n",
+                             tokens, result.steps, result.seconds, tokens / result.seconds);
+}
+
 /// The trace of --trace: to a file, to standard output, or none.
 class Trace {
  public:
@@ -154,6 +163,8 @@ int run(const RunArguments& a, Console& console) {
   if (result.cancelled) return kInterrupted;
   trace.commit();
   if (!a.json && a.trace != kStandardOutput) print_answer(a, files, request, result, console);
+  console.out.flush();
+  print_summary(a, files, request, result, console);
   return kSuccess;
 }
 
