@@ -4,6 +4,8 @@
 
 #include "methods/full.h"
 #include "methods/options.h"
+#include "methods/sparsed.h"
+#include "methods/window.h"
 
 namespace unmask {
 
@@ -11,12 +13,30 @@ namespace {
 
 using Factory = std::unique_ptr<Method> (*)(Options& options, const MethodContext& context);
 
+std::unique_ptr<Method> create_full(Options&, const MethodContext&) {
+  return std::make_unique<Full>();
+}
+
+std::unique_ptr<Method> create_sparsed(Options& options, const MethodContext& context) {
+  return std::make_unique<SparseD>(SparseD::read(options, context.config), context.config.n_layers);
+}
+
+std::unique_ptr<Method> create_sliding_window(Options& options, const MethodContext& context) {
+  return std::make_unique<Window>("sliding-window", Window::read(options, false),
+                                  context.config.n_heads);
+}
+
+std::unique_ptr<Method> create_streaming_llm(Options& options, const MethodContext& context) {
+  return std::make_unique<Window>("streaming-llm", Window::read(options, true),
+                                  context.config.n_heads);
+}
+
 const std::map<std::string, Factory, std::less<>>& factories() {
   static const std::map<std::string, Factory, std::less<>> list{
-      {"full",
-       [](Options&, const MethodContext&) -> std::unique_ptr<Method> {
-         return std::make_unique<Full>();
-       }},
+      {"full", create_full},
+      {"sliding-window", create_sliding_window},
+      {"sparsed", create_sparsed},
+      {"streaming-llm", create_streaming_llm},
   };
   return list;
 }
