@@ -14,8 +14,10 @@ import sys
 
 LEVELS = [["core"], ["io", "kernels"], ["model"], ["methods", "sampling"], ["generate"], ["apps"]]
 LEVEL_OF = {layer: level for level, layers in enumerate(LEVELS) for layer in layers}
-KERNEL_INTERFACE = {"kernels/backend.h", "kernels/create_backend.h"}
-SEEN_BY_METHODS = {"kernels/backend.h", "model/method.h"}
+KERNEL_INTERFACE = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/create_backend.h",
+                    "kernels/select.h"}
+SEEN_BY_METHODS = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/select.h",
+                   "model/method.h"}
 
 INCLUDE = re.compile(r'^\s*#\s*include\s*([<"])([^>"]+)[>"]')
 SOURCES = {".h", ".cc", ".inc", ".cu"}

@@ -13,6 +13,7 @@
 #include "core/dtype.h"
 #include "core/rows.h"
 #include "core/tensor.h"
+#include "kernels/block_pattern.h"
 
 namespace unmask {
 
@@ -52,11 +53,16 @@ struct KvView {
   Tensor v;
 };
 
-/// softmax(q k^T / sqrt(head_dim)) v of one sequence; every query sees every slot.
+/// softmax(q k^T / sqrt(head_dim)) v of one sequence. Without a pattern every query sees every
+/// slot. With one, slots are positions and a query sees the key blocks of its own block.
 struct AttentionTask {
   Tensor q;  // [rows, n_heads * head_dim], after RoPE
   KvView kv;
-  Tensor out;  // [rows, n_heads * head_dim]
+  Tensor out;                             // [rows, n_heads * head_dim]
+  const BlockPattern* pattern = nullptr;  // null: dense
+  std::span<const int> positions{};       // of the query rows, ascending; only a pattern needs them
+  /// Filled when not null. Dense only, and every position must be both query and slot, in order.
+  BlockImportance* importance = nullptr;
 };
 
 /// How temperature randomises the choice of a token.

@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "io/model_config.h"
 #include "kernels/backend.h"
 #include "model/kv_store.h"
 
@@ -53,6 +54,18 @@ struct AttendScope {
   Tensor v;
 };
 
+/// What the fresh queries of a layer look at, and what the method wants to learn on the way.
+struct Attention {
+  KvView kv;
+  const BlockPattern* pattern = nullptr;  // null: everything in kv; lives until the layer is done
+  BlockImportance* importance = nullptr;  // filled when not null; the step must measure
+};
+
+/// What a method may know about the model when it is created.
+struct MethodContext {
+  const ModelConfig& config;
+};
+
 class Method {
  public:
   Method() = default;
@@ -65,7 +78,10 @@ class Method {
   virtual StepPlan plan_step(const Step& step) {
     return {.rows = step.due == 0 ? Rows() : Rows(step.all())};
   }
-  virtual KvView attend(AttendScope& scope) { return {scope.k, scope.v}; }
+  virtual Attention attend(AttendScope& scope) { return {{scope.k, scope.v}}; }
+  /// Called after the attention of a layer in which attend() asked for importance.
+  virtual void attended([[maybe_unused]] int layer,
+                        [[maybe_unused]] const BlockImportance& importance) {}
 };
 
 }  // namespace unmask

@@ -118,9 +118,20 @@ void Transformer::attention(int layer, std::span<Slice> batch, std::span<const S
                       .q = q.slice(share.queries),
                       .k = k.slice(share.keys),
                       .v = v.slice(share.keys)};
-    tasks.push_back({scope.q, batch[i].method->attend(scope), context.slice(share.queries)});
+    const Attention attention = batch[i].method->attend(scope);
+    tasks.push_back({.q = scope.q,
+                     .kv = attention.kv,
+                     .out = context.slice(share.queries),
+                     .pattern = attention.pattern,
+                     .positions = std::span(query_positions_)
+                                      .subspan(static_cast<size_t>(share.queries.begin),
+                                               static_cast<size_t>(share.queries.size())),
+                     .importance = attention.importance});
   }
   backend_.attention(tasks, shape_);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (tasks[i].importance != nullptr) batch[i].method->attended(layer, *tasks[i].importance);
+  }
   // The norm's output was its last use: its memory takes the projected attention.
   const Tensor projected = query_input;
   backend_.linear(context, *w.attn_out, {}, projected);

@@ -4,6 +4,7 @@
 
 #include "generate/engine.h"
 #include "support/golden.h"
+#include "support/golden_request.h"
 #include "support/model_fixture.h"
 #include "support/tensors.h"
 
@@ -11,27 +12,6 @@ namespace unmask {
 namespace {
 
 const golden::Claim kClaim([](const golden::Case& c) { return c.kind() == "generate"; });
-
-Request request_of(const golden::Case& c, const ModelConfig& config) {
-  const auto& params = c.json["params"];
-  EXPECT_EQ(params["mask_id"], config.mask_id);
-  Request request = append_masks(c.json["prompt"], params["gen_length"], config.mask_id);
-  request.steps = params["steps"];
-  request.cfg_scale = params.value("cfg_scale", 0.0);
-  if (params.contains("block_length")) request.block_length = params["block_length"];
-  request.sampler.algorithm =
-      parse_algorithm(std::string(params.contains("alg") ? params["alg"] : params["remasking"]));
-  request.sampler.temperature = params["temperature"];
-  request.sampler.alg_temp = params.value("alg_temp", 0.0);
-  request.sampler.eps = params.value("eps", 1e-3F);
-  if (const auto p = params.find("top_p"); p != params.end() && !p->is_null()) {
-    request.sampler.top_p = p->get<double>();
-  }
-  if (const auto k = params.find("top_k"); k != params.end() && !k->is_null()) {
-    request.sampler.top_k = k->get<int>();
-  }
-  return request;
-}
 
 class GoldenGenerate : public ::testing::TestWithParam<golden::Case> {};
 
@@ -43,7 +23,7 @@ TEST_P(GoldenGenerate, EveryStepEqualsTheReference) {
   const auto transfer = testing::values<int>(file.at("num_transfer"));
   const auto confidence = testing::values<float>(file.at("confidence"));
   testing::LoadedModel model(directory, testing::make_backend("cpu"));
-  const Request request = request_of(c, model.config);
+  const Request request = golden::request_of(c, model.config);
   const auto gen_length = static_cast<size_t>(request.gen_length());
   size_t step = 0;
   const auto check = [&](const StepEvent& event) {

@@ -19,12 +19,12 @@ class Probe final : public Method {
   StepPlan plan_step(const Step& step) override {
     return {.rows = Rows(step.all()), .measures = true};
   }
-  KvView attend(AttendScope& scope) override {
+  Attention attend(AttendScope& scope) override {
     if (scope.layer == 0) {
       first_q = copy(scope.q);
       first_k = copy(scope.k);
     }
-    return {scope.k, scope.v};
+    return {{scope.k, scope.v}};
   }
   std::vector<float> first_q, first_k;  // [rows, heads * head_dim]
 

@@ -7,6 +7,7 @@
 
 #include "core/cpu_info.h"
 #include "core/parallel.h"
+#include "kernels/cpu/attention.h"
 #include "kernels/cpu/onednn.h"
 #include "kernels/cpu/table.h"
 #include "kernels/create_backend.h"
@@ -16,9 +17,7 @@ namespace unmask {
 
 namespace {
 
-constexpr int kRowsPerTask = 16;     // rows of cheap element-wise work handed out at once
-constexpr int kQueriesPerTask = 64;  // query rows that share a pass over one head's keys
-constexpr int kPackSlots = 1024;     // slots of one head packed by one task; whole panels
+constexpr int kRowsPerTask = 16;  // rows of cheap element-wise work handed out at once
 
 class CpuBackend final : public Backend {
  public:
@@ -48,7 +47,9 @@ class CpuBackend final : public Backend {
   void linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) override;
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
   void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override;
-  void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override;
+  void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
+    for (const AttentionTask& task : tasks) attention_.run(task, shape);
+  }
   void swiglu(Tensor gate, Tensor up) override;
   void add(Tensor x, Tensor y) override;
   void extrapolate(Tensor x, Tensor y, float scale) override;
@@ -70,13 +71,6 @@ class CpuBackend final : public Backend {
       std::copy_n(host + int64_t{r} * out.cols, out.cols, out.f32(r));
     }
   }
-  /// Memory that lives until the next call for the same purpose; grows, never shrinks.
-  static float* reserve(Buffer& buffer, int64_t floats) {
-    const size_t bytes = static_cast<size_t>(floats) * sizeof(float);
-    if (buffer.bytes() < bytes) buffer = allocate_host(bytes);
-    return static_cast<float*>(buffer.data());
-  }
-  void attend_one(const AttentionTask& task, const HeadShape& shape);
 
   ThreadPool pool_;
   const cpu::KernelTable& table_;
@@ -84,9 +78,7 @@ class CpuBackend final : public Backend {
   DType weights_;
   Buffer narrowed_;  // inputs of products as bf16
   Buffer angles_;    // cos and sin of the rows being rotated
-  Buffer keys_;      // packed heads of the task being attended
-  Buffer values_;
-  Buffer scratch_;
+  cpu::Attention attention_{pool_, table_};
 };
 
 void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) {
@@ -111,7 +103,7 @@ void CpuBackend::linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tens
   Tensor input{nullptr, weights_, x.rows, x.cols, x.cols};
   if (narrow || x.stride != x.cols) {
     const int64_t elements = int64_t{x.rows} * x.cols;
-    input.data = reserve(narrowed_, narrow ? (elements + 1) / 2 : elements);
+    input.data = cpu::reserve(narrowed_, narrow ? (elements + 1) / 2 : elements);
     each_row(x.rows, [&](int r) {
       const int64_t at = int64_t{r} * x.cols;
       if (narrow) {
@@ -137,7 +129,7 @@ void CpuBackend::rope(Tensor x, std::span<const int> positions, int head_dim, fl
   UNMASK_CHECK(static_cast<int>(positions.size()) == x.rows && x.cols % head_dim == 0,
                "shapes of a rotation");
   const int half = head_dim / 2;
-  float* angles = reserve(angles_, int64_t{x.rows} * head_dim);
+  float* angles = cpu::reserve(angles_, int64_t{x.rows} * head_dim);
   each_row(x.rows, [&](int r) {
     float* cos = angles + int64_t{r} * head_dim;
     float* sin = cos + half;
@@ -149,63 +141,6 @@ void CpuBackend::rope(Tensor x, std::span<const int> positions, int head_dim, fl
       sin[i] = std::sin(position * frequency);
     }
     for (int c = 0; c < x.cols; c += head_dim) table_.rope(x.f32(r) + c, cos, sin, head_dim);
-  });
-}
-
-void CpuBackend::attention(std::span<const AttentionTask> tasks, const HeadShape& shape) {
-  for (const AttentionTask& task : tasks) {
-    if (task.q.rows > 0) attend_one(task, shape);
-  }
-}
-
-void CpuBackend::attend_one(const AttentionTask& task, const HeadShape& shape) {
-  const int slots = task.kv.k.rows;
-  UNMASK_CHECK(slots > 0, "attention over no keys");
-  UNMASK_CHECK(task.q.cols == shape.n_heads * shape.head_dim &&
-                   task.kv.k.cols == shape.n_kv_heads * shape.head_dim &&
-                   task.kv.v.cols == task.kv.k.cols && task.kv.v.rows == slots,
-               "shapes of an attention");
-  const int panel = table_.key_panel;
-  const int dim = shape.head_dim;
-  const int padded_dim = (dim + panel - 1) / panel * panel;
-  const int64_t padded_slots = (slots + panel - 1) / panel * panel;
-  float* keys = reserve(keys_, padded_slots * dim * shape.n_kv_heads);
-  float* values = reserve(values_, padded_slots * padded_dim * shape.n_kv_heads);
-
-  const int pieces = (slots + kPackSlots - 1) / kPackSlots;
-  pool_.run(pieces * shape.n_kv_heads, [&](int i, int) {
-    const int head = i / pieces;
-    const Range part{i % pieces * kPackSlots, std::min(slots, (i % pieces + 1) * kPackSlots)};
-    const Tensor k = task.kv.k.slice(part).columns({head * dim, (head + 1) * dim});
-    const Tensor v = task.kv.v.slice(part).columns({head * dim, (head + 1) * dim});
-    table_.pack_keys(k.f32(), k.stride, k.rows, dim,
-                     keys + (head * padded_slots + part.begin) * dim);
-    table_.pack_values(v.f32(), v.stride, v.rows, dim, padded_dim,
-                       values + (head * padded_slots + part.begin) * padded_dim);
-  });
-
-  const int scratch_floats = table_.attention_scratch(padded_dim);
-  float* scratch = reserve(scratch_, int64_t{scratch_floats} * pool_.threads());
-  const cpu::SlotSpan all{0, slots};
-  const int tiles = (task.q.rows + kQueriesPerTask - 1) / kQueriesPerTask;
-  pool_.run(tiles * shape.n_heads, [&](int i, int worker) {
-    const int head = i / tiles;
-    const int kv_head = head / (shape.n_heads / shape.n_kv_heads);
-    const Range rows{i % tiles * kQueriesPerTask,
-                     std::min(task.q.rows, (i % tiles + 1) * kQueriesPerTask)};
-    const Tensor q = task.q.slice(rows).columns({head * dim, (head + 1) * dim});
-    const Tensor out = task.out.slice(rows).columns({head * dim, (head + 1) * dim});
-    table_.attention({.q = q.f32(),
-                      .q_stride = q.stride,
-                      .out = out.f32(),
-                      .out_stride = out.stride,
-                      .rows = q.rows,
-                      .head_dim = dim,
-                      .head = {keys + kv_head * padded_slots * dim,
-                               values + kv_head * padded_slots * padded_dim, padded_dim},
-                      .spans = &all,
-                      .n_spans = 1,
-                      .scratch = scratch + int64_t{worker} * scratch_floats});
   });
 }
 

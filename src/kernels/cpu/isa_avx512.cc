@@ -25,6 +25,7 @@ const KernelTable& avx512_table() {
       .pack_keys = pack_keys,
       .pack_values = pack_values,
       .attention_scratch = attention_scratch,
+      .importance_scratch = importance_scratch,
       .attention = attention,
   };
   return table;

@@ -7,10 +7,10 @@
 
 namespace unmask::cpu {
 
-/// A run of consecutive slots [begin, end) that queries may see.
-struct SlotSpan {
-  int begin;
-  int end;
+/// A key panel of which queries see some slots: bit i of `seen` stands for slot first + i.
+struct SeenPanel {
+  int first;
+  uint32_t seen;  // not 0
 };
 
 /// Keys and values of one head in the layout of the attention kernel. Keys lie in panels of
@@ -22,6 +22,19 @@ struct PackedHead {
   int padded_dim;
 };
 
+/// Where a tile leaves its part of a BlockImportance (kernels/block_pattern.h). The tile's rows are
+/// consecutive and begin with a query block; every slot is in exactly one panel entry.
+struct ImportanceTile {
+  int block_size;
+  int n_blocks;
+  int first_generation_block;
+  int generation_panels;  // panels of the generation, which come first
+  float power;            // scale of the measuring softmax over 1/sqrt(head_dim)
+  float* all;             // row of the tile's first query block, n_blocks wide
+  float* generation;      // the same, n_blocks - first_generation_block wide
+  float* scratch;         // importance_scratch(n_blocks) floats
+};
+
 /// Some query rows of one head.
 struct AttentionTile {
   const float* q;
@@ -31,14 +44,15 @@ struct AttentionTile {
   int rows;
   int head_dim;
   PackedHead head;
-  const SlotSpan* spans;  // ascending, disjoint
-  int n_spans;
-  float* scratch;  // attention_scratch(padded_dim) floats
+  const SeenPanel* panels;  // in the order in which they are read
+  int n_panels;
+  const ImportanceTile* importance;  // null: not asked for
+  float* scratch;                    // attention_scratch(padded_dim) floats
 };
 
 struct KernelTable {
   const char* name;
-  int key_panel;  // slots per key panel; padded_dim is a multiple of it
+  int key_panel;  // slots per key panel, at most 32; padded_dim is a multiple of it
 
   RowMath row_math;
   void (*rms_norm)(const float* x, const float* weight, float eps, int n, float* out);
@@ -52,6 +66,7 @@ struct KernelTable {
   void (*pack_values)(const float* v, int64_t stride, int slots, int head_dim, int padded_dim,
                       float* out);
   int (*attention_scratch)(int padded_dim);
+  int (*importance_scratch)(int n_blocks);
   void (*attention)(const AttentionTile& tile);
 };
 

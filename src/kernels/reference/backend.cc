@@ -6,6 +6,7 @@
 #include <limits>
 
 #include "kernels/create_backend.h"
+#include "kernels/reference/attention.h"
 #include "kernels/token_stats.h"
 
 namespace unmask {
@@ -109,11 +110,7 @@ class ReferenceBackend final : public Backend {
   }
 
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
-    for (const AttentionTask& task : tasks) {
-      for (int r = 0; r < task.q.rows; ++r) {
-        for (int head = 0; head < shape.n_heads; ++head) attend(task, shape, r, head);
-      }
-    }
+    for (const AttentionTask& task : tasks) reference_attention(task, shape);
   }
 
   void swiglu(Tensor gate, Tensor up) override {
@@ -149,30 +146,6 @@ class ReferenceBackend final : public Backend {
       const auto i = static_cast<size_t>(r);
       out[i] = reduce_row({logits.f32(r), static_cast<size_t>(logits.cols)}, positions[i], query,
                           {argmax, exp_sums});
-    }
-  }
-
- private:
-  /// One row of one head: all scores, softmax, weighted mean of the values.
-  static void attend(const AttentionTask& task, const HeadShape& shape, int row, int head) {
-    const int dim = shape.head_dim;
-    const int kv_column = head / (shape.n_heads / shape.n_kv_heads) * dim;
-    const float* q = task.q.f32(row) + head * dim;
-    std::vector<double> weights(static_cast<size_t>(task.kv.k.rows));
-    for (size_t s = 0; s < weights.size(); ++s) {
-      const float* k = task.kv.k.f32(static_cast<int>(s)) + kv_column;
-      for (int d = 0; d < dim; ++d) weights[s] += static_cast<double>(q[d]) * k[d];
-      weights[s] /= std::sqrt(static_cast<double>(dim));
-    }
-    const double largest = *std::max_element(weights.begin(), weights.end());
-    double sum = 0;
-    for (double& w : weights) sum += w = std::exp(w - largest);
-    for (int d = 0; d < dim; ++d) {
-      double value = 0;
-      for (size_t s = 0; s < weights.size(); ++s) {
-        value += weights[s] * task.kv.v.f32(static_cast<int>(s))[kv_column + d];
-      }
-      task.out.f32(row)[head * dim + d] = static_cast<float>(value / sum);
     }
   }
 };

@@ -1,0 +1,80 @@
+// Attention at the granularity of blocks of positions: which blocks of keys each block of queries
+// reads, and how much attention it pays to each.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include "core/error.h"
+
+namespace unmask {
+
+/// For every head and query block the ascending key blocks it reads. Block i holds the positions
+/// [i * block_size, (i + 1) * block_size); the last one may be cut short by the sequence's end.
+class BlockPattern {
+ public:
+  BlockPattern() = default;
+  BlockPattern(int block_size, int n_heads, int n_blocks)
+      : block_size_(block_size), n_heads_(n_heads), n_blocks_(n_blocks) {
+    UNMASK_CHECK(block_size > 0 && n_blocks <= 65536, "key blocks are numbered with 16 bits");
+  }
+
+  /// Adds the list of the next query block, head after head. `blocks` ascends and is not empty.
+  void append(std::span<const uint16_t> blocks) {
+    UNMASK_CHECK(!blocks.empty(), "every query reads at least one key block");
+    blocks_.insert(blocks_.end(), blocks.begin(), blocks.end());
+    offsets_.push_back(blocks_.size());
+  }
+
+  int block_size() const { return block_size_; }
+  int n_heads() const { return n_heads_; }
+  int n_blocks() const { return n_blocks_; }
+  std::span<const uint16_t> list(int head, int query_block) const {
+    const auto row = static_cast<size_t>(head * n_blocks_ + query_block);
+    return std::span(blocks_).subspan(offsets_[row], offsets_[row + 1] - offsets_[row]);
+  }
+  /// True when every head and query block has its list.
+  bool complete() const {
+    return offsets_.size() == static_cast<size_t>(n_heads_) * static_cast<size_t>(n_blocks_) + 1;
+  }
+  /// Share of the pairs of query and key blocks that is kept.
+  double density() const {
+    return static_cast<double>(blocks_.size()) / n_heads_ / n_blocks_ / n_blocks_;
+  }
+  bool operator==(const BlockPattern&) const = default;
+
+ private:
+  int block_size_ = 0;
+  int n_heads_ = 0;
+  int n_blocks_ = 0;  // of queries and of keys alike
+  std::vector<size_t> offsets_{0};
+  std::vector<uint16_t> blocks_;
+};
+
+/// How much attention each query block pays to each key block: what a dense attention pass measures
+/// on the way, asked with the first three members and answered in the others.
+struct BlockImportance {
+  int block_size = 0;
+  float scale = 0;  // of the scores in the softmax that measures; need not be 1/sqrt(head_dim)
+  int first_generation_block = 0;
+
+  /// Sum of the probabilities of the block's queries and keys over block_size^2, under the softmax
+  /// over all keys. [n_heads * n_blocks, n_blocks]
+  std::vector<float> all;
+  /// The same under the softmax over the keys of blocks from first_generation_block on.
+  /// [n_heads * n_blocks, n_blocks - first_generation_block]
+  std::vector<float> generation;
+  int n_blocks = 0;
+
+  int generation_blocks() const { return n_blocks - first_generation_block; }
+  /// Sizes the tables for `heads` heads over `length` positions and clears them.
+  void reset(int heads, int length) {
+    n_blocks = (length + block_size - 1) / block_size;
+    const auto rows = static_cast<size_t>(heads) * static_cast<size_t>(n_blocks);
+    all.assign(rows * static_cast<size_t>(n_blocks), 0);
+    generation.assign(rows * static_cast<size_t>(generation_blocks()), 0);
+  }
+};
+
+}  // namespace unmask

@@ -1,0 +1,198 @@
+#include "kernels/cpu/attention.h"
+
+#include <algorithm>
+#include <cmath>
+
+namespace unmask::cpu {
+
+namespace {
+
+constexpr int kQueriesPerTile = 64;  // query rows that share a pass over one head's keys
+constexpr int kPackSlots = 1024;     // slots of one head packed by one task; whole panels
+
+/// Appends the panels of some slots; slots of the panel listed last join it.
+void see(Range slots, int panel, std::vector<SeenPanel>& list) {
+  for (int s = slots.begin; s < slots.end;) {
+    const int first = s / panel * panel;
+    const int end = std::min(slots.end, first + panel);
+    const uint32_t bits = (~0U >> (32 - (end - s))) << (s - first);
+    if (!list.empty() && list.back().first == first) {
+      list.back().seen |= bits;
+    } else {
+      list.push_back({first, bits});
+    }
+    s = end;
+  }
+}
+
+/// Rows of the tiles of a task. With a pattern a tile's rows are of one query block; when
+/// importance is measured a tile is whole query blocks, so that no two tiles add to one sum.
+std::vector<Range> cut_tiles(const AttentionTask& task) {
+  int limit = kQueriesPerTile;
+  if (task.importance != nullptr) {
+    const int block = task.importance->block_size;
+    limit = std::max(1, kQueriesPerTile / block) * block;
+  }
+  const auto block_of = [&](int row) {
+    return task.positions[static_cast<size_t>(row)] / task.pattern->block_size();
+  };
+  std::vector<Range> tiles;
+  for (int begin = 0; begin < task.q.rows;) {
+    int end = std::min(task.q.rows, begin + limit);
+    if (task.pattern != nullptr) {
+      int same = begin + 1;
+      while (same < end && block_of(same) == block_of(begin)) ++same;
+      end = same;
+    }
+    tiles.push_back({begin, end});
+    begin = end;
+  }
+  return tiles;
+}
+
+/// All slots, those of the generation first when importance is measured.
+struct DensePanels {
+  std::vector<SeenPanel> panels;
+  int generation = 0;
+};
+
+DensePanels dense_panels(const AttentionTask& task, int panel) {
+  DensePanels dense;
+  const int slots = task.kv.k.rows;
+  const int border = task.importance == nullptr
+                         ? 0
+                         : task.importance->first_generation_block * task.importance->block_size;
+  see({border, slots}, panel, dense.panels);
+  dense.generation = static_cast<int>(dense.panels.size());
+  std::vector<SeenPanel> prompt;
+  see({0, border}, panel, prompt);
+  dense.panels.insert(dense.panels.end(), prompt.begin(), prompt.end());
+  return dense;
+}
+
+/// The panels that the query block of `row` sees.
+void list_panels(const AttentionTask& task, int head, int row, int panel,
+                 std::vector<SeenPanel>& list) {
+  const int size = task.pattern->block_size();
+  const int query_block = task.positions[static_cast<size_t>(row)] / size;
+  list.clear();
+  for (const int block : task.pattern->list(head, query_block)) {
+    see({block * size, std::min(task.kv.k.rows, (block + 1) * size)}, panel, list);
+  }
+}
+
+/// Where the tile that begins with `row` adds its importance.
+ImportanceTile measure_tile(BlockImportance& importance, int head, int row) {
+  const int blocks = importance.n_blocks;
+  const auto first = static_cast<size_t>(head * blocks + row / importance.block_size);
+  const auto own = static_cast<size_t>(importance.generation_blocks());
+  return {.block_size = importance.block_size,
+          .n_blocks = blocks,
+          .first_generation_block = importance.first_generation_block,
+          .generation_panels = 0,
+          .power = 1,
+          .all = importance.all.data() + first * static_cast<size_t>(blocks),
+          .generation = importance.generation.data() + first * own,
+          .scratch = nullptr};
+}
+
+void check(const AttentionTask& task, const HeadShape& shape) {
+  const int slots = task.kv.k.rows;
+  UNMASK_CHECK(slots > 0, "attention over no keys");
+  UNMASK_CHECK(task.q.cols == shape.n_heads * shape.head_dim &&
+                   task.kv.k.cols == shape.n_kv_heads * shape.head_dim &&
+                   task.kv.v.cols == task.kv.k.cols && task.kv.v.rows == slots,
+               "shapes of an attention");
+  if (const BlockPattern* p = task.pattern) {
+    UNMASK_CHECK(p->complete() && p->n_heads() == shape.n_heads &&
+                     (slots + p->block_size() - 1) / p->block_size() == p->n_blocks(),
+                 "a pattern for these heads and slots");
+    UNMASK_CHECK(static_cast<int>(task.positions.size()) == task.q.rows &&
+                     task.positions.front() >= 0 && task.positions.back() < slots,
+                 "positions of the queries of a pattern");
+  }
+  if (task.importance != nullptr) {
+    UNMASK_CHECK(task.pattern == nullptr && task.q.rows == slots,
+                 "importance is measured over all positions");
+  }
+}
+
+}  // namespace
+
+void Attention::run(const AttentionTask& task, const HeadShape& shape) {
+  if (task.q.rows == 0) return;
+  check(task, shape);
+  if (task.importance != nullptr) task.importance->reset(shape.n_heads, task.kv.k.rows);
+  run_tiles(task, shape, pack(task, shape));
+}
+
+Attention::Packed Attention::pack(const AttentionTask& task, const HeadShape& shape) {
+  const int slots = task.kv.k.rows;
+  const int panel = table_.key_panel;
+  const int dim = shape.head_dim;
+  const int padded_dim = (dim + panel - 1) / panel * panel;
+  const int64_t padded_slots = (slots + panel - 1) / panel * panel;
+  float* keys = reserve(keys_, padded_slots * dim * shape.n_kv_heads);
+  float* values = reserve(values_, padded_slots * padded_dim * shape.n_kv_heads);
+  const int pieces = (slots + kPackSlots - 1) / kPackSlots;
+  pool_.run(pieces * shape.n_kv_heads, [&](int i, int) {
+    const int head = i / pieces;
+    const Range part{i % pieces * kPackSlots, std::min(slots, (i % pieces + 1) * kPackSlots)};
+    const Tensor k = task.kv.k.slice(part).columns({head * dim, (head + 1) * dim});
+    const Tensor v = task.kv.v.slice(part).columns({head * dim, (head + 1) * dim});
+    table_.pack_keys(k.f32(), k.stride, k.rows, dim,
+                     keys + (head * padded_slots + part.begin) * dim);
+    table_.pack_values(v.f32(), v.stride, v.rows, dim, padded_dim,
+                       values + (head * padded_slots + part.begin) * padded_dim);
+  });
+  return {keys, values, padded_slots, padded_dim};
+}
+
+void Attention::run_tiles(const AttentionTask& task, const HeadShape& shape, const Packed& packed) {
+  const int dim = shape.head_dim;
+  const std::vector<Range> tiles = cut_tiles(task);
+  const DensePanels dense = dense_panels(task, table_.key_panel);
+  const int own_floats = table_.attention_scratch(packed.padded_dim);
+  const int measure_floats =
+      task.importance == nullptr ? 0 : table_.importance_scratch(task.importance->n_blocks);
+  const int64_t floats = own_floats + measure_floats;
+  float* scratch = reserve(scratch_, floats * pool_.threads());
+  std::vector<std::vector<SeenPanel>> sparse(static_cast<size_t>(pool_.threads()));
+  const auto n_tiles = static_cast<int>(tiles.size());
+  pool_.run(n_tiles * shape.n_heads, [&](int i, int worker) {
+    const int head = i / n_tiles;
+    const int kv_head = head / (shape.n_heads / shape.n_kv_heads);
+    const Range rows = tiles[static_cast<size_t>(i % n_tiles)];
+    const Tensor q = task.q.slice(rows).columns({head * dim, (head + 1) * dim});
+    const Tensor out = task.out.slice(rows).columns({head * dim, (head + 1) * dim});
+    float* own = scratch + worker * floats;
+    const std::vector<SeenPanel>* panels = &dense.panels;
+    if (task.pattern != nullptr) {
+      auto& list = sparse[static_cast<size_t>(worker)];
+      list_panels(task, head, rows.begin, table_.key_panel, list);
+      panels = &list;
+    }
+    ImportanceTile measure{};
+    if (task.importance != nullptr) {
+      measure = measure_tile(*task.importance, head, rows.begin);
+      measure.generation_panels = dense.generation;
+      measure.power = task.importance->scale * std::sqrt(static_cast<float>(dim));
+      measure.scratch = own + own_floats;
+    }
+    table_.attention(
+        {.q = q.f32(),
+         .q_stride = q.stride,
+         .out = out.f32(),
+         .out_stride = out.stride,
+         .rows = q.rows,
+         .head_dim = dim,
+         .head = {packed.keys + kv_head * packed.slots * dim,
+                  packed.values + kv_head * packed.slots * packed.padded_dim, packed.padded_dim},
+         .panels = panels->data(),
+         .n_panels = static_cast<int>(panels->size()),
+         .importance = task.importance == nullptr ? nullptr : &measure,
+         .scratch = own});
+  });
+}
+
+}  // namespace unmask::cpu

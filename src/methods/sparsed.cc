@@ -1,0 +1,72 @@
+#include "methods/sparsed.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "methods/options.h"
+
+namespace unmask {
+
+namespace {
+
+/// First block without a prompt position; the last block where the border lies within it.
+int first_generation_block(const Step& step, int block) {
+  const int blocks = (step.length() + block - 1) / block;
+  return std::min((step.prompt_length + block - 1) / block, blocks - 1);
+}
+
+}  // namespace
+
+SparseD::Settings SparseD::read(Options& options, const ModelConfig& config) {
+  Settings s;
+  s.skip = options.number("skip", s.skip, 0, 1);
+  s.block = options.count("block", s.block, 8, 128);
+  s.every = options.count("every", s.every, 0, 1000000);
+  s.selection.select = options.number("select", s.selection.select, 0, 1);
+  s.selection.coverage = options.number("coverage", s.selection.coverage, 0, 1);
+  s.selection.isolated = options.flag("isolated", s.selection.isolated);
+  // The released LLaDA code divides by the root of the number of heads, which sharpens the ranking;
+  // the published results are its results.
+  const bool released = options.choice("scale", {"released", "paper"}) == "released";
+  const bool by_heads = released && config.family == Family::llada;
+  s.scale = 1 / std::sqrt(static_cast<float>(by_heads ? config.n_heads : config.head_dim));
+  return s;
+}
+
+int SparseD::first_measurement(const Step& step) const {
+  return static_cast<int>(step.total * settings_.skip) + 1;
+}
+
+bool SparseD::measures(const Step& step) const {
+  const int since = step.index - first_measurement(step);
+  return since == 0 || (since > 0 && settings_.every > 0 && since % settings_.every == 0);
+}
+
+bool SparseD::sparse(const Step& step) const {
+  return step.index > first_measurement(step) && !measures(step);
+}
+
+StepPlan SparseD::plan_step(const Step& step) {
+  // A measurement takes place even where nothing is due: later steps need its patterns.
+  if (measures(step)) return {.rows = Rows(step.all()), .measures = true};
+  return Method::plan_step(step);
+}
+
+Attention SparseD::attend(AttendScope& scope) {
+  Attention attention{{scope.k, scope.v}};
+  if (measures(scope.step)) {
+    importance_.block_size = settings_.block;
+    importance_.scale = settings_.scale;
+    importance_.first_generation_block = first_generation_block(scope.step, settings_.block);
+    attention.importance = &importance_;
+  } else if (sparse(scope.step)) {
+    attention.pattern = &patterns_[static_cast<size_t>(scope.layer)];
+  }
+  return attention;
+}
+
+void SparseD::attended(int layer, const BlockImportance& importance) {
+  patterns_[static_cast<size_t>(layer)] = select_blocks(importance, settings_.selection);
+}
+
+}  // namespace unmask

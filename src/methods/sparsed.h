@@ -1,0 +1,50 @@
+// SparseD (arXiv 2509.24014): full attention in the early steps, then one block pattern for each
+// head, measured once on a full step and reused to the end of the generation.
+#pragma once
+
+#include <vector>
+
+#include "kernels/select.h"
+#include "model/method.h"
+
+namespace unmask {
+
+class Options;
+
+class SparseD final : public Method {
+ public:
+  struct Settings {
+    double skip = 0.2;  // share of the steps that run full attention
+    int block = 128;    // positions in a block
+    int every = 0;      // steps between two measurements; 0: measure once
+    float scale = 0;    // of the scores when blocks are ranked
+    BlockSelection selection;
+  };
+  /// Reads skip, select, block, every, isolated, coverage and scale.
+  static Settings read(Options& options, const ModelConfig& config);
+
+  SparseD(const Settings& settings, int n_layers)
+      : settings_(settings), patterns_(static_cast<size_t>(n_layers)) {}
+
+  std::string_view name() const override { return "sparsed"; }
+  StepPlan plan_step(const Step& step) override;
+  Attention attend(AttendScope& scope) override;
+  void attended(int layer, const BlockImportance& importance) override;
+
+  /// True in a step that measures: it runs full attention and leaves new patterns.
+  bool measures(const Step& step) const;
+  /// True in a step whose attention follows the patterns.
+  bool sparse(const Step& step) const;
+  /// One a layer; empty until measured.
+  const std::vector<BlockPattern>& patterns() const { return patterns_; }
+
+ private:
+  /// The last step of the early ones, numbered as the released code does.
+  int first_measurement(const Step& step) const;
+
+  Settings settings_;
+  BlockImportance importance_;  // of the layer at hand
+  std::vector<BlockPattern> patterns_;
+};
+
+}  // namespace unmask

@@ -1,0 +1,231 @@
+// Block-sparse attention and measured importance against the reference, under every instruction set
+// that this machine has, with lengths around the borders of blocks and panels.
+#include <cmath>
+#include <cstdlib>
+#include <gtest/gtest.h>
+
+#include "core/cpu_info.h"
+#include "kernels/create_backend.h"
+#include "support/random_tensor.h"
+
+namespace unmask {
+namespace {
+
+using testing::RandomTensor;
+
+std::vector<std::string> isa_levels() {
+  std::vector<std::string> names;
+  for (const IsaLevel level : {IsaLevel::plain, IsaLevel::avx2, IsaLevel::avx512}) {
+    if (level <= detect_isa()) names.emplace_back(isa_name(level));
+  }
+  return names;
+}
+
+/// A quarter of the blocks, at least one a row; head 0 sees everything.
+BlockPattern random_pattern(std::mt19937& random, int block, int n_heads, int length) {
+  const int n = (length + block - 1) / block;
+  BlockPattern pattern(block, n_heads, n);
+  for (int row = 0; row < n_heads * n; ++row) {
+    std::vector<uint16_t> list;
+    for (int b = 0; b < n; ++b) {
+      if (row < n || random() % 4 == 0) list.push_back(static_cast<uint16_t>(b));
+    }
+    if (list.empty()) list.push_back(static_cast<uint16_t>(random() % static_cast<unsigned>(n)));
+    pattern.append(list);
+  }
+  return pattern;
+}
+
+class BlockAttention : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<Backend> cpu(int threads) const {
+    setenv("UNMASK_ISA", GetParam().c_str(), 1);
+    auto backend = create_cpu_backend({.threads = threads});
+    unsetenv("UNMASK_ISA");
+    return backend;
+  }
+  /// Queries, keys and values of one sequence.
+  struct Inputs {
+    Inputs(std::mt19937& random, const HeadShape& heads, int length)
+        : q(random, length, heads.n_heads * heads.head_dim, 8, 2),
+          k(random, length, heads.n_kv_heads * heads.head_dim, 1),
+          v(random, length, heads.n_kv_heads * heads.head_dim, 3) {}
+    RandomTensor q, k, v;
+  };
+  static Tensor attend(Backend& backend, const HeadShape& heads, const Inputs& in,
+                       const RandomTensor& out, const BlockPattern* pattern, const Rows& rows,
+                       BlockImportance* importance = nullptr) {
+    const std::vector<int> positions(rows.begin(), rows.end());
+    const RandomTensor q(in.q);
+    if (!rows.empty()) backend.gather(in.q.view(), rows, q.view().slice({0, rows.size()}));
+    const AttentionTask task{.q = q.view().slice({0, rows.size()}),
+                             .kv = {in.k.view(), in.v.view()},
+                             .out = out.view().slice({0, rows.size()}),
+                             .pattern = pattern,
+                             .positions = positions,
+                             .importance = importance};
+    backend.attention(std::span(&task, 1), heads);
+    return task.out;
+  }
+  static void expect_close(Tensor a, Tensor b, double bound) {
+    ASSERT_EQ(a.rows, b.rows);
+    for (int r = 0; r < a.rows; ++r) {
+      for (int c = 0; c < a.cols; ++c) {
+        ASSERT_NEAR(a.f32(r)[c], b.f32(r)[c], bound) << "row " << r << " column " << c;
+      }
+    }
+  }
+
+  std::mt19937 random_{11};
+  std::unique_ptr<Backend> reference_ = create_reference_backend();
+};
+
+TEST_P(BlockAttention, EqualsTheReferenceOnRandomPatterns) {
+  const auto backend = cpu(3);
+  const HeadShape heads{4, 2, 20};
+  for (const int block : {8, 12, 32, 100, 128}) {
+    for (const int length : {1, block - 1, block, block + 1, 3 * block + 7, 300}) {
+      const Inputs in(random_, heads, length);
+      const BlockPattern pattern = random_pattern(random_, block, heads.n_heads, length);
+      const RandomTensor a(random_, length, 80, 2);
+      const RandomTensor b(a);
+      const Rows all(Range{0, length});
+      expect_close(attend(*backend, heads, in, a, &pattern, all),
+                   attend(*reference_, heads, in, b, &pattern, all), 2e-5);
+    }
+  }
+}
+
+TEST_P(BlockAttention, RowsDependNeitherOnNeighboursNorOnThreads) {
+  const auto one = cpu(1);
+  const auto four = cpu(4);
+  const HeadShape heads{2, 1, 64};
+  const Inputs in(random_, heads, 333);
+  const BlockPattern pattern = random_pattern(random_, 32, 2, 333);
+  const RandomTensor whole(random_, 333, 128);
+  attend(*one, heads, in, whole, &pattern, Rows(Range{0, 333}));
+  for (const Rows& rows : {Rows(Range{0, 333}), Rows({0, 31, 32, 200, 332}),
+                           Rows(std::vector<int>{332}), Rows(Range{90, 170}), Rows()}) {
+    const RandomTensor part(random_, 333, 128);
+    const Tensor out = attend(*four, heads, in, part, &pattern, rows);
+    for (int r = 0; r < rows.size(); ++r) {
+      expect_close(out.slice({r, r + 1}), whole.view().slice({rows[r], rows[r] + 1}), 0);
+    }
+  }
+}
+
+TEST_P(BlockAttention, EveryBlockIsTheSameAsNoPattern) {
+  const auto backend = cpu(2);
+  const HeadShape heads{1, 1, 32};  // head 0 of a random pattern sees everything
+  const Inputs in(random_, heads, 500);
+  const BlockPattern pattern = random_pattern(random_, 24, 1, 500);
+  const RandomTensor a(random_, 500, 32);
+  const RandomTensor b(a);
+  const Rows all(Range{0, 500});
+  expect_close(attend(*backend, heads, in, a, &pattern, all),
+               attend(*backend, heads, in, b, nullptr, all), 0);
+}
+
+TEST_P(BlockAttention, ImportanceEqualsTheReference) {
+  const auto one = cpu(1);
+  const auto three = cpu(3);
+  const HeadShape heads{2, 1, 24};
+  for (const int block : {1, 8, 12, 32, 100, 128}) {
+    for (const int length : {1, block + 1, 2 * block, 290}) {
+      const Inputs in(random_, heads, length);
+      const int blocks = (length + block - 1) / block;
+      const Rows all(Range{0, length});
+      for (const int first : {0, blocks / 2, blocks - 1}) {
+        // the scale of attention, one that is sharper and one that is flatter
+        for (const float scale : {1 / std::sqrt(24.0F), 0.5F, 0.02F}) {
+          BlockImportance a;
+          a.block_size = block;
+          a.scale = scale;
+          a.first_generation_block = first;
+          BlockImportance b(a);
+          BlockImportance c(a);
+          const RandomTensor out(random_, length, 48);
+          const RandomTensor expected(out);
+          expect_close(attend(*three, heads, in, out, nullptr, all, &a),
+                       attend(*reference_, heads, in, expected, nullptr, all, &b), 2e-5);
+          attend(*one, heads, in, out, nullptr, all, &c);
+          EXPECT_EQ(a.all, c.all);
+          EXPECT_EQ(a.generation, c.generation);
+          ASSERT_EQ(a.all.size(), b.all.size());
+          for (size_t i = 0; i < a.all.size(); ++i) {
+            ASSERT_NEAR(a.all[i], b.all[i], 1e-9 + 5e-5 * b.all[i]);
+          }
+          ASSERT_EQ(a.generation.size(), b.generation.size());
+          for (size_t i = 0; i < a.generation.size(); ++i) {
+            ASSERT_NEAR(a.generation[i], b.generation[i], 1e-9 + 5e-5 * b.generation[i]);
+          }
+        }
+      }
+    }
+  }
+}
+
+TEST_P(BlockAttention, ImportanceOfAQueryBlockIsItsShareOfRows) {
+  const auto backend = cpu(2);
+  const HeadShape heads{2, 2, 32};
+  const Inputs in(random_, heads, 150);
+  BlockImportance importance;
+  importance.block_size = 32;
+  importance.scale = 0.3F;
+  importance.first_generation_block = 2;
+  const RandomTensor out(random_, 150, 64);
+  attend(*backend, heads, in, out, nullptr, Rows(Range{0, 150}), &importance);
+  for (size_t row = 0; row < 10; ++row) {
+    const double queries = row % 5 == 4 ? 150 - 4 * 32 : 32;  // each spends a probability of 1
+    double all = 0;
+    double generation = 0;
+    for (size_t b = 0; b < 5; ++b) all += importance.all[row * 5 + b];
+    for (size_t b = 0; b < 3; ++b) generation += importance.generation[row * 3 + b];
+    EXPECT_NEAR(all, queries / 32 / 32, 1e-6);
+    EXPECT_NEAR(generation, queries / 32 / 32, 1e-6);
+  }
+}
+
+TEST_P(BlockAttention, ALoudPromptDoesNotDrownTheGeneration) {
+  const auto backend = cpu(2);
+  const HeadShape heads{1, 1, 32};
+  const Inputs in(random_, heads, 96);
+  for (int r = 0; r < 96; ++r) {
+    in.q.view().f32(r)[0] = 40;  // prompt scores lie hundreds above those of the generation
+    in.k.view().f32(r)[0] = r < 20 ? 40 : -40;
+  }
+  const Rows all(Range{0, 96});
+  BlockImportance a;
+  a.block_size = 10;
+  a.scale = 0.35F;
+  a.first_generation_block = 2;
+  BlockImportance b(a);
+  const RandomTensor out(random_, 96, 32);
+  attend(*backend, heads, in, out, nullptr, all, &a);
+  attend(*reference_, heads, in, out, nullptr, all, &b);
+  for (size_t i = 0; i < a.generation.size(); ++i) {
+    ASSERT_NEAR(a.generation[i], b.generation[i], 1e-7 + 1e-2 * b.generation[i]);
+  }
+}
+
+TEST_P(BlockAttention, RefusesPatternsOfOtherShapes) {
+  const auto backend = cpu(1);
+  const HeadShape heads{2, 2, 16};
+  const Inputs in(random_, heads, 40);
+  const RandomTensor out(random_, 40, 32);
+  const Rows all(Range{0, 40});
+  for (const auto& [block, n_heads, length] :
+       {std::array{16, 1, 40}, std::array{16, 2, 60}, std::array{8, 2, 20}}) {
+    const BlockPattern pattern = random_pattern(random_, block, n_heads, length);
+    EXPECT_THROW(attend(*backend, heads, in, out, &pattern, all), LogicError);
+  }
+  const BlockPattern unfinished(16, 2, 3);
+  EXPECT_THROW(attend(*backend, heads, in, out, &unfinished, all), LogicError);
+}
+
+std::string isa_test_name(const ::testing::TestParamInfo<std::string>& info) { return info.param; }
+
+INSTANTIATE_TEST_SUITE_P(Isa, BlockAttention, ::testing::ValuesIn(isa_levels()), isa_test_name);
+
+}  // namespace
+}  // namespace unmask

@@ -1,0 +1,147 @@
+// Laws of the methods that restrict attention: SparseD, sliding window and StreamingLLM.
+#include <gtest/gtest.h>
+
+#include "core/error.h"
+#include "generate/sequence.h"
+#include "methods/sparsed.h"
+#include "support/model_fixture.h"
+
+namespace unmask {
+namespace {
+
+testing::LoadedModel load(const std::string& name, int threads = 2) {
+  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name,
+          create_cpu_backend({.threads = threads})};
+}
+
+Request request(const testing::LoadedModel& model, int prompt_length, int gen_length,
+                const std::string& method) {
+  std::vector<TokenId> prompt;
+  for (int i = 0; i < prompt_length; ++i) prompt.push_back((i * 37 + 11) % 400);
+  Request r = append_masks(prompt, gen_length, model.config.mask_id);
+  r.steps = std::max(1, gen_length / 2);
+  r.method = method;
+  if (model.config.family == Family::dream) r.sampler.algorithm = Algorithm::entropy;
+  return r;
+}
+
+Result run(testing::LoadedModel& model, const Request& r) {
+  return generate(model.transformer, std::span(&r, 1))[0];
+}
+
+const std::vector<std::string> kMethods{
+    "sparsed:skip=0,select=0.2,block=8", "sparsed:skip=0,select=0.3,block=16,every=3,scale=paper",
+    "sparsed:skip=0.2,coverage=0.7,block=8,isolated=false", "sliding-window:window=16,block=8",
+    "streaming-llm:window=16,sinks=9,block=8,skip=0.25"};
+
+TEST(SparseMethods, KeepingEverythingEqualsFullAttention) {
+  for (const char* name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load(name);
+    const auto full = run(model, request(model, 37, 24, "full"));
+    for (const char* method :
+         {"sparsed:select=1,skip=0,block=8", "sparsed:select=1,skip=0,block=16,every=2",
+          "sparsed:select=1,skip=0.3,block=32,isolated=false", "sparsed:coverage=1,skip=0,block=8",
+          "sparsed:select=0.1,skip=1", "sliding-window:window=200",
+          "streaming-llm:window=1,sinks=200,block=8", "sliding-window:window=1,block=8,skip=1"}) {
+      EXPECT_EQ(run(model, request(model, 37, 24, method)).tokens, full.tokens) << method;
+    }
+  }
+}
+
+TEST(SparseMethods, RestrictingAttentionChangesTheText) {
+  auto model = load("llada-tiny");
+  const auto full = run(model, request(model, 61, 32, "full"));
+  for (const std::string& method : kMethods) {
+    EXPECT_NE(run(model, request(model, 61, 32, method)).tokens, full.tokens) << method;
+  }
+}
+
+TEST(SparseMethods, ThreadsNeverChangeAToken) {
+  auto one = load("llada-tiny", 1);
+  auto three = load("llada-tiny", 3);
+  for (const std::string& method : kMethods) {
+    const Request r = request(one, 45, 32, method);
+    EXPECT_EQ(run(one, r).tokens, run(three, r).tokens) << method;
+  }
+}
+
+TEST(SparseMethods, EveryLengthAroundTheBordersOfBlocksWorks) {
+  for (const char* name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load(name);
+    for (const std::string& method : kMethods) {
+      for (const int prompt : {0, 1, 7, 8, 9, 16, 17}) {
+        for (const int gen : {1, 7, 8, 9, 12}) {
+          const Result result = run(model, request(model, prompt, gen, method));
+          EXPECT_EQ(result.masks_left, 0) << method << " " << prompt << "+" << gen;
+        }
+      }
+    }
+  }
+}
+
+TEST(SparseMethods, ABatchEqualsItsSingleRuns) {
+  auto model = load("dream-tiny");
+  std::vector<Request> requests;
+  int length = 10;
+  for (const std::string& method : kMethods) {
+    requests.push_back(request(model, length += 13, 24, method));
+    requests.push_back(request(model, length, 16, "full"));
+  }
+  requests[0].cfg_scale = 1;
+  requests[2].cfg_scale = 0.5;
+  const std::vector<Result> batch = generate(model.transformer, requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    const Result single = run(model, requests[i]);
+    EXPECT_EQ(batch[i].tokens, single.tokens) << i;
+    EXPECT_EQ(batch[i].rows, single.rows) << i;
+  }
+}
+
+TEST(SparseMethods, BlocksOfManyStepsMeasureEvenWhereNothingIsDue) {
+  auto model = load("llada-tiny");
+  // 8 tokens in 32 steps: most steps have nothing to decide, among them the measuring ones.
+  for (const char* skip : {"0", "0.1", "0.3", "0.7"}) {
+    Request r = request(model, 40, 16, fmt::format("sparsed:block=8,every=5,skip={}", skip));
+    r.block_length = 8;
+    r.steps = 64;
+    const Result result = run(model, r);
+    EXPECT_EQ(result.masks_left, 0) << skip;
+    EXPECT_GT(result.forward_passes, 16) << skip;
+    EXPECT_LT(result.forward_passes, 64) << skip;
+  }
+}
+
+TEST(SparseMethods, RefusesOptionsOutOfTheirRange) {
+  const ModelConfig config;
+  for (const char* wrong :
+       {"sparsed:skip=2", "sparsed:select=-0.1", "sparsed:block=7", "sparsed:block=129",
+        "sparsed:every=-1", "sparsed:coverage=1.5", "sparsed:scale=other", "sparsed:isolated=1",
+        "sparsed:sinks=1", "sliding-window:sinks=1", "sliding-window:window=0",
+        "streaming-llm:sinks=-1", "streaming-llm:block=0"}) {
+    EXPECT_THROW(create_method(wrong, {config}), Error) << wrong;
+  }
+  EXPECT_EQ(create_method("sliding-window", {config})->name(), "sliding-window");
+  EXPECT_EQ(create_method("streaming-llm:sinks=0", {config})->name(), "streaming-llm");
+}
+
+TEST(SparseMethods, TheScaleOfTheRankingFollowsFamilyAndOption) {
+  auto model = load("llada-tiny");  // 4 heads of 32
+  std::vector<std::vector<BlockPattern>> patterns;
+  for (const char* scale : {"released", "paper"}) {
+    const Request r =
+        request(model, 100, 28, fmt::format("sparsed:block=8,skip=0,scale={}", scale));
+    Sequence sequence(r, model.config);
+    while (sequence.step_index() < 2) {
+      Slice slice = sequence.plan();
+      model.transformer.forward(std::span(&slice, 1));
+      if (sequence.step_index() == 1) {
+        patterns.push_back(dynamic_cast<SparseD&>(*slice.method).patterns());
+      }
+      sequence.apply(std::vector<TokenStats>(sequence.candidates().size()));
+    }
+  }
+  EXPECT_NE(patterns[0], patterns[1]);
+}
+
+}  // namespace
+}  // namespace unmask
