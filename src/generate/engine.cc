@@ -211,7 +211,7 @@ void check_request(const Request& request, const ModelConfig& config) {
       fail("[request] end token id {} is outside the vocabulary of {}", id, config.vocab_size);
     }
   }
-  create_method(request.method);
+  create_method(request.method, {config});
 }
 
 std::vector<Result> generate(Transformer& model, std::span<const Request> requests,

@@ -8,11 +8,11 @@ Sequence::Sequence(const Request& request, const ModelConfig& config)
     : request_(request),
       config_(config),
       tokens_(request.tokens),
-      method_(create_method(request.method)),
+      method_(create_method(request.method, {config})),
       stores_(static_cast<size_t>(config.n_layers)) {
   if (guided()) {
     // Guidance compares with the same canvas whose given tokens are unknown.
-    Twin twin{tokens_, create_method(request.method), {}};
+    Twin twin{tokens_, create_method(request.method, {config}), {}};
     std::fill_n(twin.tokens.begin(), request.prompt_length, config.mask_id);
     twin.stores.resize(stores_.size());
     twin_ = std::move(twin);

@@ -11,8 +11,8 @@
 namespace unmask {
 
 /// Builds the method that `spec` describes, "name" or "name:option=value,...". Throws Error for an
-/// unknown name or option, saying what there is.
-std::unique_ptr<Method> create_method(std::string_view spec);
+/// unknown name or option and for a value out of its range, saying what there is.
+std::unique_ptr<Method> create_method(std::string_view spec, const MethodContext& context);
 
 /// Names of all methods.
 std::vector<std::string> method_names();

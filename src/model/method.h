@@ -11,6 +11,7 @@
 #include <span>
 #include <string_view>
 
+#include "io/model_config.h"
 #include "kernels/backend.h"
 #include "model/kv_store.h"
 
@@ -51,6 +52,11 @@ struct AttendScope {
              // layer unless the plan measures
   Tensor k;  // [rows, n_kv_heads * head_dim]
   Tensor v;
+};
+
+/// What a method may know about the model when it is created.
+struct MethodContext {
+  const ModelConfig& config;
 };
 
 class Method {
