@@ -2,8 +2,12 @@
 
 #include <map>
 
+#include "methods/dkv_cache.h"
+#include "methods/dllm_cache.h"
+#include "methods/fast_dllm.h"
 #include "methods/full.h"
 #include "methods/options.h"
+#include "methods/sparse_dllm.h"
 
 namespace unmask {
 
@@ -13,10 +17,14 @@ using Factory = std::unique_ptr<Method> (*)(Options& options, const MethodContex
 
 const std::map<std::string, Factory, std::less<>>& factories() {
   static const std::map<std::string, Factory, std::less<>> list{
+      {"dkv-cache", create_dkv_cache},
+      {"dllm-cache", create_dllm_cache},
+      {"fast-dllm", create_fast_dllm},
       {"full",
        [](Options&, const MethodContext&) -> std::unique_ptr<Method> {
          return std::make_unique<Full>();
        }},
+      {"sparse-dllm", create_sparse_dllm},
   };
   return list;
 }
