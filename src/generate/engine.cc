@@ -211,7 +211,13 @@ void check_request(const Request& request, const ModelConfig& config) {
       fail("[request] end token id {} is outside the vocabulary of {}", id, config.vocab_size);
     }
   }
-  create_method(request.method, {config});
+  const auto method = create_method(request.method, {config});
+  if (method->needs_order() && request.sampler.algorithm != Algorithm::random) {
+    fail(
+        "[method] '{}' needs to know beforehand which positions a step decides: use algorithm "
+        "random, not '{}'",
+        printable(request.method), algorithm_name(request.sampler.algorithm));
+  }
 }
 
 std::vector<Result> generate(Transformer& model, std::span<const Request> requests,

@@ -1,6 +1,7 @@
 #include "generate/sequence.h"
 
 #include <algorithm>
+#include <numeric>
 
 namespace unmask {
 
@@ -29,48 +30,62 @@ int Sequence::steps_per_block() const {
   return request_.steps / (request_.gen_length() / request_.block_length);
 }
 
-int Sequence::masks_before(int end) const {
-  return static_cast<int>(std::count(tokens_.begin(), tokens_.begin() + end, config_.mask_id));
+int Sequence::masks_in(Range range) const {
+  return static_cast<int>(
+      std::count(tokens_.begin() + range.begin, tokens_.begin() + range.end, config_.mask_id));
 }
 
-int Sequence::masks_left() const {
-  return static_cast<int>(
-      std::count(tokens_.begin() + request_.prompt_length, tokens_.end(), config_.mask_id));
-}
+int Sequence::masks_left() const { return masks_in(request_.generated()); }
 
 void Sequence::begin_block() {
   block_ = {block_.end, block_.end + request_.block_length};
   in_block_ = 0;
-  const int masks = masks_before(block_.end) - masks_before(block_.begin);
-  schedule_.emplace(request_.sampler, masks, steps_per_block());
+  schedule_.emplace(request_.sampler, masks_in(block_), steps_per_block());
+  begin_step();
+}
+
+void Sequence::begin_step() {
+  const SamplerOptions& sampler = request_.sampler;
+  const int open = masks_in({0, block_.end});
+  due_.reset();
+  if (open == 0) {
+    due_ = 0;
+  } else if (!sampler.dynamic() && sampler.algorithm != Algorithm::origin) {
+    due_ = std::min(open, schedule_->budget(in_block_, open).count);
+  }
+  scheduled_.clear();
+  if (sampler.algorithm != Algorithm::random) return;
+  for (int p = 0; p < block_.end; ++p) {
+    if (tokens_[static_cast<size_t>(p)] == config_.mask_id) scheduled_.push_back(p);
+  }
+  scheduled_ = random_order(sampler, std::move(scheduled_));
+  scheduled_.resize(static_cast<size_t>(*due_));
 }
 
 Step Sequence::step() const {
-  const int open = masks_before(block_.end);
-  std::optional<int> due;
-  if (open == 0) {
-    due = 0;
-  } else if (!request_.sampler.dynamic() && request_.sampler.algorithm != Algorithm::origin) {
-    due = std::min(open, schedule_->budget(in_block_, open).count);
-  }
   return {.index = index_,
           .total = request_.steps,
           .in_block = in_block_,
-          .due = due,
+          .due = due_,
           .block = block_,
           .prompt_length = request_.prompt_length,
           .tokens = tokens_,
-          .mask_id = config_.mask_id};
+          .mask_id = config_.mask_id,
+          .committed = committed_,
+          .scheduled = scheduled_};
 }
 
 Slice Sequence::plan() {
   const Step now = step();
   StepPlan plan = method_->plan_step(now);
-  Rows wanted = rows_of_candidates(plan, config_.logit_shift);
-  if (!plan.rows.empty() && wanted.empty() && now.due != 0) {
+  forced_ = plan.commit.size() > 0;
+  find_candidates(plan);
+  if (!plan.rows.empty() && candidates_.empty() && !forced_ && now.due != 0 &&
+      masks_in(block_) > 0) {
     throw LogicError(fmt::format("method '{}' planned no row that can decide a token in step {}",
                                  method_->name(), index_));
   }
+  Rows wanted = rows_of_candidates(plan);
   return {now, std::move(plan), method_.get(), &stores_, std::move(wanted)};
 }
 
@@ -81,23 +96,39 @@ Slice Sequence::plan_unconditional() {
   Step now = step();
   now.tokens = twin_->tokens;
   StepPlan plan = twin_->method->plan_step(now);
-  const std::vector<int> conditional = candidates_;
-  Rows wanted = rows_of_candidates(plan, config_.logit_shift);
-  UNMASK_CHECK(conditional == candidates_, "guidance must plan the same rows for both passes");
+  Rows wanted = rows_of_candidates(plan);
   return {now, std::move(plan), twin_->method.get(), &twin_->stores, std::move(wanted)};
 }
 
-Rows Sequence::rows_of_candidates(const StepPlan& plan, int logit_shift) {
+std::optional<int> Sequence::deciding_row(const StepPlan& plan, int position) const {
+  const int row = std::max(0, position - config_.logit_shift);
+  const auto found = std::lower_bound(plan.rows.begin(), plan.rows.end(), row);
+  if (found == plan.rows.end() || *found != row) return std::nullopt;
+  return static_cast<int>(found - plan.rows.begin());
+}
+
+void Sequence::find_candidates(const StepPlan& plan) {
   candidates_.clear();
+  std::vector<int> eligible = scheduled_;
+  std::sort(eligible.begin(), eligible.end());
+  if (forced_ || (scheduled_.empty() && due_ != 0)) {
+    const Range range = forced_ ? plan.commit : Range{0, block_.end};
+    eligible.resize(static_cast<size_t>(range.size()));
+    std::iota(eligible.begin(), eligible.end(), range.begin);
+  }
+  for (const int p : eligible) {
+    if (tokens_[static_cast<size_t>(p)] == config_.mask_id && deciding_row(plan, p)) {
+      candidates_.push_back(p);
+    }
+  }
+}
+
+Rows Sequence::rows_of_candidates(const StepPlan& plan) const {
   std::vector<int> wanted;
-  const Range commit = plan.commit.size() > 0 ? plan.commit : Range{0, block_.end};
-  for (int p = commit.begin; p < commit.end; ++p) {
-    if (tokens_[static_cast<size_t>(p)] != config_.mask_id) continue;
-    const int row = std::max(0, p - logit_shift);
-    const auto found = std::lower_bound(plan.rows.begin(), plan.rows.end(), row);
-    if (found == plan.rows.end() || *found != row) continue;
-    candidates_.push_back(p);
-    wanted.push_back(static_cast<int>(found - plan.rows.begin()));
+  for (const int p : candidates_) {
+    const std::optional<int> row = deciding_row(plan, p);
+    UNMASK_CHECK(row.has_value(), "guidance must plan the same rows for both passes");
+    wanted.push_back(*row);
   }
   return Rows(std::move(wanted));
 }
@@ -110,9 +141,14 @@ void Sequence::apply(std::span<const TokenStats> stats) {
   UNMASK_CHECK(stats.size() == candidates_.size(), "one statistic for each candidate");
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < stats.size(); ++i) candidates.push_back({candidates_[i], stats[i]});
-  const Budget budget = schedule_->budget(in_block_, masks_before(block_.end));
+  const Budget budget = forced_ ? Budget{.count = static_cast<int>(stats.size()), .probability = 1}
+                                : schedule_->budget(in_block_, masks_in({0, block_.end}));
   decided_ = decide(request_.sampler, candidates, budget, index_);
-  for (const Decision& d : decided_) tokens_[static_cast<size_t>(d.position)] = d.token;
+  committed_.clear();
+  for (const Decision& d : decided_) {
+    tokens_[static_cast<size_t>(d.position)] = d.token;
+    committed_.push_back(d.position);
+  }
   finish_step();
 }
 
@@ -129,9 +165,10 @@ void Sequence::finish_step() {
     }
   }
   const bool block_done =
-      request_.sampler.dynamic() ? masks_before(block_.end) == 0 : in_block_ == schedule_->steps();
-  if (!block_done) return;
-  if (block_.end == static_cast<int>(tokens_.size())) {
+      request_.sampler.dynamic() ? masks_in(block_) == 0 : in_block_ == schedule_->steps();
+  if (!block_done) {
+    begin_step();
+  } else if (block_.end == static_cast<int>(tokens_.size())) {
     done_ = true;
   } else {
     begin_block();

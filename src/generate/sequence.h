@@ -51,10 +51,14 @@ class Sequence {
   };
 
   int steps_per_block() const;
-  int masks_before(int end) const;
+  int masks_in(Range range) const;
   void begin_block();
+  void begin_step();
   void finish_step();
-  Rows rows_of_candidates(const StepPlan& plan, int logit_shift);
+  /// The planned row whose logits decide `position`, as an index into plan.rows.
+  std::optional<int> deciding_row(const StepPlan& plan, int position) const;
+  void find_candidates(const StepPlan& plan);
+  Rows rows_of_candidates(const StepPlan& plan) const;
 
   const Request& request_;
   const ModelConfig& config_;
@@ -67,6 +71,10 @@ class Sequence {
   std::optional<Schedule> schedule_;
   int index_ = 0;
   int in_block_ = 0;
+  std::optional<int> due_;      // as in Step
+  std::vector<int> scheduled_;  // as in Step
+  std::vector<int> committed_;  // as in Step
+  bool forced_ = false;         // the plan names what is decided
   std::vector<int> candidates_;
   std::vector<Decision> decided_;
   bool done_ = false;

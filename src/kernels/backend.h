@@ -74,11 +74,11 @@ enum class Noise : uint8_t {
 /// What a sampler asks of rows of logits.
 struct TokenQuery {
   Noise noise = Noise::gumbel;
-  double temperature = 0;                   // 0: arg-max
-  std::optional<double> top_p{};              // keep the smallest set reaching this mass; categorical
-  std::optional<int> top_k{};                 // keep the k largest; categorical
-  std::vector<TokenId> forbidden{};           // never chosen, but part of the distribution
-  std::vector<TokenId> removed{};             // as if their logits were -inf
+  double temperature = 0;            // 0: arg-max
+  std::optional<double> top_p{};     // keep the smallest set reaching this mass; categorical
+  std::optional<int> top_k{};        // keep the k largest; categorical
+  std::vector<TokenId> forbidden{};  // never chosen, but part of the distribution
+  std::vector<TokenId> removed{};    // as if their logits were -inf
   std::vector<TokenId> without_confidence{};  // may be chosen, with probability 0
   uint64_t seed = 0;
   int step = 0;  // with a row's position the key of its random numbers
@@ -124,9 +124,18 @@ class Backend {
   virtual void extrapolate(Tensor x, Tensor y, float scale) = 0;
   /// out[i] = from[rows[i]].
   virtual void gather(Tensor from, const Rows& rows, Tensor out) = 0;
+  /// out[rows[i]] = from[i].
+  virtual void scatter(Tensor from, const Rows& rows, Tensor out) = 0;
   /// Reduces rows of logits [rows, vocab] to one TokenStats a row; positions key the randomness.
   virtual void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                            std::span<TokenStats> out) = 0;
+
+  // What methods measure; results on the host, where they decide.
+  /// out[j] = mean over the heads of (mean of the rows of q) . k[j]; no scaling.
+  virtual void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
+                                 std::span<float> out) = 0;
+  /// out[i] = a[i] . b[i] / (|a[i]| |b[i]|), 0 where a row is zero.
+  virtual void cosine_rows(Tensor a, Tensor b, std::span<float> out) = 0;
 };
 
 }  // namespace unmask

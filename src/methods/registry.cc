@@ -2,8 +2,12 @@
 
 #include <map>
 
+#include "methods/dkv_cache.h"
+#include "methods/dllm_cache.h"
+#include "methods/fast_dllm.h"
 #include "methods/full.h"
 #include "methods/options.h"
+#include "methods/sparse_dllm.h"
 #include "methods/sparsed.h"
 #include "methods/window.h"
 
@@ -33,8 +37,12 @@ std::unique_ptr<Method> create_streaming_llm(Options& options, const MethodConte
 
 const std::map<std::string, Factory, std::less<>>& factories() {
   static const std::map<std::string, Factory, std::less<>> list{
+      {"dkv-cache", create_dkv_cache},
+      {"dllm-cache", create_dllm_cache},
+      {"fast-dllm", create_fast_dllm},
       {"full", create_full},
       {"sliding-window", create_sliding_window},
+      {"sparse-dllm", create_sparse_dllm},
       {"sparsed", create_sparsed},
       {"streaming-llm", create_streaming_llm},
   };

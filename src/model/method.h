@@ -1,12 +1,14 @@
 // How acceleration methods plug into the denoising loop and the layer loop.
 //
-// A method answers two questions, from coarse to fine, for ONE sequence:
-//   plan_step  which positions go through the network this step?
-//   attend     what do the fresh queries of a layer look at?
+// A method answers three questions, from coarse to fine, for ONE sequence:
+//   plan_step   which positions go through the network this step?
+//   plan_layer  which of them does a layer compute anew?
+//   attend      what do the fresh queries of a layer look at?
 // The defaults together are the vanilla model. The model asks these and knows no method by name; a
 // method sees neither weights nor other sequences.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -27,6 +29,9 @@ struct Step {
   int prompt_length = 0;   // positions before the generated part
   std::span<const TokenId> tokens;
   TokenId mask_id = 0;
+  std::span<const int> committed;  // positions decided by the previous step
+  std::span<const int> scheduled;  // positions that this step decides, in their order, where an
+                                   // order is drawn beforehand (algorithm random)
 
   int length() const { return static_cast<int>(tokens.size()); }
   Range all() const { return {0, length()}; }
@@ -36,8 +41,28 @@ struct Step {
 struct StepPlan {
   Rows rows;              // positions to compute, the row order of this step's tensors; none: the
                           // step passes without a forward pass
-  Range commit{};         // positions that may be decided now; empty: all before the block's end
+  Range commit{};         // decided now, whatever the schedule says, and nothing else; empty: the
+                          // schedule chooses among all positions before the block's end
   bool measures = false;  // attend() reads the queries of all rows, also in the last layer
+};
+
+/// One layer of one step, before anything of it is computed.
+struct LayerScope {
+  int layer;
+  const Step& step;
+  Backend& backend;
+  KvStore& store;
+  int dim;  // columns of a sublayer's output
+  /// Value vectors of some of the step's rows; valid until the next call.
+  const std::function<Tensor(const Rows& rows)>& project_values;
+};
+
+/// Which rows a layer computes, as indices into the step's rows. The other rows take the outputs of
+/// the two sublayers as they were remembered; those of the computed rows are remembered anew.
+struct LayerPlan {
+  Rows rows{};
+  Tensor attn_out{};  // [step rows, dim]; null: nothing is remembered and every row is computed
+  Tensor ffn_out{};   // likewise
 };
 
 /// One layer of one step, after the keys and values of the planned rows were projected and rotated.
@@ -49,7 +74,7 @@ struct AttendScope {
   const HeadShape& shape;
   std::span<const int> positions;  // of the rows of k and v
   Tensor q;  // [query rows, n_heads * head_dim]; fewer rows than k in the last
-             // layer unless the plan measures
+             // layer unless the step plan measures
   Tensor k;  // [rows, n_kv_heads * head_dim]
   Tensor v;
 };
@@ -74,10 +99,13 @@ class Method {
   Method& operator=(const Method&) = delete;
 
   virtual std::string_view name() const = 0;
+  /// True when plan_step() cannot do without Step::scheduled.
+  virtual bool needs_order() const { return false; }
   /// All rows, or none in a step that has nothing to decide.
   virtual StepPlan plan_step(const Step& step) {
     return {.rows = step.due == 0 ? Rows() : Rows(step.all())};
   }
+  virtual LayerPlan plan_layer(LayerScope& /*scope*/) { return {}; }
   virtual Attention attend(AttendScope& scope) { return {{scope.k, scope.v}}; }
   /// Called after the attention of a layer in which attend() asked for importance.
   virtual void attended([[maybe_unused]] int layer,

@@ -29,90 +29,150 @@ Tensor Transformer::fit(Buffer& buffer, int rows, int cols) {
 
 void Transformer::embed(std::span<const Slice> batch, Tensor x) {
   std::vector<TokenId> tokens;
-  positions_.clear();
   for (const Slice& s : batch) {
-    for (const int position : s.plan.rows) {
-      tokens.push_back(s.step.tokens[static_cast<size_t>(position)]);
-      positions_.push_back(position);
-    }
+    for (const int p : s.plan.rows) tokens.push_back(s.step.tokens[static_cast<size_t>(p)]);
   }
   backend_.embed(tokens, weights_.embedding, x);
 }
 
 Tensor Transformer::forward(std::span<Slice> batch) {
-  int rows = 0;
-  std::vector<Share> all;   // every row asks
-  std::vector<Share> last;  // only the wanted rows ask
+  Work all;                 // every row asks
+  Work pruned;              // only the wanted rows ask
   std::vector<int> wanted;  // in rows of the batch
   bool measures = false;
   for (const Slice& s : batch) {
-    const Range keys{rows, rows + s.plan.rows.size()};
-    const auto first = static_cast<int>(wanted.size());
-    for (const int i : s.wanted) wanted.push_back(rows + i);
-    all.push_back({keys, keys});
-    last.push_back({keys, {first, static_cast<int>(wanted.size())}});
+    const auto first = static_cast<int>(all.positions.size());
+    const Range keys{first, first + s.plan.rows.size()};
+    const auto first_wanted = static_cast<int>(wanted.size());
+    all.positions.insert(all.positions.end(), s.plan.rows.begin(), s.plan.rows.end());
+    for (const int i : s.wanted) {
+      wanted.push_back(first + i);
+      pruned.query_positions.push_back(s.plan.rows[i]);
+    }
+    all.shares.push_back({keys, keys});
+    pruned.shares.push_back({keys, {first_wanted, static_cast<int>(wanted.size())}});
     measures = measures || s.plan.measures;
-    rows = keys.end;
   }
+  all.query_positions = pruned.positions = all.positions;
   const Rows wanted_rows(std::move(wanted));
-  const Tensor x = fit(work_.x, rows, config_.dim);
-  const Tensor normed = fit(work_.normed, rows, config_.dim);
+  const auto rows = static_cast<int>(all.positions.size());
+  const Tensor x = fit(memory_.x, rows, config_.dim);
+  const Tensor normed = fit(memory_.normed, rows, config_.dim);
+  const Tensor picked = fit(memory_.picked, wanted_rows.size(), config_.dim);
   embed(batch, x);
-  query_positions_ = positions_;
-  const Tensor picked = fit(work_.picked, wanted_rows.size(), config_.dim);
-  Tensor out = x;
+  bool is_picked = false;
   for (int l = 0; l < config_.n_layers; ++l) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(l)];
     backend_.rms_norm(x, w.attn_norm, config_.norm_eps, normed);
+    const std::vector<LayerPlan> plans = plan_layer(l, batch, all, normed);
+    const bool partial = std::any_of(plans.begin(), plans.end(),
+                                     [](const LayerPlan& p) { return bool{p.attn_out}; });
+    if (partial) {
+      partial_layer(l, batch, all, plans, normed, x);
+      continue;
+    }
     // Exact saving: of the last layer's outputs only the wanted rows are ever read, so the others
     // need keys and values there but neither queries nor a feed-forward.
-    if (l == config_.n_layers - 1 && !measures) {
-      const Tensor asking = fit(work_.picked_normed, picked.rows, config_.dim);
+    is_picked = l == config_.n_layers - 1 && !measures;
+    const Tensor sum = is_picked ? picked : x;
+    const Tensor output = is_picked ? fit(memory_.output, picked.rows, config_.dim) : normed;
+    if (is_picked) {
       backend_.gather(x, wanted_rows, picked);
-      backend_.gather(normed, wanted_rows, asking);
-      query_positions_.clear();
-      for (const int r : wanted_rows) {
-        query_positions_.push_back(positions_[static_cast<size_t>(r)]);
-      }
-      attention(l, batch, last, normed, asking, picked);
-      out = picked;
-    } else {
-      attention(l, batch, all, normed, normed, x);
+      backend_.gather(normed, wanted_rows, output);
     }
-    feed_forward(w, out);
+    attention(l, batch, is_picked ? pruned : all, normed, output);
+    backend_.add(sum, output);
+    feed_forward(l, sum, output);
+    backend_.add(sum, output);
   }
-  if (measures) {
-    backend_.gather(x, wanted_rows, picked);
-    out = picked;
-  }
-  backend_.rms_norm(out, weights_.final_norm, config_.norm_eps, picked);
+  if (!is_picked) backend_.gather(x, wanted_rows, picked);
+  backend_.rms_norm(picked, weights_.final_norm, config_.norm_eps, picked);
   return picked;
 }
 
-void Transformer::attention(int layer, std::span<Slice> batch, std::span<const Share> shares,
-                            Tensor normed, Tensor query_input, Tensor x) {
+std::vector<LayerPlan> Transformer::plan_layer(int layer, std::span<Slice> batch, const Work& all,
+                                               Tensor normed) {
+  const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
+  std::vector<LayerPlan> plans;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const Tensor own = normed.slice(all.shares[i].keys);
+    const std::function<Tensor(const Rows&)> project_values = [&](const Rows& rows) {
+      const Tensor input = fit(memory_.output, rows.size(), config_.dim);
+      const Tensor values = fit(memory_.v, rows.size(), config_.n_kv_heads * config_.head_dim);
+      backend_.gather(own, rows, input);
+      backend_.linear(input, *w.v, w.v_bias, values);
+      return values;
+    };
+    LayerScope scope{.layer = layer,
+                     .step = batch[i].step,
+                     .backend = backend_,
+                     .store = (*batch[i].stores)[static_cast<size_t>(layer)],
+                     .dim = config_.dim,
+                     .project_values = project_values};
+    plans.push_back(batch[i].method->plan_layer(scope));
+  }
+  return plans;
+}
+
+void Transformer::partial_layer(int layer, std::span<Slice> batch, const Work& all,
+                                std::span<const LayerPlan> plans, Tensor normed, Tensor x) {
+  Work some;
+  std::vector<int> list;  // in rows of the batch
+  for (size_t i = 0; i < plans.size(); ++i) {
+    const Range own = all.shares[i].keys;
+    const auto first = static_cast<int>(list.size());
+    const bool partial{plans[i].attn_out};
+    for (const int r : partial ? plans[i].rows : Rows(Range{0, own.size()})) {
+      list.push_back(own.begin + r);
+      some.positions.push_back(batch[i].plan.rows[r]);
+    }
+    const Range share{first, static_cast<int>(list.size())};
+    some.shares.push_back({share, share});
+  }
+  some.query_positions = some.positions;
+  const Rows rows(std::move(list));
+  const Tensor output = fit(memory_.output, rows.size(), config_.dim);
+  const auto add = [&](Tensor LayerPlan::*remembered) {
+    for (size_t i = 0; i < plans.size(); ++i) {
+      const Tensor fresh = output.slice(some.shares[i].keys);
+      const Tensor kept = plans[i].*remembered;
+      if (kept) backend_.scatter(fresh, plans[i].rows, kept);
+      backend_.add(x.slice(all.shares[i].keys), kept ? kept : fresh);
+    }
+  };
+  backend_.gather(normed, rows, output);
+  attention(layer, batch, some, output, output);
+  add(&LayerPlan::attn_out);
+  const Tensor input = normed.slice({0, rows.size()});  // the norms have been used
+  backend_.gather(x, rows, input);
+  feed_forward(layer, input, output);
+  add(&LayerPlan::ffn_out);
+}
+
+void Transformer::attention(int layer, std::span<Slice> batch, const Work& work, Tensor normed,
+                            Tensor asking) {
   const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
   const int q_dim = config_.n_heads * config_.head_dim;
   const int kv_dim = config_.n_kv_heads * config_.head_dim;
-  const Tensor q = fit(work_.q, query_input.rows, q_dim);
-  const Tensor k = fit(work_.k, normed.rows, kv_dim);
-  const Tensor v = fit(work_.v, normed.rows, kv_dim);
-  const Tensor context = fit(work_.context, query_input.rows, q_dim);
-  backend_.linear(query_input, *w.q, w.q_bias, q);
+  const Tensor q = fit(memory_.q, asking.rows, q_dim);
+  const Tensor k = fit(memory_.k, normed.rows, kv_dim);
+  const Tensor v = fit(memory_.v, normed.rows, kv_dim);
+  const Tensor context = fit(memory_.context, asking.rows, q_dim);
+  backend_.linear(asking, *w.q, w.q_bias, q);
   backend_.linear(normed, *w.k, w.k_bias, k);
   backend_.linear(normed, *w.v, w.v_bias, v);
-  backend_.rope(q, query_positions_, config_.head_dim, config_.rope_theta);
-  backend_.rope(k, positions_, config_.head_dim, config_.rope_theta);
+  backend_.rope(q, work.query_positions, config_.head_dim, config_.rope_theta);
+  backend_.rope(k, work.positions, config_.head_dim, config_.rope_theta);
 
   std::vector<AttentionTask> tasks;
   for (size_t i = 0; i < batch.size(); ++i) {
-    const Share& share = shares[i];
+    const Share& share = work.shares[i];
     AttendScope scope{.layer = layer,
                       .step = batch[i].step,
                       .backend = backend_,
                       .store = (*batch[i].stores)[static_cast<size_t>(layer)],
                       .shape = shape_,
-                      .positions = std::span(positions_)
+                      .positions = std::span(work.positions)
                                        .subspan(static_cast<size_t>(share.keys.begin),
                                                 static_cast<size_t>(share.keys.size())),
                       .q = q.slice(share.queries),
@@ -132,35 +192,32 @@ void Transformer::attention(int layer, std::span<Slice> batch, std::span<const S
   for (size_t i = 0; i < batch.size(); ++i) {
     if (tasks[i].importance != nullptr) batch[i].method->attended(layer, *tasks[i].importance);
   }
-  // The norm's output was its last use: its memory takes the projected attention.
-  const Tensor projected = query_input;
-  backend_.linear(context, *w.attn_out, {}, projected);
-  backend_.add(x, projected);
+  // That was the last use of the norms that asked: their memory takes the projection.
+  backend_.linear(context, *w.attn_out, {}, asking);
 }
 
-void Transformer::feed_forward(const LayerWeights& w, Tensor x) {
+void Transformer::feed_forward(int layer, Tensor x, Tensor out) {
+  const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
   const int tile = std::min(kFeedForwardTile, std::max(1, x.rows));
-  const Tensor gate = fit(work_.gate, tile, config_.ffn_dim);
-  const Tensor up = fit(work_.up, tile, config_.ffn_dim);
-  const Tensor normed = fit(work_.ffn_input, tile, config_.dim);
+  const Tensor gate = fit(memory_.gate, tile, config_.ffn_dim);
+  const Tensor up = fit(memory_.up, tile, config_.ffn_dim);
   for (int begin = 0; begin < x.rows; begin += tile) {
     const Range rows{begin, std::min(begin + tile, x.rows)};
     const Range used{0, rows.size()};
-    const Tensor part = x.slice(rows);
-    backend_.rms_norm(part, w.ffn_norm, config_.norm_eps, normed.slice(used));
-    backend_.linear(normed.slice(used), *w.gate, {}, gate.slice(used));
-    backend_.linear(normed.slice(used), *w.up, {}, up.slice(used));
+    const Tensor part = out.slice(rows);
+    backend_.rms_norm(x.slice(rows), w.ffn_norm, config_.norm_eps, part);
+    backend_.linear(part, *w.gate, {}, gate.slice(used));
+    backend_.linear(part, *w.up, {}, up.slice(used));
     backend_.swiglu(gate.slice(used), up.slice(used));
-    backend_.linear(gate.slice(used), *w.down, {}, normed.slice(used));
-    backend_.add(part, normed.slice(used));
+    backend_.linear(gate.slice(used), *w.down, {}, part);
   }
 }
 
 size_t Transformer::workspace_bytes() const {
   size_t sum = 0;
   for (const Buffer* buffer :
-       {&work_.x, &work_.normed, &work_.picked, &work_.picked_normed, &work_.q, &work_.context,
-        &work_.k, &work_.v, &work_.ffn_input, &work_.gate, &work_.up}) {
+       {&memory_.x, &memory_.normed, &memory_.output, &memory_.picked, &memory_.q, &memory_.context,
+        &memory_.k, &memory_.v, &memory_.gate, &memory_.up}) {
     sum += buffer->bytes();
   }
   return sum;

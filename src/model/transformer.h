@@ -42,27 +42,37 @@ class Transformer {
     Range keys;     // rows of k and v
     Range queries;  // rows of q
   };
+  /// The rows that one layer computes.
+  struct Work {
+    std::vector<Share> shares;         // one a sequence
+    std::vector<int> positions;        // of the rows of k and v
+    std::vector<int> query_positions;  // of the rows of q
+  };
   struct Workspace {
-    Buffer x, normed, picked, picked_normed;  // [rows, dim]
-    Buffer q, context;                        // [rows, n_heads * head_dim]
-    Buffer k, v;                              // [rows, n_kv_heads * head_dim]
-    Buffer ffn_input;                         // [tile, dim]
-    Buffer gate, up;                          // [tile, ffn_dim]
+    Buffer x, normed, output, picked;  // [rows, dim]
+    Buffer q, context;                 // [rows, n_heads * head_dim]
+    Buffer k, v;                       // [rows, n_kv_heads * head_dim]
+    Buffer gate, up;                   // [tile, ffn_dim]
   };
 
   Tensor fit(Buffer& buffer, int rows, int cols);
   void embed(std::span<const Slice> batch, Tensor x);
-  void attention(int layer, std::span<Slice> batch, std::span<const Share> shares, Tensor normed,
-                 Tensor query_input, Tensor x);
-  void feed_forward(const LayerWeights& weights, Tensor x);
+  std::vector<LayerPlan> plan_layer(int layer, std::span<Slice> batch, const Work& all,
+                                    Tensor normed);
+  /// x plus the outputs of one layer, of which `plans` want only some rows computed.
+  void partial_layer(int layer, std::span<Slice> batch, const Work& all,
+                     std::span<const LayerPlan> plans, Tensor normed, Tensor x);
+  /// `asking`: in, the normed rows that ask; out, what attention adds to them. `normed`: the rows
+  /// that get keys and values.
+  void attention(int layer, std::span<Slice> batch, const Work& work, Tensor normed, Tensor asking);
+  /// out = what the feed-forward adds to x.
+  void feed_forward(int layer, Tensor x, Tensor out);
 
   ModelConfig config_;
   const Weights& weights_;
   Backend& backend_;
   HeadShape shape_;
-  Workspace work_;
-  std::vector<int> positions_;        // of all rows
-  std::vector<int> query_positions_;  // of the rows that ask in the present layer
+  Workspace memory_;
 };
 
 }  // namespace unmask

@@ -22,6 +22,16 @@ double uniform(const SamplerOptions& options, Stream stream, int step, int posit
   return open_unit(bits[0], bits[1]);
 }
 
+/// How early algorithm random serves a position, in [0, 1]. One draw for the whole generation: the
+/// order of the positions that are left is as random as if it were drawn again in each step.
+float earliness(const SamplerOptions& options, int position) {
+  if (options.order.empty()) {
+    return static_cast<float>(uniform(options, kOrderStream, /*step=*/0, position));
+  }
+  const auto found = std::find(options.order.begin(), options.order.end(), position);
+  return static_cast<float>(options.order.end() - found) / static_cast<float>(options.order.size());
+}
+
 /// Longest prefix of descending confidences with c_i >= 1 - factor / (i + 1), i counted from 1, at
 /// least one. If only the very last one fails it is taken all the same, as the published code does.
 int factor_prefix(const std::vector<Decision>& surest_first, double factor) {
@@ -118,6 +128,10 @@ void check_options(const SamplerOptions& o) {
     fail("[sampler] threshold: found {}, expected a probability in (0, 1]", *o.threshold);
   }
   if (o.factor && !(*o.factor > 0)) fail("[sampler] factor: found {}, expected > 0", *o.factor);
+  if (o.paced && !o.threshold) fail("[sampler] paced has a meaning only with a threshold");
+  if (!o.order.empty() && o.algorithm != Algorithm::random) {
+    fail("[sampler] order: '{}' chooses positions by itself; use algorithm random", name);
+  }
   const bool probabilities =
       o.algorithm == Algorithm::low_confidence || o.algorithm == Algorithm::maskgit_plus;
   if (o.dynamic() && (!probabilities || o.alg_temp > 0)) {
@@ -143,10 +157,9 @@ TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
   return query;
 }
 
-float confidence(const SamplerOptions& options, const Candidate& candidate, int step) {
+float confidence(const SamplerOptions& options, const Candidate& candidate) {
   switch (options.algorithm) {
-    case Algorithm::random:
-      return static_cast<float>(uniform(options, kOrderStream, step, candidate.position));
+    case Algorithm::random: return earliness(options, candidate.position);
     case Algorithm::topk_margin: return candidate.stats.margin;
     case Algorithm::entropy: return candidate.stats.neg_entropy;
     case Algorithm::low_confidence:
@@ -156,11 +169,17 @@ float confidence(const SamplerOptions& options, const Candidate& candidate, int 
   return candidate.stats.probability;
 }
 
+std::vector<int> random_order(const SamplerOptions& options, std::vector<int> positions) {
+  std::stable_sort(positions.begin(), positions.end(),
+                   [&](int a, int b) { return earliness(options, a) > earliness(options, b); });
+  return positions;
+}
+
 std::vector<Decision> decide(const SamplerOptions& options, std::span<const Candidate> candidates,
                              const Budget& budget, int step) {
   std::vector<Decision> all;
   for (const Candidate& c : candidates) {
-    all.push_back({c.position, c.stats.token, confidence(options, c, step)});
+    all.push_back({c.position, c.stats.token, confidence(options, c)});
   }
   if (all.empty()) return all;
   if (options.algorithm == Algorithm::origin) return draw_origin(options, all, budget, step);

@@ -36,12 +36,16 @@ struct SamplerOptions {
   double temperature = 0;
   std::optional<double> top_p{};      // Dream's algorithms only
   std::optional<int> top_k{};         // Dream's algorithms only
-  double alg_temp = 0;              // > 0: positions are drawn by softmax(confidence / alg_temp)
-  float eps = 1e-3F;                // last time of Dream's schedule
+  double alg_temp = 0;                // > 0: positions are drawn by softmax(confidence / alg_temp)
+  float eps = 1e-3F;                  // last time of Dream's schedule
   std::optional<double> threshold{};  // decide all that are at least this probable (Fast-dLLM)
   std::optional<double> factor{};     // decide the longest prefix with c_i >= 1 - factor / (i + 1)
-  bool suppress_eos = false;        // end tokens cannot be chosen (LLaDA: logits_eos_inf)
-  bool defer_eos = false;  // end tokens carry no confidence (LLaDA: confidence_eos_eot_inf)
+  bool paced = false;  // with threshold: no more than an even schedule plus what earlier steps left
+                       // (Fast-dLLM on Dream without blocks)
+  std::vector<int> order{};   // algorithm random: positions in the order in which they are decided;
+                              // empty: drawn from the seed
+  bool suppress_eos = false;  // end tokens cannot be chosen (LLaDA: logits_eos_inf)
+  bool defer_eos = false;     // end tokens carry no confidence (LLaDA: confidence_eos_eot_inf)
   uint64_t seed = 0;
 
   /// Commits depend on confidences, so the number of steps is open.
@@ -75,10 +79,13 @@ TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
                        std::span<const TokenId> eos_ids, int step);
 
 /// The confidence of one candidate by the measure of the algorithm.
-float confidence(const SamplerOptions& options, const Candidate& candidate, int step);
+float confidence(const SamplerOptions& options, const Candidate& candidate);
+
+/// `positions` in the order in which algorithm random decides them, which is known beforehand.
+std::vector<int> random_order(const SamplerOptions& options, std::vector<int> positions);
 
 /// Picks from `candidates` (ascending positions); the result ascends too. Ties go to the lower
-/// position. With a dynamic rule at least one candidate is decided.
+/// position. With a dynamic rule at least one candidate is decided unless the budget is zero.
 std::vector<Decision> decide(const SamplerOptions& options, std::span<const Candidate> candidates,
                              const Budget& budget, int step);
 

@@ -1,5 +1,7 @@
 #include "sampling/schedule.h"
 
+#include <algorithm>
+
 namespace unmask {
 
 namespace {
@@ -21,6 +23,7 @@ std::vector<float> linspace(float last, int steps) {
 
 Schedule::Schedule(const SamplerOptions& options, int masks, int steps)
     : dynamic_(options.dynamic()),
+      paced_(options.paced),
       uniform_(is_llada_algorithm(options.algorithm)),
       masks_(masks),
       steps_(steps) {
@@ -29,6 +32,11 @@ Schedule::Schedule(const SamplerOptions& options, int masks, int steps)
 }
 
 Budget Schedule::budget(int in_block, int masks_left) const {
+  if (paced_) {
+    const int done = in_block + 1;
+    const int even = std::min(masks_, done * (masks_ / steps_) + std::min(done, masks_ % steps_));
+    return {.count = even - (masks_ - masks_left)};
+  }
   if (dynamic_) return {.count = masks_left};
   if (uniform_) return {.count = masks_ / steps_ + (in_block < masks_ % steps_ ? 1 : 0)};
   if (in_block >= steps_ - 1) return {.count = masks_left, .probability = 1};

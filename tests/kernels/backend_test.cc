@@ -68,9 +68,8 @@ TEST_P(BackendTest, Linear) {
     cpu_->linear(x.view(), *cpu_->pack(w.matrix()), bias.view(), a.view());
     reference_->linear(x.view(), *reference_->pack(w.matrix()), bias.view(), b.view());
     const double w_norm = std::sqrt(static_cast<double>(in)) * 2;
-    expect_close(a.view(), b.view(), [&](int r) {
-      return 8 * 6e-8 * (norm(x.view(), r) * w_norm + 4);
-    });
+    expect_close(a.view(), b.view(),
+                 [&](int r) { return 8 * 6e-8 * (norm(x.view(), r) * w_norm + 4); });
   }
 }
 
@@ -131,9 +130,8 @@ TEST_P(BackendTest, Rope) {
     cpu_->rope(a.view(), positions, head_dim, 500000.0F);
     reference_->rope(b.view(), positions, head_dim, 500000.0F);
     // float32 angles: position * eps of the angle, times the length of the pair
-    expect_close(a.view(), b.view(), [&](int r) {
-      return 1e-6 + 5e-7 * positions[static_cast<size_t>(r)];
-    });
+    expect_close(a.view(), b.view(),
+                 [&](int r) { return 1e-6 + 5e-7 * positions[static_cast<size_t>(r)]; });
   }
 }
 
@@ -223,9 +221,40 @@ TEST_P(BackendTest, GatherAddExtrapolate) {
   EXPECT_NEAR(sum.view().f32(3)[2], 3.5F * x.view().f32(3)[2], 1e-5);
 }
 
+TEST_P(BackendTest, ScatterUndoesGather) {
+  const RandomTensor x(random_, 9, 5, 2);
+  const RandomTensor picked(random_, 3, 5, 1);
+  RandomTensor out(x);
+  const Rows rows({1, 4, 8});
+  cpu_->scatter(picked.view(), rows, out.view());
+  RandomTensor back(random_, 3, 5);
+  cpu_->gather(out.view(), rows, back.view());
+  expect_close(back.view(), picked.view(), [](int) { return 0.0; });
+  EXPECT_EQ(out.view().f32(5)[4], x.view().f32(5)[4]);
+}
+
+TEST_P(BackendTest, MeasuresOfMethods) {
+  const HeadShape shape{.n_heads = 6, .n_kv_heads = 2, .head_dim = 8};
+  const RandomTensor q(random_, 17, 48, 3);
+  const RandomTensor k(random_, 41, 16, 1);
+  std::vector<float> scores(41);
+  std::vector<float> expected(41);
+  cpu_->mean_query_scores(q.view(), k.view(), shape, scores);
+  reference_->mean_query_scores(q.view(), k.view(), shape, expected);
+  for (size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 1e-5) << i;
+
+  RandomTensor moved(k);
+  for (int c = 0; c < 16; ++c) moved.view().f32(3)[c] = 0;
+  for (int c = 0; c < 16; ++c) moved.view().f32(5)[c] *= -2;
+  cpu_->cosine_rows(k.view(), moved.view(), scores);
+  reference_->cosine_rows(k.view(), moved.view(), expected);
+  for (size_t i = 0; i < scores.size(); ++i) EXPECT_NEAR(scores[i], expected[i], 1e-6) << i;
+  EXPECT_EQ(scores[3], 0);
+  EXPECT_NEAR(scores[5], -1, 1e-6);
+}
+
 TEST_P(BackendTest, EmbedConvertsAndRefusesForeignIds) {
-  const std::vector<uint16_t> table{f32_to_bf16(1), f32_to_bf16(2), f32_to_bf16(3),
-                                    f32_to_bf16(4)};
+  const std::vector<uint16_t> table{f32_to_bf16(1), f32_to_bf16(2), f32_to_bf16(3), f32_to_bf16(4)};
   const HostMatrix matrix{table.data(), DType::bf16, 2, 2};
   RandomTensor out(random_, 2, 2);
   const std::vector<TokenId> ids{1, 0};

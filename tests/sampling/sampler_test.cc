@@ -16,7 +16,7 @@ std::vector<Candidate> candidates(const std::vector<float>& probabilities) {
     c.position = static_cast<int>(i);
     c.stats.token = static_cast<TokenId>(100 + i);
     c.stats.probability = probabilities[i];
-    c.stats.margin = -probabilities[i];        // another order on purpose
+    c.stats.margin = -probabilities[i];  // another order on purpose
     c.stats.neg_entropy = probabilities[i] == 0.5F ? 1.0F : 0.0F;
     list.push_back(c);
   }
@@ -55,14 +55,27 @@ TEST(Decide, EachAlgorithmHasItsMeasure) {
             std::vector{2});
 }
 
-TEST(Decide, RandomOrderDependsOnSeedAndStepOnly) {
+TEST(Decide, RandomOrderDependsOnTheSeedOnlyAndIsKnownBeforehand) {
   const auto c = candidates(std::vector<float>(40, 0.5F));
   const auto draw = [&](uint64_t seed, int step) {
-    return positions(decide({.algorithm = Algorithm::random, .seed = seed}, c, {.count = 10}, step));
+    return positions(
+        decide({.algorithm = Algorithm::random, .seed = seed}, c, {.count = 10}, step));
   };
-  EXPECT_EQ(draw(1, 0), draw(1, 0));
+  EXPECT_EQ(draw(1, 0), draw(1, 7));
   EXPECT_NE(draw(1, 0), draw(2, 0));
-  EXPECT_NE(draw(1, 0), draw(1, 1));
+  std::vector<int> order =
+      random_order({.algorithm = Algorithm::random, .seed = 1}, positions(decide({}, c, {40}, 0)));
+  order.resize(10);
+  std::sort(order.begin(), order.end());
+  EXPECT_EQ(order, draw(1, 0));
+}
+
+TEST(Decide, AGivenOrderIsFollowed) {
+  const SamplerOptions options{.algorithm = Algorithm::random, .order = {3, 0, 2, 1}};
+  EXPECT_EQ(positions(decide(options, candidates({0.9F, 0.8F, 0.1F, 0.2F}), {.count = 2}, 0)),
+            (std::vector{0, 3}));
+  EXPECT_EQ(random_order(options, {0, 1, 2}), (std::vector{0, 2, 1}));
+  EXPECT_THROW(check_options({.order = {1}}), Error);
 }
 
 TEST(Decide, ThresholdTakesAllAboveAndTheBestAlways) {
@@ -95,8 +108,7 @@ TEST(Decide, AlgTempDrawsPositionsByTheirConfidence) {
   const auto c = candidates({0.0F, 0.0F, 2.0F, 0.0F});
   std::vector<int> hits(4, 0);
   for (int step = 0; step < 2000; ++step) {
-    const SamplerOptions options{
-        .algorithm = Algorithm::maskgit_plus, .alg_temp = 1.0, .seed = 9};
+    const SamplerOptions options{.algorithm = Algorithm::maskgit_plus, .alg_temp = 1.0, .seed = 9};
     ++hits[static_cast<size_t>(decide(options, c, {.count = 1}, step)[0].position)];
   }
   EXPECT_NEAR(hits[2] / 2000.0, std::exp(2.0) / (std::exp(2.0) + 3), 0.03);

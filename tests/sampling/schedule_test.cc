@@ -45,5 +45,14 @@ TEST(Schedule, DynamicRulesMayDecideEverything) {
   EXPECT_EQ(Schedule({.threshold = 0.9}, 10, 5).budget(3, 7).count, 7);
 }
 
+TEST(Schedule, APacedThresholdAddsWhatWasPostponed) {
+  const Schedule schedule({.threshold = 0.9, .paced = true}, 10, 4);  // 3, 3, 2, 2
+  EXPECT_EQ(schedule.budget(0, 10).count, 3);
+  EXPECT_EQ(schedule.budget(1, 9).count, 5);  // one of three was decided
+  EXPECT_EQ(schedule.budget(1, 7).count, 3);
+  EXPECT_EQ(schedule.budget(6, 2).count, 2);  // steps beyond the planned ones
+  EXPECT_THROW(check_options({.paced = true}), Error);
+}
+
 }  // namespace
 }  // namespace unmask

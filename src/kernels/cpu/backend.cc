@@ -54,8 +54,11 @@ class CpuBackend final : public Backend {
   void add(Tensor x, Tensor y) override;
   void extrapolate(Tensor x, Tensor y, float scale) override;
   void gather(Tensor from, const Rows& rows, Tensor out) override;
+  void scatter(Tensor from, const Rows& rows, Tensor out) override;
   void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                    std::span<TokenStats> out) override;
+  void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape, std::span<float> out) override;
+  void cosine_rows(Tensor a, Tensor b, std::span<float> out) override;
 
  private:
   /// Calls work(row) for every row, a few rows a task.
@@ -168,6 +171,11 @@ void CpuBackend::gather(Tensor from, const Rows& rows, Tensor out) {
   each_row(out.rows, [&](int r) { std::copy_n(from.f32(rows[r]), from.cols, out.f32(r)); });
 }
 
+void CpuBackend::scatter(Tensor from, const Rows& rows, Tensor out) {
+  UNMASK_CHECK(from.rows == rows.size() && out.cols == from.cols, "shapes of a scatter");
+  each_row(from.rows, [&](int r) { std::copy_n(from.f32(r), from.cols, out.f32(rows[r])); });
+}
+
 void CpuBackend::token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                              std::span<TokenStats> out) {
   UNMASK_CHECK(static_cast<int>(positions.size()) == logits.rows && out.size() == positions.size(),
@@ -176,6 +184,48 @@ void CpuBackend::token_stats(Tensor logits, std::span<const int> positions, cons
     const auto i = static_cast<size_t>(r);
     out[i] = reduce_row({logits.f32(r), static_cast<size_t>(logits.cols)}, positions[i], query,
                         table_.row_math);
+  });
+}
+
+void CpuBackend::mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
+                                   std::span<float> out) {
+  UNMASK_CHECK(q.rows > 0 && q.cols == shape.n_heads * shape.head_dim &&
+                   k.cols == shape.n_kv_heads * shape.head_dim &&
+                   out.size() == static_cast<size_t>(k.rows),
+               "shapes of scores");
+  // Both means come before the products: one dot product a key is left.
+  std::vector<double> mean(static_cast<size_t>(k.cols));
+  const int group = shape.n_heads / shape.n_kv_heads;
+  for (int r = 0; r < q.rows; ++r) {
+    for (int c = 0; c < q.cols; ++c) {
+      const int kv_column = c / shape.head_dim / group * shape.head_dim + c % shape.head_dim;
+      mean[static_cast<size_t>(kv_column)] += q.f32(r)[c];
+    }
+  }
+  for (double& m : mean) m /= static_cast<double>(q.rows) * shape.n_heads;
+  each_row(k.rows, [&](int j) {
+    double sum = 0;
+    for (int c = 0; c < k.cols; ++c) sum += mean[static_cast<size_t>(c)] * k.f32(j)[c];
+    out[static_cast<size_t>(j)] = static_cast<float>(sum);
+  });
+}
+
+void CpuBackend::cosine_rows(Tensor a, Tensor b, std::span<float> out) {
+  UNMASK_CHECK(a.rows == b.rows && a.cols == b.cols && out.size() == static_cast<size_t>(a.rows),
+               "shapes of similarities");
+  each_row(a.rows, [&](int r) {
+    double dot = 0;
+    double aa = 0;
+    double bb = 0;
+    for (int c = 0; c < a.cols; ++c) {
+      const double x = a.f32(r)[c];
+      const double y = b.f32(r)[c];
+      dot += x * y;
+      aa += x * x;
+      bb += y * y;
+    }
+    out[static_cast<size_t>(r)] =
+        aa > 0 && bb > 0 ? static_cast<float>(dot / std::sqrt(aa * bb)) : 0;
   });
 }
 

@@ -140,12 +140,47 @@ class ReferenceBackend final : public Backend {
     for (int r = 0; r < out.rows; ++r) std::copy_n(from.f32(rows[r]), from.cols, out.f32(r));
   }
 
+  void scatter(Tensor from, const Rows& rows, Tensor out) override {
+    for (int r = 0; r < from.rows; ++r) std::copy_n(from.f32(r), from.cols, out.f32(rows[r]));
+  }
+
   void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                    std::span<TokenStats> out) override {
     for (int r = 0; r < logits.rows; ++r) {
       const auto i = static_cast<size_t>(r);
       out[i] = reduce_row({logits.f32(r), static_cast<size_t>(logits.cols)}, positions[i], query,
                           {argmax, exp_sums});
+    }
+  }
+
+  void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
+                         std::span<float> out) override {
+    const int dim = shape.head_dim;
+    for (int j = 0; j < k.rows; ++j) {
+      double sum = 0;
+      for (int r = 0; r < q.rows; ++r) {
+        for (int head = 0; head < shape.n_heads; ++head) {
+          const float* query = q.f32(r) + head * dim;
+          const float* key = k.f32(j) + head / (shape.n_heads / shape.n_kv_heads) * dim;
+          for (int d = 0; d < dim; ++d) sum += static_cast<double>(query[d]) * key[d];
+        }
+      }
+      out[static_cast<size_t>(j)] = static_cast<float>(sum / q.rows / shape.n_heads);
+    }
+  }
+
+  void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
+    for (int r = 0; r < a.rows; ++r) {
+      double dot = 0;
+      double aa = 0;
+      double bb = 0;
+      for (int c = 0; c < a.cols; ++c) {
+        dot += static_cast<double>(a.f32(r)[c]) * b.f32(r)[c];
+        aa += static_cast<double>(a.f32(r)[c]) * a.f32(r)[c];
+        bb += static_cast<double>(b.f32(r)[c]) * b.f32(r)[c];
+      }
+      out[static_cast<size_t>(r)] =
+          aa > 0 && bb > 0 ? static_cast<float>(dot / std::sqrt(aa) / std::sqrt(bb)) : 0;
     }
   }
 };

@@ -1,0 +1,62 @@
+#include "methods/dllm_cache.h"
+
+#include <limits>
+
+#include "methods/selection.h"
+
+namespace unmask {
+
+LayerPlan DllmCache::plan_layer(LayerScope& scope) {
+  // The first layer sees which tokens are new, so it is always computed whole.
+  if (scope.layer == 0) return {};
+  const Step& step = scope.step;
+  if (scope.layer > static_cast<int>(outputs_.size())) {
+    const size_t bytes =
+        static_cast<size_t>(step.length()) * static_cast<size_t>(scope.dim) * sizeof(float);
+    outputs_.push_back({scope.backend.allocate(bytes), scope.backend.allocate(bytes)});
+  }
+  std::vector<int> rows;
+  const auto append = [&](const Rows& part) { rows.insert(rows.end(), part.begin(), part.end()); };
+  if (step.index % options_.prompt_interval == 0) append(Rows(Range{0, step.prompt_length}));
+  if (step.index % options_.gen_interval == 0) {
+    append(Rows(Range{step.prompt_length, step.length()}));
+  } else if (options_.transfer > 0) {
+    append(moved(scope));
+  }
+  const Outputs& outputs = outputs_[static_cast<size_t>(scope.layer) - 1];
+  return {.rows = Rows(std::move(rows)),
+          .attn_out = outputs.attention.view(step.length(), scope.dim),
+          .ffn_out = outputs.feed_forward.view(step.length(), scope.dim)};
+}
+
+Attention DllmCache::attend(AttendScope& scope) {
+  if (scope.layer == 0) return {{scope.k, scope.v}};
+  return PositionCache::attend(scope);
+}
+
+/// Positions whose value vectors are least similar to the stored ones. All values of the response
+/// are stored anew: they were computed anyway.
+Rows DllmCache::moved(LayerScope& scope) const {
+  const Range generated{scope.step.prompt_length, scope.step.length()};
+  const Tensor fresh = scope.project_values(Rows(generated));
+  const Tensor stored = scope.store.values().slice(generated);
+  std::vector<float> similarity(static_cast<size_t>(generated.size()));
+  scope.backend.cosine_rows(fresh, stored, similarity);
+  scope.backend.scatter(fresh, Rows(generated), scope.store.values());
+  std::vector<int> rows;
+  for (const int i : smallest(similarity, static_cast<int>(generated.size() * options_.transfer))) {
+    rows.push_back(generated.begin + i);
+  }
+  return Rows(std::move(rows));
+}
+
+std::unique_ptr<Method> create_dllm_cache(Options& options, const MethodContext& /*context*/) {
+  constexpr int kMax = std::numeric_limits<int>::max();
+  const DllmCacheOptions defaults;
+  return std::make_unique<DllmCache>(DllmCacheOptions{
+      .prompt_interval = options.count("prompt_interval", defaults.prompt_interval, 1, kMax),
+      .gen_interval = options.count("gen_interval", defaults.gen_interval, 1, kMax),
+      .transfer = options.number("transfer", defaults.transfer, 0, 1)});
+}
+
+}  // namespace unmask

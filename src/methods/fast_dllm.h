@@ -1,0 +1,32 @@
+// Fast-dLLM (arXiv 2505.22618): everything is computed when a block begins; later steps compute the
+// block and what follows it (prefix cache) or the block alone (dual cache).
+#pragma once
+
+#include <memory>
+
+#include "methods/options.h"
+#include "methods/position_cache.h"
+
+namespace unmask {
+
+struct FastDllmOptions {
+  bool dual = false;
+  bool first_alone = false;  // the full pass decides only the first position of the block: its row
+                             // is not computed afterwards where row p - 1 predicts p
+};
+
+class FastDllm final : public PositionCache {
+ public:
+  explicit FastDllm(const FastDllmOptions& options) : options_(options) {}
+  std::string_view name() const override { return "fast-dllm"; }
+
+  StepPlan plan_step(const Step& step) override;
+
+ private:
+  FastDllmOptions options_;
+};
+
+/// cache.
+std::unique_ptr<Method> create_fast_dllm(Options& options, const MethodContext& context);
+
+}  // namespace unmask
