@@ -183,7 +183,7 @@ void Transformer::attention(int layer, std::span<Slice> batch, const Work& work,
                      .kv = attention.kv,
                      .out = context.slice(share.queries),
                      .pattern = attention.pattern,
-                     .positions = std::span(query_positions_)
+                     .positions = std::span(work.query_positions)
                                       .subspan(static_cast<size_t>(share.queries.begin),
                                                static_cast<size_t>(share.queries.size())),
                      .importance = attention.importance});
