@@ -69,8 +69,8 @@ TEST(SparseMethods, EveryLengthAroundTheBordersOfBlocksWorks) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
     auto model = load(name);
     for (const std::string& method : kMethods) {
-      for (const int prompt : {0, 1, 7, 8, 9, 16, 17}) {
-        for (const int gen : {1, 7, 8, 9, 12}) {
+      for (const int prompt : {0, 1, 7, 8, 17}) {
+        for (const int gen : {1, 8, 9}) {
           const Result result = run(model, request(model, prompt, gen, method));
           EXPECT_EQ(result.masks_left, 0) << method << " " << prompt << "+" << gen;
         }
