@@ -23,6 +23,9 @@ enum class WeightType : uint8_t {
 
 /// "auto", "f32" or "bf16". Throws Error for another name.
 WeightType parse_weight_type(std::string_view name);
+/// What `wanted` stands for on this machine, given what the checkpoint stores.
+DType resolve_weight_type(WeightType wanted, const Checkpoint& checkpoint,
+                          const ModelConfig& config);
 
 struct LoadOptions {
   WeightType weights = WeightType::automatic;

@@ -203,12 +203,8 @@ ModelConfig load_model_config(const fs::path& directory) {
   ModelConfig model;
   model.family = find_family(config);
   switch (model.family) {
-    case Family::llada:
-      read_llada(config, model);
-      break;
-    case Family::dream:
-      read_dream(config, model);
-      break;
+    case Family::llada: read_llada(config, model); break;
+    case Family::dream: read_dream(config, model); break;
   }
   model.rope_theta = config.positive("rope_theta");
   model.norm_eps = config.positive("rms_norm_eps");

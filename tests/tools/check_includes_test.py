@@ -69,6 +69,17 @@ class CheckIncludes(unittest.TestCase):
                 self.assertTrue(found[0].startswith(f"{source}:2: {target}: "), found)
                 self.assertIn(reason, found[0])
 
+    def test_only_tests_of_tools_see_the_headers_of_tools(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            for name in ("tools/writer.h", "tests/tools/a_test.cc", "tests/io/b_test.cc"):
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text('#include "writer.h"\n' if name.endswith(".cc") else "",
+                                         encoding="utf-8")
+            found = check_includes.check(root)
+            self.assertEqual(len(found), 1, found)
+            self.assertTrue(found[0].startswith("tests/io/b_test.cc:1"), found)
+
     def test_angle_brackets_hide_nothing(self):
         self.assertEqual(len(violations("src/core/dtype.cc", "#include <io/tokenizer.h>")), 1)
         self.assertEqual(violations("src/core/dtype.cc", "#include <vector>"), [])

@@ -1,0 +1,67 @@
+// Command line options that several commands share.
+#pragma once
+
+#include <CLI/CLI.hpp>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/dtype.h"
+
+namespace unmask {
+
+struct ModelArguments {
+  std::string directory;
+  int threads = 0;
+  std::string dtype = "auto";
+};
+
+/// Where the text to work on comes from; neither: standard input.
+struct PromptArguments {
+  std::optional<std::string> text{};
+  std::optional<std::string> file{};
+};
+
+struct ChatArguments {
+  std::optional<std::string> system;
+  std::optional<std::string> format;  // of the template; otherwise recognised
+};
+
+/// What was not given follows from the model: see make_request.
+struct GenerationArguments {
+  std::optional<int> gen_length{}, steps{}, block_length{};
+  std::optional<std::string> algorithm{};
+  std::optional<double> temperature{}, top_p{}, alg_temp{}, threshold{}, factor{};
+  std::optional<int> top_k{};
+  std::optional<float> eps{};
+  double cfg_scale = 0;
+  uint64_t seed = 0;
+  bool suppress_eos = false;
+  bool defer_eos = false;
+  bool no_early_stop = false;
+  std::string method = "full";
+};
+
+struct ViewArguments {
+  bool live = false;
+  int delay = 0;  // milliseconds after each step
+};
+
+/// As --dtype spells it, "f32" or "bf16".
+std::string_view dtype_word(DType weights);
+
+void add_directory(CLI::App& app, std::string& directory);
+/// --model, --threads, --dtype.
+void add_model_arguments(CLI::App& app, ModelArguments& arguments);
+void add_prompt_arguments(CLI::App& app, PromptArguments& arguments);
+void add_chat_arguments(CLI::App& app, ChatArguments& arguments);
+void add_generation_arguments(CLI::App& app, GenerationArguments& arguments);
+
+/// Lets `option` take one of `values` only.
+CLI::Option* restrict_to(CLI::Option* option, const std::vector<std::string>& values);
+/// The values that restrict_to gave an option, read back from its help text; empty without.
+std::vector<std::string> choices_of(const CLI::Option& option);
+
+}  // namespace unmask

@@ -1,0 +1,61 @@
+// The commands of the program. Each has its arguments, a function that declares them, and one that
+// does the work and returns the exit status.
+#pragma once
+
+#include <string>
+
+#include "apps/arguments.h"
+#include "apps/console.h"
+
+namespace unmask {
+
+struct RunArguments {
+  ModelArguments model;
+  PromptArguments prompt;
+  ChatArguments chat;
+  GenerationArguments generation;
+  ViewArguments view;
+  bool raw = false;
+  bool json = false;
+  std::optional<std::string> fill;
+  int hole = 4;
+  std::optional<std::string> trace;
+};
+CLI::App* add_run(CLI::App& app, RunArguments& arguments);
+int run(const RunArguments& arguments, Console& console);
+
+struct ConverseArguments {
+  ModelArguments model;
+  ChatArguments chat;
+  GenerationArguments generation;
+};
+CLI::App* add_chat(CLI::App& app, ConverseArguments& arguments);
+int chat(const ConverseArguments& arguments, Console& console);
+
+struct TokenizeArguments {
+  std::string directory;
+  PromptArguments prompt;
+  ChatArguments chat;
+  std::optional<std::string> decode;
+  bool ids = false;
+  bool json = false;
+  bool apply_template = false;
+};
+CLI::App* add_tokenize(CLI::App& app, TokenizeArguments& arguments);
+int tokenize(const TokenizeArguments& arguments, Console& console);
+
+struct InspectArguments {
+  std::string path;
+  std::optional<int> context;
+  bool json = false;
+};
+CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments);
+int inspect(const InspectArguments& arguments, Console& console);
+
+struct CompletionArguments {
+  std::string shell;
+};
+CLI::App* add_completion(CLI::App& app, CompletionArguments& arguments);
+int completion(const CLI::App& app, const CompletionArguments& arguments, Console& console);
+
+}  // namespace unmask

@@ -1,0 +1,69 @@
+#include "apps/denoise.h"
+
+#include "apps/live_view.h"
+#include "apps/memory.h"
+#include "apps/progress.h"
+#include "apps/terminal.h"
+#include "apps/units.h"
+
+namespace unmask {
+
+namespace {
+
+void warn_about_memory(const ModelArguments& arguments, int canvas, Console& console) {
+  const ModelConfig config = load_model_config(arguments.directory);
+  const Checkpoint checkpoint(arguments.directory);
+  const DType weights = resolve_weight_type(parse_weight_type(arguments.dtype), checkpoint, config);
+  const int64_t need = memory_need(config, weights, canvas).total();
+  const auto available = available_memory();
+  if (!available || need <= *available) return;
+  warn(console,
+       "the model needs {} with {} weights and {} tokens, but only {} of memory are free{}",
+       format_bytes(need), dtype_word(weights), canvas, format_bytes(*available),
+       weights == DType::f32 ? "; --dtype bf16 halves the weights" : "");
+}
+
+}  // namespace
+
+LoadedModel load_model(const ModelArguments& arguments, int canvas, Console& console) {
+  warn_about_memory(arguments, canvas, console);
+  ProgressLine line(console.err, console.err_terminal);
+  const auto on_progress = [&](int64_t done, int64_t total) {
+    if (interrupted()) throw Interrupted{};
+    if (done == 0 || total == 0) return;
+    const double share = static_cast<double>(done) / static_cast<double>(total);
+    line.show(fmt::format("loading weights, {:.0f} %, {} left", 100 * share,
+                          format_duration(line.seconds() / share * (1 - share))));
+  };
+  return LoadedModel(arguments.directory, {.weights = parse_weight_type(arguments.dtype),
+                                           .threads = arguments.threads,
+                                           .progress = on_progress});
+}
+
+Result denoise(LoadedModel& model, const ModelFiles& files, const Request& request,
+               const Watch& watch, Console& console) {
+  // Without a terminal there is nothing to draw on.
+  const bool live = watch.view.live && console.err_terminal;
+  std::optional<LiveView> view;
+  if (live) {
+    view.emplace(console.err, files.tokenizer, request,
+                 LiveView::Options{watch.shown, files.config.mask_id,
+                                   std::chrono::milliseconds(watch.view.delay)});
+  }
+  ProgressLine line(console.err, console.err_terminal && !live);
+  StepMeter meter;
+  const Range first_block{request.prompt_length, request.prompt_length + request.block_length};
+  const auto on_step = [&](const StepEvent& event) {
+    if (watch.trace != nullptr) watch.trace->add(event, first_block);
+    if (view) {
+      view->show(event);
+    } else {
+      meter.add(event, /*idle_seconds=*/0);
+      line.show(meter.status());
+    }
+    return !interrupted();
+  };
+  return std::move(generate(model.transformer(), {&request, 1}, on_step).front());
+}
+
+}  // namespace unmask

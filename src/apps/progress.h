@@ -1,0 +1,53 @@
+// How far a generation is, and the quiet line that says so.
+#pragma once
+
+#include <chrono>
+#include <ostream>
+#include <string>
+
+#include "generate/engine.h"
+
+namespace unmask {
+
+/// Counts decided tokens over the steps of one generation.
+class StepMeter {
+ public:
+  /// `idle_seconds`: time since the beginning that was not spent on the model.
+  void add(const StepEvent& event, double idle_seconds);
+  /// "step 5/16, 22 tokens left, 41.0 tok/s, 2 s left".
+  std::string status() const;
+  double seconds_left() const;
+
+ private:
+  int step_ = 0;
+  int total_steps_ = 0;
+  int decided_ = 0;
+  int masks_left_ = 0;
+  double seconds_ = 0;
+};
+
+/// One line on a terminal, rewritten in place. It appears only when the work takes more than a
+/// second, and leaves nothing behind.
+class ProgressLine {
+ public:
+  /// Not `enabled`: writes nothing.
+  ProgressLine(std::ostream& terminal, bool enabled) : terminal_(terminal), enabled_(enabled) {}
+  ~ProgressLine() { clear(); }
+  ProgressLine(const ProgressLine&) = delete;
+  ProgressLine& operator=(const ProgressLine&) = delete;
+
+  void show(const std::string& text);
+  void clear();
+  double seconds() const;
+
+ private:
+  using Clock = std::chrono::steady_clock;
+
+  std::ostream& terminal_;
+  bool enabled_;
+  bool visible_ = false;
+  Clock::time_point start_ = Clock::now();
+  Clock::time_point last_ = start_;
+};
+
+}  // namespace unmask

@@ -1,0 +1,217 @@
+#!/usr/bin/env python3
+"""Runs the program on small models and looks at what comes out: cli_test.py PROGRAM ROOT."""
+
+import csv
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+PROGRAM = ""
+ROOT = pathlib.Path()
+PROMPT = ("Text: It was late. The code of the brave otter is 4821. Rain fell. "
+          "Question: What is the code of the brave otter?")
+ANSWER = "brave otter: 4821"
+
+
+def demo() -> str:
+    return str(ROOT / "models" / "demo")
+
+
+def unmask(*arguments: str, stdin: str = "") -> subprocess.CompletedProcess:
+    return subprocess.run([PROGRAM, *arguments], input=stdin, capture_output=True, text=True,
+                          timeout=60, check=False)
+
+
+def run(*arguments: str, stdin: str = PROMPT) -> subprocess.CompletedProcess:
+    return unmask("run", "-m", demo(), "-n", "32", "--steps", "16", *arguments, stdin=stdin)
+
+
+class Case(unittest.TestCase):
+    def assert_success(self, result: subprocess.CompletedProcess):
+        self.assertEqual((result.returncode, result.stderr), (0, ""))
+
+    def assert_error(self, result: subprocess.CompletedProcess, *parts: str, status: int = 1):
+        self.assertEqual(result.returncode, status, result.stderr)
+        self.assertEqual(result.stdout, "")
+        self.assertRegex(result.stderr, r"\Aunmask: error: [^\n]+\n\Z")
+        for part in parts:
+            self.assertIn(part, result.stderr)
+
+
+class Run(Case):
+    def test_prints_the_answer_and_nothing_else(self):
+        for result in (run(), run("-p", PROMPT, stdin=""), run("--live")):
+            self.assert_success(result)
+            self.assertEqual(result.stdout, ANSWER + "\n")
+
+    def test_json_adds_up(self):
+        result = run("--json", "--seed", "3")
+        self.assert_success(result)
+        report = json.loads(result.stdout)
+        self.assertEqual(report["text"], ANSWER)
+        self.assertEqual(report["finish"], "stop")
+        self.assertEqual(report["canvas"], report["prompt_tokens"] + 32)
+        self.assertEqual(report["rows"], report["canvas"] * report["forward_passes"])
+        self.assertEqual((report["masks_left"], report["seed"]), (0, 3))
+        self.assertLessEqual(report["steps"], 16)
+        self.assertAlmostEqual(report["tokens_per_forward"],
+                               report["answer_tokens"] / report["forward_passes"])
+        self.assertLessEqual(report["seconds_to_first_text"], report["seconds"])
+
+    def test_without_an_end_token_the_length_ends_it(self):
+        report = json.loads(run("--suppress-eos", "--json").stdout)
+        self.assertEqual((report["finish"], report["answer_tokens"]), ("length", 32))
+
+    def test_same_seed_same_text_with_any_number_of_threads(self):
+        hot = ("--temperature", "1.5")
+        texts = {run(*hot, "--seed", "5", "--threads", n).stdout for n in ("1", "2", "2")}
+        self.assertEqual(len(texts), 1)
+        self.assertNotEqual(texts, {run(*hot, "--seed", "6").stdout})
+
+    def test_raw_takes_the_prompt_as_it_is(self):
+        counts = [json.loads(run("--json", *raw).stdout)["prompt_tokens"] for raw in ((), ("--raw",))]
+        self.assertLess(counts[1], counts[0])
+
+    def test_fill_keeps_the_given_text(self):
+        result = unmask("run", "-m", demo(), "--fill", "The code ___{3} otter is ___.")
+        self.assert_success(result)
+        self.assertRegex(result.stdout, r"\AThe code.* otter is.*\.\n\Z")
+        self.assert_error(unmask("run", "-m", demo(), "--fill", "no hole"), "___")
+
+    def test_refuses_what_is_impossible(self):
+        self.assert_error(run("--block-length", "5"), "use 4 or 8")
+        self.assert_error(run("--top-p", "0.5"), "top_p")
+        self.assert_error(run("--threshold", "2"), "threshold")
+        self.assert_error(run("--method", "magic"), "magic")
+        self.assert_error(run(stdin=""), "empty")
+        self.assert_error(run("-f", "/nonexistent"), "/nonexistent")
+        self.assert_error(run("--steps", "0"), "--steps", status=2)
+
+    def test_says_what_is_wrong_with_a_model(self):
+        self.assert_error(unmask("run", "-m", "/nonexistent", "-p", "x"), "no such directory")
+        with tempfile.TemporaryDirectory() as empty:
+            self.assert_error(unmask("run", "-m", empty, "-p", "x"), "config.json")
+        tiny = ROOT / "tests" / "golden" / "checkpoints" / "llada-tiny"
+        self.assert_error(unmask("run", "-m", str(tiny), "-p", "x"), "tokenizer")
+
+    def test_warns_about_a_canvas_that_is_too_long(self):
+        result = unmask("run", "-m", demo(), "-p", "x", "-n", "4100", "--steps", "1",
+                        "--block-length", "4100")
+        self.assertEqual(result.returncode, 0)
+        self.assertRegex(result.stderr, r"\Aunmask: warning: [^\n]*4096 positions[^\n]*\n\Z")
+
+
+class Trace(Case):
+    def test_has_every_decision(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("trace.csv", "trace.jsonl"):
+                path = pathlib.Path(folder) / name
+                self.assert_success(run("--no-early-stop", "--trace", str(path)))
+                text = path.read_text(encoding="utf-8")
+                rows = list(csv.DictReader(text.splitlines())) if name.endswith("csv") else [
+                    json.loads(line) for line in text.splitlines()]
+                self.assertEqual(len({int(row["position"]) for row in rows}), 32)
+                self.assertEqual(max(int(row["step"]) for row in rows), 15)
+            self.assertEqual(len(os.listdir(folder)), 2, "nothing else is left")
+
+    def test_standard_output_takes_the_place_of_the_answer(self):
+        lines = run("--trace", "-").stdout.splitlines()
+        self.assertTrue(all("confidence" in json.loads(line) for line in lines))
+        self.assert_error(run("--trace", "-", "--json"), "--trace")
+
+    def test_is_refused_before_any_work_where_it_cannot_be_written(self):
+        self.assert_error(run("--trace", "/nonexistent/trace.csv"), "/nonexistent/trace.csv")
+
+
+class Interrupt(Case):
+    def interrupted(self, *arguments: str) -> tuple[int, str, str]:
+        # Enough steps to be still at work when the signal comes.
+        command = [PROGRAM, "run", "-m", demo(), "-p", PROMPT, "-n", "1024", "--steps", "1024",
+                   "--suppress-eos", *arguments]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        time.sleep(2)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+        return process.returncode, out, err
+
+    def test_prints_nothing_half(self):
+        with tempfile.TemporaryDirectory() as folder:
+            outcome = self.interrupted("--trace", os.path.join(folder, "trace.csv"))
+            self.assertEqual(outcome, (130, "", ""))
+            self.assertEqual(os.listdir(folder), [])
+
+    def test_json_says_that_it_was_cancelled(self):
+        status, out, _ = self.interrupted("--json")
+        report = json.loads(out)
+        self.assertEqual((status, report["finish"]), (130, "cancelled"))
+        self.assertGreater(report["masks_left"], 0)
+
+
+class Others(Case):
+    def test_tokens_survive_a_round_trip(self):
+        text = "Rain \u65e5\u672c\n\"fell\""
+        ids = unmask("tokenize", "-m", demo(), "--ids", stdin=text)
+        self.assert_success(ids)
+        back = unmask("tokenize", "-m", demo(), "--decode", ids.stdout)
+        self.assertEqual(back.stdout, text + "\n")
+        tokens = json.loads(unmask("tokenize", "-m", demo(), "--json", "-p", text).stdout)
+        self.assertEqual([str(t["id"]) for t in tokens["tokens"]], ids.stdout.split())
+        self.assert_error(unmask("tokenize", "-m", demo(), "--decode", "1 x"), "'x'")
+
+    def test_chat_template_surrounds_the_text(self):
+        plain, chat = (json.loads(unmask("tokenize", "-m", demo(), "--json", "-p", "Hi", *option)
+                                  .stdout)["count"] for option in ((), ("--chat",)))
+        self.assertGreater(chat, plain)
+
+    def test_chat_answers_lines(self):
+        result = unmask("chat", "-m", demo(), "-n", "32", "--steps", "16",
+                        stdin=f"{PROMPT}\n\n/reset\n{PROMPT}\n/exit\nnot asked\n")
+        self.assert_success(result)
+        self.assertEqual(result.stdout, f"{ANSWER}\n" * 2)
+
+    def test_inspect_counts(self):
+        model = json.loads(unmask("inspect", demo(), "--context", "512", "--json").stdout)
+        self.assertEqual((model["family"], model["parameters"]), ("LLaDA", 4458752))
+        self.assertEqual(model["memory"]["context"], 512)
+        self.assertNotIn("problem", model["weights"])
+        self.assertIn("workspace at 512 tokens",
+                      unmask("inspect", demo(), "--context", "512").stdout)
+
+    def test_inspect_shows_gguf_and_configurations_without_weights(self):
+        golden = ROOT / "tests" / "golden"
+        gguf = unmask("inspect", str(golden / "malformed" / "ok_gguf_model.gguf"))
+        self.assert_success(gguf)
+        self.assertIn("not supported yet", gguf.stdout)
+        config = unmask("inspect", str(golden / "model-configs" / "llada-8b-instruct"))
+        self.assert_success(config)
+        self.assertIn("8,015,581,184", config.stdout)
+        self.assertIn("not usable", config.stdout)
+
+    def test_bash_completes(self):
+        def completions(*words: str) -> list[str]:
+            script = (f'source <("{PROGRAM}" completion bash); COMP_WORDS=("$@"); '
+                      'COMP_CWORD=$(($# - 1)); _unmask; printf "%s\\n" "${COMPREPLY[@]}"')
+            return subprocess.run(["bash", "-c", script, "bash", "unmask", *words], text=True,
+                                  capture_output=True, timeout=60, check=True).stdout.split()
+        self.assertEqual(completions("to"), ["tokenize"])
+        self.assertEqual(completions("run", "--block"), ["--block-length"])
+        self.assertEqual(completions("run", "--dtype", ""), ["auto", "f32", "bf16"])
+        self.assertEqual(completions("completion", "z"), ["zsh"])
+
+    def test_a_full_disk_is_an_error(self):
+        with open("/dev/full", "w", encoding="utf-8") as full:
+            result = subprocess.run([PROGRAM, "inspect", demo()], stdout=full, timeout=60,
+                                    stderr=subprocess.PIPE, text=True, check=False)
+        self.assertEqual((result.returncode, result.stderr),
+                         (1, "unmask: error: cannot write the output\n"))
+
+
+if __name__ == "__main__":
+    PROGRAM, ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
