@@ -1,3 +1,4 @@
+// Pooling and selection, and their rule for ties.
 #include "methods/selection.h"
 
 #include <algorithm>
