@@ -26,7 +26,10 @@ class Spy final : public Method {
     layer_rows.push_back(positions);
     return plan;
   }
-  KvView attend(AttendScope& scope) override { return method_.attend(scope); }
+  Attention attend(AttendScope& scope) override { return method_.attend(scope); }
+  void attended(int layer, const BlockImportance& importance) override {
+    method_.attended(layer, importance);
+  }
 
   std::vector<std::vector<int>> layer_rows;
 
