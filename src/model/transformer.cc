@@ -10,6 +10,8 @@ namespace {
 // still serves enough rows to be worth reading.
 constexpr int kFeedForwardTile = 1024;
 
+bool is_partial(const LayerPlan& plan) { return bool{plan.attn_out}; }
+
 }  // namespace
 
 Transformer::Transformer(const ModelConfig& config, const Weights& weights, Backend& backend)
@@ -65,9 +67,7 @@ Tensor Transformer::forward(std::span<Slice> batch) {
     const LayerWeights& w = weights_.layers[static_cast<size_t>(l)];
     backend_.rms_norm(x, w.attn_norm, config_.norm_eps, normed);
     const std::vector<LayerPlan> plans = plan_layer(l, batch, all, normed);
-    const bool partial = std::any_of(plans.begin(), plans.end(),
-                                     [](const LayerPlan& p) { return bool{p.attn_out}; });
-    if (partial) {
+    if (std::any_of(plans.begin(), plans.end(), is_partial)) {
       partial_layer(l, batch, all, plans, normed, x);
       continue;
     }
@@ -121,8 +121,7 @@ void Transformer::partial_layer(int layer, std::span<Slice> batch, const Work& a
   for (size_t i = 0; i < plans.size(); ++i) {
     const Range own = all.shares[i].keys;
     const auto first = static_cast<int>(list.size());
-    const bool partial{plans[i].attn_out};
-    for (const int r : partial ? plans[i].rows : Rows(Range{0, own.size()})) {
+    for (const int r : is_partial(plans[i]) ? plans[i].rows : Rows(Range{0, own.size()})) {
       list.push_back(own.begin + r);
       some.positions.push_back(batch[i].plan.rows[r]);
     }
