@@ -1,3 +1,4 @@
+// `unmask chat`: a conversation, line by line.
 #include <optional>
 
 #include "apps/canvas.h"

@@ -1,3 +1,4 @@
+// `unmask completion`: the scripts of completion.h on standard output.
 #include "apps/cli.h"
 #include "apps/commands.h"
 #include "apps/completion.h"

@@ -1,3 +1,4 @@
+// `unmask inspect`: what a model is and needs, without loading its weights.
 #include <map>
 #include <nlohmann/json.hpp>
 

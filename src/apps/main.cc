@@ -1,3 +1,4 @@
+// The program `unmask`: real streams and signals for run_main.
 #include <cstdlib>
 #include <iostream>
 #include <string_view>

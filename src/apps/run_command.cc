@@ -1,3 +1,4 @@
+// `unmask run`: one prompt, one answer.
 #include "apps/canvas.h"
 #include "apps/cli.h"
 #include "apps/commands.h"

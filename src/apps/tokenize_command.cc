@@ -1,3 +1,4 @@
+// `unmask tokenize`: texts to ids and back.
 #include <charconv>
 #include <nlohmann/json.hpp>
 
