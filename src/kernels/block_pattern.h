@@ -31,7 +31,8 @@ class BlockPattern {
   int n_heads() const { return n_heads_; }
   int n_blocks() const { return n_blocks_; }
   std::span<const uint16_t> list(int head, int query_block) const {
-    const auto row = static_cast<size_t>(head * n_blocks_ + query_block);
+    const auto row = static_cast<size_t>(head) * static_cast<size_t>(n_blocks_) +
+                     static_cast<size_t>(query_block);
     return std::span(blocks_).subspan(offsets_[row], offsets_[row + 1] - offsets_[row]);
   }
   /// True when every head and query block has its list.

@@ -84,7 +84,8 @@ void list_panels(const AttentionTask& task, int head, int row, int panel,
 /// Where the tile that begins with `row` adds its importance.
 ImportanceTile measure_tile(BlockImportance& importance, int head, int row) {
   const int blocks = importance.n_blocks;
-  const auto first = static_cast<size_t>(head * blocks + row / importance.block_size);
+  const auto first = static_cast<size_t>(head) * static_cast<size_t>(blocks) +
+                     static_cast<size_t>(row / importance.block_size);
   const auto own = static_cast<size_t>(importance.generation_blocks());
   return {.block_size = importance.block_size,
           .n_blocks = blocks,
