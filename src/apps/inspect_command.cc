@@ -5,6 +5,7 @@
 #include "apps/cli.h"
 #include "apps/commands.h"
 #include "apps/memory.h"
+#include "apps/report.h"
 #include "apps/units.h"
 #include "core/cpu_info.h"
 #include "generate/loaded_model.h"
@@ -213,7 +214,7 @@ int inspect(const InspectArguments& a, Console& console) {
   const ordered_json model =
       path.extension() == ".gguf" ? inspect_gguf(path) : inspect_directory(path, a.context);
   if (a.json) {
-    console.out << model.dump() << '\n';
+    console.out << json_line(model);
   } else {
     print(model, console);
   }

@@ -29,6 +29,10 @@ int answer_tokens(const Request& request, const Result& result, TokenId mask_id)
   return count;
 }
 
+std::string json_line(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
 nlohmann::ordered_json report(const ModelArguments& arguments, const LoadedModel& model,
                               const Request& request, const Result& result,
                               const std::string& text) {

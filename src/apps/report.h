@@ -14,6 +14,9 @@ std::string_view finish_reason(const Request& request, const Result& result);
 /// Tokens that the model chose for the answer; masks and what follows the end token do not count.
 int answer_tokens(const Request& request, const Result& result, TokenId mask_id);
 
+/// One line of JSON; bytes that are no UTF-8, as file names may have, become U+FFFD.
+std::string json_line(const nlohmann::ordered_json& value);
+
 nlohmann::ordered_json report(const ModelArguments& arguments, const LoadedModel& model,
                               const Request& request, const Result& result,
                               const std::string& text);

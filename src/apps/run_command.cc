@@ -158,8 +158,8 @@ int run(const RunArguments& a, Console& console) {
   const Range shown = a.fill ? Range{0, request.generated().end} : request.generated();
   const Result result = denoise(model, files, request, {a.view, shown, trace.writer()}, console);
   if (a.json) {
-    console.out << report(a.model, model, request, result, answer_text(a, files, result)).dump()
-                << '\n';
+    console.out << json_line(
+        report(a.model, model, request, result, answer_text(a, files, result)));
   }
   if (result.cancelled) return kInterrupted;
   trace.commit();

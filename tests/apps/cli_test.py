@@ -193,6 +193,14 @@ class Others(Case):
         self.assertIn("8,015,581,184", config.stdout)
         self.assertIn("not usable", config.stdout)
 
+    def test_json_survives_names_that_are_no_text(self):
+        with tempfile.TemporaryDirectory() as folder:
+            link = os.path.join(os.fsencode(folder), b"\xff")
+            os.symlink(demo(), link)
+            command = [PROGRAM, "run", "-m", link, "-p", PROMPT, "-n", "32", "--steps", "16", "--json"]
+            result = subprocess.run(command, capture_output=True, timeout=60, check=True)
+            self.assertTrue(json.loads(result.stdout)["model"].endswith("\ufffd"))
+
     def test_bash_completes(self):
         def completions(*words: str) -> list[str]:
             script = (f'source <("{PROGRAM}" completion bash); COMP_WORDS=("$@"); '
@@ -213,5 +221,5 @@ class Others(Case):
 
 
 if __name__ == "__main__":
-    PROGRAM, ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2])
+    PROGRAM, ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
     unittest.main(argv=sys.argv[:1] + sys.argv[3:])
