@@ -1,10 +1,10 @@
 // Time of one denoising step of a model, next to oneDNN's own time for the same matrix products and
 // to the attention alone: what the rest of the engine costs.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
-#include <CLI/CLI.hpp>
-#include <fmt/format.h>
 #include <cstring>
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 #include <oneapi/dnnl/dnnl.hpp>
 #include <sys/resource.h>
@@ -55,19 +55,23 @@ std::vector<Product> products_of(const ModelConfig& c, int rows, int wanted) {
   const int q = c.n_heads * c.head_dim;
   const int kv = c.n_kv_heads * c.head_dim;
   const int full = c.n_layers - 1;
-  return {{rows, c.dim, q, full},           {wanted, c.dim, q, 1},
-          {rows, c.dim, kv, 2 * c.n_layers}, {rows, q, c.dim, full},
-          {wanted, q, c.dim, 1},            {rows, c.dim, c.ffn_dim, 2 * full},
-          {wanted, c.dim, c.ffn_dim, 2},    {rows, c.ffn_dim, c.dim, full},
-          {wanted, c.ffn_dim, c.dim, 1},    {wanted, c.dim, c.vocab_size, 1}};
+  return {{rows, c.dim, q, full},
+          {wanted, c.dim, q, 1},
+          {rows, c.dim, kv, 2 * c.n_layers},
+          {rows, q, c.dim, full},
+          {wanted, q, c.dim, 1},
+          {rows, c.dim, c.ffn_dim, 2 * full},
+          {wanted, c.dim, c.ffn_dim, 2},
+          {rows, c.ffn_dim, c.dim, full},
+          {wanted, c.ffn_dim, c.dim, 1},
+          {wanted, c.dim, c.vocab_size, 1}};
 }
 
 /// oneDNN on its own: weights packed as it likes, its own threads, bfloat16 or float32 input,
 /// float32 output.
 double onednn_seconds(const Product& p, DType type, int repeat) {
   using dnnl::memory;
-  const auto data_type =
-      type == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
+  const auto data_type = type == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
   dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   dnnl::stream stream(engine);
   const memory::desc x({p.rows, p.in}, data_type, memory::format_tag::ab);
@@ -109,7 +113,8 @@ double attention_seconds(LoadedModel& model, int rows, int wanted, int repeat) {
   const Buffer v = buffer(rows, kv_dim);
   const Buffer out = buffer(rows, q_dim);
   const auto time = [&](int queries) {
-    const AttentionTask task{q.view(queries, q_dim), {k.view(rows, kv_dim), v.view(rows, kv_dim)},
+    const AttentionTask task{q.view(queries, q_dim),
+                             {k.view(rows, kv_dim), v.view(rows, kv_dim)},
                              out.view(queries, q_dim)};
     return median_seconds(repeat, [&] { model.backend().attention(std::span(&task, 1), shape); });
   };
@@ -141,7 +146,8 @@ void run(const Options& o) {
   LoadedModel model(o.model, {.weights = parse_weight_type(o.dtype), .threads = o.threads});
   const double load = now() - start;
   const ModelConfig& c = model.config();
-  if (o.tokens <= o.generated) fail("--tokens {} must exceed --generated {}", o.tokens, o.generated);
+  if (o.tokens <= o.generated)
+    fail("--tokens {} must exceed --generated {}", o.tokens, o.generated);
 
   const Request request = one_step(c, o.tokens, o.generated);
   const double step =
@@ -172,7 +178,8 @@ int main(int argc, char** argv) {
   Options o;
   CLI::App app("Time of one denoising step next to that of its parts");
   app.add_option("model", o.model, "model directory")->required();
-  app.add_option("--tokens", o.tokens, "rows of the step, prompt and canvas")->capture_default_str();
+  app.add_option("--tokens", o.tokens, "rows of the step, prompt and canvas")
+      ->capture_default_str();
   app.add_option("--generated", o.generated, "masked positions among them")->capture_default_str();
   app.add_option("--repeat", o.repeat, "timed repetitions")->capture_default_str();
   app.add_option("--threads", o.threads, "0: all");

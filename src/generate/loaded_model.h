@@ -29,7 +29,7 @@ DType resolve_weight_type(WeightType wanted, const Checkpoint& checkpoint,
 
 struct LoadOptions {
   WeightType weights = WeightType::automatic;
-  int threads = 0;        // 0: every processor this process may use
+  int threads = 0;             // 0: every processor this process may use
   LoadProgress progress = {};  // optional
 };
 

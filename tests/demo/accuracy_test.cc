@@ -3,10 +3,9 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fstream>
-#include <string>
-
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
+#include <string>
 
 #include "generate/loaded_model.h"
 #include "io/chat_template.h"
@@ -51,7 +50,8 @@ class DemoModel : public ::testing::TestWithParam<Target> {};
 TEST_P(DemoModel, FindsWhatTheTextHides) {
   const char* directory = std::getenv("UNMASK_DEMO_MODEL");
   LoadedModel model(directory != nullptr ? directory : UNMASK_DEMO_DIRECTORY);
-  std::ifstream file(std::string(UNMASK_DEMO_EXAMPLES_DIRECTORY) + "/" + GetParam().task + ".jsonl");
+  std::ifstream file(std::string(UNMASK_DEMO_EXAMPLES_DIRECTORY) + "/" + GetParam().task +
+                     ".jsonl");
   ASSERT_TRUE(file) << GetParam().task;
   size_t examples = 0;
   size_t found = 0;

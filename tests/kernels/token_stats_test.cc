@@ -78,7 +78,8 @@ TEST(TokenStats, GumbelConfidenceIsThatOfTheUnperturbedDistribution) {
 }
 
 /// Frequencies of the chosen tokens over many positions.
-std::map<TokenId, double> frequencies(const TokenQuery& query, const std::vector<double>& p, int n) {
+std::map<TokenId, double> frequencies(const TokenQuery& query, const std::vector<double>& p,
+                                      int n) {
   std::map<TokenId, double> counts;
   for (int position = 0; position < n; ++position) {
     counts[stats_of(logits_of(p), query, position).token] += 1.0 / n;

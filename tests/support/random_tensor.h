@@ -17,8 +17,7 @@ class RandomTensor {
     std::normal_distribution<float> normal(0, scale);
     for (float& v : values_) v = normal(random);
   }
-  RandomTensor(const RandomTensor& other)
-      : values_(other.values_), view_(other.view_) {
+  RandomTensor(const RandomTensor& other) : values_(other.values_), view_(other.view_) {
     view_.data = values_.data();
   }
   RandomTensor& operator=(const RandomTensor&) = delete;
