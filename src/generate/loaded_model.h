@@ -38,6 +38,9 @@ class LoadedModel {
   /// Throws Error with a one-line reason when the directory is not a complete, supported model.
   explicit LoadedModel(const std::filesystem::path& directory, const LoadOptions& options = {});
 
+  LoadedModel(const LoadedModel&) = delete;  // the transformer refers to its members
+  LoadedModel& operator=(const LoadedModel&) = delete;
+
   const std::filesystem::path& directory() const { return directory_; }
   const ModelConfig& config() const { return config_; }
   Transformer& transformer() { return *transformer_; }

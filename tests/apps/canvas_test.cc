@@ -34,8 +34,8 @@ std::vector<std::string> wrapped(const std::string& text, int width) {
 
 /// `count` masks at the positions from `first` on.
 std::vector<Cell> masks(int count, int first = 0) {
-  std::vector<Cell> cells;
-  for (int i = 0; i < count; ++i) cells.push_back({"#", 1, first + i, mask});
+  std::vector<Cell> cells(static_cast<size_t>(count), {"#", 1, first, mask});
+  for (Cell& cell : cells) cell.position = first++;
   return cells;
 }
 

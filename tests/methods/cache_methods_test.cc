@@ -36,6 +36,7 @@ std::vector<std::string> methods_of(const std::string& model) {
 Request request(const testing::LoadedModel& model, const std::string& method, int prompt_length,
                 int gen_length, int block, int steps) {
   std::vector<TokenId> prompt;
+  prompt.reserve(static_cast<size_t>(prompt_length));
   for (int i = 0; i < prompt_length; ++i) prompt.push_back((i * 37 + 11) % 400);
   Request r = append_masks(prompt, gen_length, model.config.mask_id);
   r.method = method;

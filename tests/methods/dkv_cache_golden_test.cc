@@ -36,7 +36,9 @@ TEST_P(GoldenDkvCache, FeedsTheRowsAndGivesTheLogitsOfTheReference) {
   c.replay(*method, [&](const testing::CacheCase::Call& call) {
     std::vector<int> expected;
     for (int p = 0; p < c.length(); ++p) {
-      if (fed[static_cast<size_t>(call.index * c.length() + p)] != 0) expected.push_back(p);
+      const size_t at = static_cast<size_t>(call.index) * static_cast<size_t>(c.length()) +
+                        static_cast<size_t>(p);
+      if (fed[at] != 0) expected.push_back(p);
     }
     EXPECT_EQ(call.plan.rows, Rows(expected)) << "call " << call.index;
     for (size_t j = 0; j < steps.size(); ++j) {
