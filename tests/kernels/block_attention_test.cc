@@ -88,7 +88,7 @@ TEST_P(BlockAttention, EqualsTheReferenceOnRandomPatterns) {
       const Inputs in(random_, heads, length);
       const BlockPattern pattern = random_pattern(random_, block, heads.n_heads, length);
       const RandomTensor a(random_, length, 80, 2);
-      const RandomTensor b(a);
+      RandomTensor b(a);
       const Rows all(Range{0, length});
       expect_close(attend(*backend, heads, in, a, &pattern, all),
                    attend(*reference_, heads, in, b, &pattern, all), 2e-5);
@@ -120,7 +120,7 @@ TEST_P(BlockAttention, EveryBlockIsTheSameAsNoPattern) {
   const Inputs in(random_, heads, 500);
   const BlockPattern pattern = random_pattern(random_, 24, 1, 500);
   const RandomTensor a(random_, 500, 32);
-  const RandomTensor b(a);
+  RandomTensor b(a);
   const Rows all(Range{0, 500});
   expect_close(attend(*backend, heads, in, a, &pattern, all),
                attend(*backend, heads, in, b, nullptr, all), 0);
@@ -145,7 +145,7 @@ TEST_P(BlockAttention, ImportanceEqualsTheReference) {
           BlockImportance b(a);
           BlockImportance c(a);
           const RandomTensor out(random_, length, 48);
-          const RandomTensor expected(out);
+          RandomTensor expected(out);
           expect_close(attend(*three, heads, in, out, nullptr, all, &a),
                        attend(*reference_, heads, in, expected, nullptr, all, &b), 2e-5);
           attend(*one, heads, in, out, nullptr, all, &c);

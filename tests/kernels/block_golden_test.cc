@@ -27,7 +27,7 @@ struct Shape {
 class HeadsBeside {
  public:
   HeadsBeside(const Shape& shape, const std::vector<float>& apart)
-      : shape_(shape), values_(static_cast<size_t>(shape.length * shape.width())) {
+      : shape_(shape), values_(static_cast<size_t>(shape.length) * static_cast<size_t>(shape.width())) {
     for (size_t i = 0; i < std::min(values_.size(), apart.size()); ++i) {
       *at(static_cast<int>(i)) = apart[i];
     }
@@ -55,7 +55,8 @@ BlockPattern pattern_of(const std::vector<uint8_t>& mask, int n_heads, int lengt
   for (int row = 0; row < n_heads * n; ++row) {
     std::vector<uint16_t> list;
     for (int b = 0; b < n; ++b) {
-      if (mask[static_cast<size_t>(row * n + b)] != 0) list.push_back(static_cast<uint16_t>(b));
+      const size_t at = static_cast<size_t>(row) * static_cast<size_t>(n) + static_cast<size_t>(b);
+      if (mask[at] != 0) list.push_back(static_cast<uint16_t>(b));
     }
     pattern.append(list);
   }

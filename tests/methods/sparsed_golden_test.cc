@@ -23,7 +23,7 @@ std::vector<uint8_t> mask_of(const BlockPattern& pattern) {
   std::vector<uint8_t> mask(static_cast<size_t>(pattern.n_heads()) * n * n);
   for (int head = 0; head < pattern.n_heads(); ++head) {
     for (int row = 0; row < pattern.n_blocks(); ++row) {
-      const size_t at = static_cast<size_t>(head * pattern.n_blocks() + row) * n;
+      const size_t at = (static_cast<size_t>(head) * n + static_cast<size_t>(row)) * n;
       for (const uint16_t b : pattern.list(head, row)) mask[at + b] = 1;
     }
   }
