@@ -27,7 +27,8 @@ struct Shape {
 class HeadsBeside {
  public:
   HeadsBeside(const Shape& shape, const std::vector<float>& apart)
-      : shape_(shape), values_(static_cast<size_t>(shape.length) * static_cast<size_t>(shape.width())) {
+      : shape_(shape),
+        values_(static_cast<size_t>(shape.length) * static_cast<size_t>(shape.width())) {
     for (size_t i = 0; i < std::min(values_.size(), apart.size()); ++i) {
       *at(static_cast<int>(i)) = apart[i];
     }
