@@ -9,6 +9,7 @@
 
 #include "core/cpu_info.h"
 #include "kernels/create_backend.h"
+#include "support/isa.h"
 #include "support/random_tensor.h"
 
 namespace unmask {
@@ -16,21 +17,9 @@ namespace {
 
 using testing::RandomTensor;
 
-std::vector<std::string> isa_levels() {
-  std::vector<std::string> names;
-  for (const IsaLevel level : {IsaLevel::plain, IsaLevel::avx2, IsaLevel::avx512}) {
-    if (level <= detect_isa()) names.emplace_back(isa_name(level));
-  }
-  return names;
-}
-
 class BackendTest : public ::testing::TestWithParam<std::string> {
  protected:
-  BackendTest() {
-    setenv("UNMASK_ISA", GetParam().c_str(), 1);
-    cpu_ = create_cpu_backend({.threads = 3});
-    unsetenv("UNMASK_ISA");
-  }
+  BackendTest() { cpu_ = testing::create_cpu_backend_on(GetParam(), {.threads = 3}); }
   static double norm(Tensor t, int row) {
     double sum = 0;
     for (int c = 0; c < t.cols; ++c) sum += static_cast<double>(t.f32(row)[c]) * t.f32(row)[c];
@@ -289,9 +278,8 @@ TEST_P(BackendTest, TokenStatsEqualTheReference) {
   }
 }
 
-std::string isa_test_name(const ::testing::TestParamInfo<std::string>& info) { return info.param; }
-
-INSTANTIATE_TEST_SUITE_P(Isa, BackendTest, ::testing::ValuesIn(isa_levels()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isa, BackendTest, ::testing::ValuesIn(testing::isa_levels()),
+                         testing::isa_test_name);
 
 TEST(SelectIsa, RefusesWhatItCannotDo) {
   setenv("UNMASK_ISA", "sse9", 1);

@@ -6,20 +6,13 @@
 
 #include "core/cpu_info.h"
 #include "kernels/create_backend.h"
+#include "support/isa.h"
 #include "support/random_tensor.h"
 
 namespace unmask {
 namespace {
 
 using testing::RandomTensor;
-
-std::vector<std::string> isa_levels() {
-  std::vector<std::string> names;
-  for (const IsaLevel level : {IsaLevel::plain, IsaLevel::avx2, IsaLevel::avx512}) {
-    if (level <= detect_isa()) names.emplace_back(isa_name(level));
-  }
-  return names;
-}
 
 /// A quarter of the blocks, at least one a row; head 0 sees everything.
 BlockPattern random_pattern(std::mt19937& random, int block, int n_heads, int length) {
@@ -39,10 +32,7 @@ BlockPattern random_pattern(std::mt19937& random, int block, int n_heads, int le
 class BlockAttention : public ::testing::TestWithParam<std::string> {
  protected:
   std::unique_ptr<Backend> cpu(int threads) const {
-    setenv("UNMASK_ISA", GetParam().c_str(), 1);
-    auto backend = create_cpu_backend({.threads = threads});
-    unsetenv("UNMASK_ISA");
-    return backend;
+    return testing::create_cpu_backend_on(GetParam(), {.threads = threads});
   }
   /// Queries, keys and values of one sequence.
   struct Inputs {
@@ -223,9 +213,8 @@ TEST_P(BlockAttention, RefusesPatternsOfOtherShapes) {
   EXPECT_THROW(attend(*backend, heads, in, out, &unfinished, all), LogicError);
 }
 
-std::string isa_test_name(const ::testing::TestParamInfo<std::string>& info) { return info.param; }
-
-INSTANTIATE_TEST_SUITE_P(Isa, BlockAttention, ::testing::ValuesIn(isa_levels()), isa_test_name);
+INSTANTIATE_TEST_SUITE_P(Isa, BlockAttention, ::testing::ValuesIn(testing::isa_levels()),
+                         testing::isa_test_name);
 
 }  // namespace
 }  // namespace unmask

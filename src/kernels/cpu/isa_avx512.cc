@@ -9,25 +9,13 @@ constexpr int kVecBytes = 64;
 // order matters: the kernels are written in terms of simd.h
 #include "kernels/cpu/attention.inc"
 #include "kernels/cpu/rows.inc"
+// last, since it names all of them
+#include "kernels/cpu/table.inc"
 
 }  // namespace
 
 const KernelTable& avx512_table() {
-  static const KernelTable table{
-      .name = "avx512",
-      .key_panel = kKeyPanel,
-      .row_math = {argmax, exp_sums},
-      .rms_norm = rms_norm,
-      .rope = rope,
-      .swiglu = swiglu,
-      .add = add,
-      .to_bf16 = to_bf16_row,
-      .pack_keys = pack_keys,
-      .pack_values = pack_values,
-      .attention_scratch = attention_scratch,
-      .importance_scratch = importance_scratch,
-      .attention = attention,
-  };
+  static const KernelTable table = table_of("avx512");
   return table;
 }
 
