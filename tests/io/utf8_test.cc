@@ -68,11 +68,11 @@ TEST(Nfc, ComposesAndOrdersMarks) {
 TEST(Nfc, LongRunsOfMarksAreNotQuadratic) {
   std::string text = "a";
   std::string expected = "\xE1\xBA\xA1";  // a with dot below
-  constexpr int marks = 200'000;
-  for (int i = 0; i < marks; ++i) text += "\xCC\x81";      // class 230
-  for (int i = 0; i < marks; ++i) text += "\xCC\xA3";      // class 220
-  for (int i = 1; i < marks; ++i) expected += "\xCC\xA3";  // one is in the first character
-  for (int i = 0; i < marks; ++i) expected += "\xCC\x81";
+  constexpr int kMarks = 200'000;
+  for (int i = 0; i < kMarks; ++i) text += "\xCC\x81";      // class 230
+  for (int i = 0; i < kMarks; ++i) text += "\xCC\xA3";      // class 220
+  for (int i = 1; i < kMarks; ++i) expected += "\xCC\xA3";  // one is in the first character
+  for (int i = 0; i < kMarks; ++i) expected += "\xCC\x81";
   EXPECT_TRUE(normalize_nfc(text) == expected);
 }
 
