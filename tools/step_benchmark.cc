@@ -3,6 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
+#include <cstdio>
 #include <cstring>
 #include <fmt/format.h>
 #include <nlohmann/json.hpp>
@@ -12,9 +13,8 @@
 #include "core/cpu_info.h"
 #include "generate/loaded_model.h"
 
+namespace unmask::tools {
 namespace {
-
-using namespace unmask;
 
 struct Options {
   std::string model;
@@ -172,9 +172,7 @@ void run(const Options& o) {
              {"step_over_sum", step / (products + attention)}});
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
+int main_checked(int argc, char** argv) {
   Options o;
   CLI::App app("Time of one denoising step next to that of its parts");
   app.add_option("model", o.model, "model directory")->required();
@@ -186,11 +184,18 @@ int main(int argc, char** argv) {
   app.add_option("--dtype", o.dtype, "auto, f32 or bf16")->capture_default_str();
   app.add_flag("--json", o.json, "print JSON");
   CLI11_PARSE(app, argc, argv);
+  run(o);
+  return 0;
+}
+
+}  // namespace
+}  // namespace unmask::tools
+
+int main(int argc, char** argv) {
   try {
-    run(o);
-  } catch (const std::exception& e) {
-    fmt::print(stderr, "step_benchmark: error: {}\n", e.what());
+    return unmask::tools::main_checked(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "step_benchmark: error: %s\n", error.what());
     return 1;
   }
-  return 0;
 }
