@@ -14,6 +14,7 @@ std::string_view isa_name(IsaLevel level) {
     case IsaLevel::plain: return "plain";
     case IsaLevel::avx2: return "avx2";
     case IsaLevel::avx512: return "avx512";
+    case IsaLevel::avx512_bf16: return "avx512_bf16";
   }
   return "unknown";
 }
@@ -21,7 +22,9 @@ std::string_view isa_name(IsaLevel level) {
 IsaLevel detect_isa() {
   if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
       __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    return IsaLevel::avx512;
+    const bool narrow =
+        __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
+    return narrow ? IsaLevel::avx512_bf16 : IsaLevel::avx512;
   }
   if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return IsaLevel::avx2;
   return IsaLevel::plain;
@@ -31,14 +34,15 @@ IsaLevel select_isa() {
   const IsaLevel best = detect_isa();
   const char* wanted = std::getenv("UNMASK_ISA");
   if (wanted == nullptr || *wanted == '\0') return best;
-  for (const IsaLevel level : {IsaLevel::plain, IsaLevel::avx2, IsaLevel::avx512}) {
+  for (const IsaLevel level :
+       {IsaLevel::plain, IsaLevel::avx2, IsaLevel::avx512, IsaLevel::avx512_bf16}) {
     if (isa_name(level) != wanted) continue;
     if (level > best) {
       fail("UNMASK_ISA={}: this processor supports {} at most", wanted, isa_name(best));
     }
     return level;
   }
-  fail("UNMASK_ISA={}: unknown; use plain, avx2 or avx512", printable(wanted));
+  fail("UNMASK_ISA={}: unknown; use plain, avx2, avx512 or avx512_bf16", printable(wanted));
 }
 
 int available_threads() {

@@ -5,7 +5,9 @@
 
 namespace unmask {
 
-enum class IsaLevel { plain, avx2, avx512 };
+/// Each level has what the ones before it have; avx512_bf16 adds the dot products of bfloat16 and
+/// of bytes (VNNI).
+enum class IsaLevel { plain, avx2, avx512, avx512_bf16 };
 
 std::string_view isa_name(IsaLevel level);
 
@@ -13,7 +15,7 @@ std::string_view isa_name(IsaLevel level);
 IsaLevel detect_isa();
 
 /// detect_isa(), or the lower level named by the environment variable UNMASK_ISA (plain, avx2,
-/// avx512). Throws Error for an unknown name or one the processor lacks.
+/// avx512, avx512_bf16). Throws Error for an unknown name or one the processor lacks.
 IsaLevel select_isa();
 
 /// Processors this process may run on (the affinity mask, not the machine's total).

@@ -19,7 +19,7 @@ DType resolve_weight_type(WeightType wanted, const Checkpoint& checkpoint,
   const auto name = tensor_name(config, TensorRole::q, 0);
   const bool stored_narrow =
       checkpoint.contains(name) && checkpoint.at(name).element_type() == DType::bf16;
-  return stored_narrow && detect_isa() == IsaLevel::avx512 ? DType::bf16 : DType::f32;
+  return stored_narrow && detect_isa() >= IsaLevel::avx512 ? DType::bf16 : DType::f32;
 }
 
 LoadedModel::LoadedModel(const std::filesystem::path& directory, const LoadOptions& options)

@@ -14,7 +14,8 @@ namespace unmask::testing {
 
 inline std::vector<std::string> isa_levels() {
   std::vector<std::string> names;
-  for (const IsaLevel level : {IsaLevel::plain, IsaLevel::avx2, IsaLevel::avx512}) {
+  for (const IsaLevel level :
+       {IsaLevel::plain, IsaLevel::avx2, IsaLevel::avx512, IsaLevel::avx512_bf16}) {
     if (level <= detect_isa()) names.emplace_back(isa_name(level));
   }
   return names;

@@ -73,6 +73,7 @@ struct KernelTable {
 const KernelTable& plain_table();
 const KernelTable& avx2_table();
 const KernelTable& avx512_table();
+const KernelTable& avx512_bf16_table();
 
 /// The table of select_isa() (core/cpu_info.h).
 const KernelTable& select_table();

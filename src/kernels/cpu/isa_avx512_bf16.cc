@@ -1,0 +1,22 @@
+// The kernels compiled for AVX-512 with BF16 and VNNI.
+#include "kernels/cpu/table.h"
+
+namespace unmask::cpu {
+namespace {
+
+constexpr int kVecBytes = 64;
+#include "kernels/cpu/simd.h"
+// order matters: the kernels are written in terms of simd.h
+#include "kernels/cpu/attention.inc"
+#include "kernels/cpu/rows.inc"
+// last, since it names all of them
+#include "kernels/cpu/table.inc"
+
+}  // namespace
+
+const KernelTable& avx512_bf16_table() {
+  static const KernelTable table = table_of("avx512_bf16");
+  return table;
+}
+
+}  // namespace unmask::cpu
