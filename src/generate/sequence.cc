@@ -79,6 +79,7 @@ Slice Sequence::plan() {
   const Step now = step();
   StepPlan plan = method_->plan_step(now);
   forced_ = plan.commit.size() > 0;
+  threshold_scale_ = plan.threshold_scale;
   find_candidates(plan);
   if (!plan.rows.empty() && candidates_.empty() && !forced_ && now.due != 0 &&
       masks_in(block_) > 0) {
@@ -137,13 +138,19 @@ TokenQuery Sequence::query() const {
   return token_query(request_.sampler, config_.mask_id, request_.eos_ids, index_);
 }
 
+SamplerOptions Sequence::sampler() const {
+  SamplerOptions options = request_.sampler;
+  if (options.threshold) *options.threshold *= threshold_scale_;
+  return options;
+}
+
 void Sequence::apply(std::span<const TokenStats> stats) {
   UNMASK_CHECK(stats.size() == candidates_.size(), "one statistic for each candidate");
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < stats.size(); ++i) candidates.push_back({candidates_[i], stats[i]});
   const Budget budget = forced_ ? Budget{.count = static_cast<int>(stats.size()), .probability = 1}
                                 : schedule_->budget(in_block_, masks_in({0, block_.end}));
-  decided_ = decide(request_.sampler, candidates, budget, index_);
+  decided_ = decide(sampler(), candidates, budget, index_);
   committed_.clear();
   for (const Decision& d : decided_) {
     tokens_[static_cast<size_t>(d.position)] = d.token;
@@ -155,7 +162,9 @@ void Sequence::apply(std::span<const TokenStats> stats) {
 void Sequence::finish_step() {
   ++index_;
   ++in_block_;
-  if (request_.early_stop) {
+  const bool block_done =
+      request_.sampler.dynamic() ? masks_in(block_) == 0 : in_block_ == schedule_->steps();
+  if (request_.early_stop || (block_done && method_->stops_after_end())) {
     if (const auto end = settled_end()) {
       const TokenId filler = tokens_[static_cast<size_t>(*end)];
       std::replace(tokens_.begin() + *end, tokens_.end(), config_.mask_id, filler);
@@ -164,8 +173,6 @@ void Sequence::finish_step() {
       return;
     }
   }
-  const bool block_done =
-      request_.sampler.dynamic() ? masks_in(block_) == 0 : in_block_ == schedule_->steps();
   if (!block_done) {
     begin_step();
   } else if (block_.end == static_cast<int>(tokens_.size())) {

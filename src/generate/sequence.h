@@ -52,6 +52,7 @@ class Sequence {
 
   int steps_per_block() const;
   int masks_in(Range range) const;
+  SamplerOptions sampler() const;
   void begin_block();
   void begin_step();
   void finish_step();
@@ -75,6 +76,7 @@ class Sequence {
   std::vector<int> scheduled_;  // as in Step
   std::vector<int> committed_;  // as in Step
   bool forced_ = false;         // the plan names what is decided
+  double threshold_scale_ = 1;  // as in StepPlan
   std::vector<int> candidates_;
   std::vector<Decision> decided_;
   bool done_ = false;

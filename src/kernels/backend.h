@@ -134,6 +134,10 @@ class Backend {
   /// out[j] = mean over the heads of (mean of the rows of q) . k[j]; no scaling.
   virtual void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
                                  std::span<float> out) = 0;
+  /// out[h * k.rows + j] = attention that key j gets: softmax(q k^T / sqrt(head_dim)), summed over
+  /// `rows` of q and over the query heads of key head h.
+  virtual void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
+                              std::span<float> out) = 0;
   /// out[i] = a[i] . b[i] / (|a[i]| |b[i]|), 0 where a row is zero.
   virtual void cosine_rows(Tensor a, Tensor b, std::span<float> out) = 0;
 };

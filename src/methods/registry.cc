@@ -1,14 +1,18 @@
 #include "methods/registry.h"
 
+#include <cctype>
 #include <map>
 
 #include "methods/dkv_cache.h"
 #include "methods/dllm_cache.h"
 #include "methods/fast_dllm.h"
 #include "methods/full.h"
+#include "methods/maskkv.h"
 #include "methods/options.h"
+#include "methods/refresh_pattern.h"
 #include "methods/sparse_dllm.h"
 #include "methods/sparsed.h"
+#include "methods/streaming_dllm.h"
 #include "methods/window.h"
 
 namespace unmask {
@@ -35,38 +39,90 @@ std::unique_ptr<Method> create_streaming_llm(Options& options, const MethodConte
                                   context.config.n_heads);
 }
 
-const std::map<std::string, Factory, std::less<>>& factories() {
-  static const std::map<std::string, Factory, std::less<>> list{
-      {"dkv-cache", create_dkv_cache},
-      {"dllm-cache", create_dllm_cache},
-      {"fast-dllm", create_fast_dllm},
-      {"full", create_full},
-      {"sliding-window", create_sliding_window},
-      {"sparse-dllm", create_sparse_dllm},
-      {"sparsed", create_sparsed},
-      {"streaming-llm", create_streaming_llm},
+/// What a method can be combined with: a cache takes a pattern for its refresh passes.
+enum class Kind : uint8_t { alone, cache, pattern };
+
+struct Entry {
+  Factory create;
+  Kind kind;
+};
+
+const std::map<std::string, Entry, std::less<>>& entries() {
+  static const std::map<std::string, Entry, std::less<>> list{
+      {"dkv-cache", {create_dkv_cache, Kind::cache}},
+      {"dllm-cache", {create_dllm_cache, Kind::alone}},
+      {"fast-dllm", {create_fast_dllm, Kind::cache}},
+      {"full", {create_full, Kind::alone}},
+      {"maskkv", {create_maskkv, Kind::cache}},
+      {"sliding-window", {create_sliding_window, Kind::pattern}},
+      {"sparse-dllm", {create_sparse_dllm, Kind::cache}},
+      {"sparsed", {create_sparsed, Kind::pattern}},
+      {"streaming-dllm", {create_streaming_dllm, Kind::alone}},
+      {"streaming-llm", {create_streaming_llm, Kind::pattern}},
   };
   return list;
+}
+
+const Entry& entry_of(std::string_view name) {
+  const auto found = entries().find(name);
+  if (found == entries().end()) {
+    fail("[method] unknown method '{}'; there is {}", printable(name),
+         fmt::join(method_names(), ", "));
+  }
+  return found->second;
+}
+
+std::string_view name_of(std::string_view spec) { return spec.substr(0, spec.find(':')); }
+
+/// Position of the '+' between two methods; npos without. Methods begin with a letter, so the '+'
+/// of a number like 1e+3 is none.
+size_t find_plus(std::string_view spec) {
+  for (size_t i = spec.find('+'); i != std::string_view::npos; i = spec.find('+', i + 1)) {
+    if (i + 1 == spec.size() || std::isalpha(static_cast<unsigned char>(spec[i + 1])) != 0)
+      return i;
+  }
+  return std::string_view::npos;
+}
+
+std::vector<std::string> names_of(Kind kind) {
+  std::vector<std::string> names;
+  for (const auto& [name, entry] : entries()) {
+    if (entry.kind == kind) names.push_back(name);
+  }
+  return names;
+}
+
+std::unique_ptr<Method> create_one(std::string_view spec, const MethodContext& context) {
+  const std::string_view name = name_of(spec);
+  const Entry& entry = entry_of(name);
+  Options options(name, name.size() < spec.size() ? spec.substr(name.size() + 1) : "");
+  auto method = entry.create(options, context);
+  options.check_all_read();
+  return method;
 }
 
 }  // namespace
 
 std::unique_ptr<Method> create_method(std::string_view spec, const MethodContext& context) {
-  const std::string_view name = spec.substr(0, spec.find(':'));
-  const auto found = factories().find(name);
-  if (found == factories().end()) {
-    fail("[method] unknown method '{}'; there is {}", printable(name),
-         fmt::join(method_names(), ", "));
+  const size_t plus = find_plus(spec);
+  if (plus == std::string_view::npos) return create_one(spec, context);
+  const std::string_view cache = spec.substr(0, plus);
+  const std::string_view pattern = spec.substr(plus + 1);
+  if (find_plus(pattern) != std::string_view::npos ||
+      entry_of(name_of(cache)).kind != Kind::cache ||
+      entry_of(name_of(pattern)).kind != Kind::pattern) {
+    fail(
+        "[method] '{}' cannot be combined; what can is CACHE+PATTERN, a cache being one of {} and "
+        "a pattern one of {}",
+        printable(spec), fmt::join(names_of(Kind::cache), ", "),
+        fmt::join(names_of(Kind::pattern), ", "));
   }
-  Options options(name, name.size() < spec.size() ? spec.substr(name.size() + 1) : "");
-  auto method = found->second(options, context);
-  options.check_all_read();
-  return method;
+  return std::make_unique<RefreshPattern>(create_one(cache, context), create_one(pattern, context));
 }
 
 std::vector<std::string> method_names() {
   std::vector<std::string> names;
-  for (const auto& [name, factory] : factories()) names.push_back(name);
+  for (const auto& [name, entry] : entries()) names.push_back(name);
   return names;
 }
 

@@ -10,8 +10,9 @@
 
 namespace unmask {
 
-/// Builds the method that `spec` describes, "name" or "name:option=value,...". Throws Error for an
-/// unknown name or option and for a value out of its range, saying what there is.
+/// Builds the method that `spec` describes: "name", "name:option=value,..." or two of these joined
+/// by '+', a cache and the pattern of its refresh passes. Throws Error for an unknown name or
+/// option, a value out of its range and a combination that makes no sense, saying what there is.
 std::unique_ptr<Method> create_method(std::string_view spec, const MethodContext& context);
 
 /// Names of all methods.

@@ -2,7 +2,9 @@
 
 #include <limits>
 
+#include "core/random.h"
 #include "methods/selection.h"
+#include "methods/tail_cache.h"
 
 namespace unmask {
 
@@ -24,10 +26,7 @@ Attention SparseDllm::attend(AttendScope& scope) {
   if (scope.step.in_block == options_.delay) build(scope);
   if (scope.step.in_block <= options_.delay) return {{scope.k, scope.v}};
   // The survivors come first, the block's own rows live behind them.
-  const Range tail{scope.store.slots() - scope.k.rows, scope.store.slots()};
-  scope.backend.scatter(scope.k, Rows(tail), scope.store.keys());
-  scope.backend.scatter(scope.v, Rows(tail), scope.store.values());
-  return {scope.store.view()};
+  return attend_with_fresh_tail(scope);
 }
 
 void SparseDllm::build(AttendScope& scope) {
@@ -41,21 +40,34 @@ void SparseDllm::build(AttendScope& scope) {
   scope.backend.gather(scope.v, kept, scope.store.values().slice(survivors));
 }
 
+std::vector<float> SparseDllm::scores(const AttendScope& scope) const {
+  std::vector<float> all(static_cast<size_t>(scope.k.rows));
+  if (options_.random) {
+    const Philox lot(static_cast<uint64_t>(scope.layer));
+    for (size_t p = 0; p < all.size(); ++p) {
+      const auto drawn = lot(static_cast<uint32_t>(p), static_cast<uint32_t>(scope.step.index));
+      all[p] = static_cast<float>(open_unit(drawn[0], drawn[1]));
+    }
+  } else {
+    scope.backend.mean_query_scores(scope.q.slice(scope.step.block), scope.k, scope.shape, all);
+  }
+  return all;
+}
+
 Rows SparseDllm::select(const AttendScope& scope) const {
   const Range block = scope.step.block;
-  std::vector<float> all(static_cast<size_t>(scope.k.rows));
-  scope.backend.mean_query_scores(scope.q.slice(block), scope.k, scope.shape, all);
+  const std::vector<float> all = scores(scope);
   // The gap that the block leaves is closed: the pooling sees its two neighbours side by side.
   std::vector<int> outside;
-  std::vector<float> scores;
+  std::vector<float> candidates;
   for (int p = 0; p < (options_.prefix_only ? block.begin : scope.step.length()); ++p) {
     if (block.contains(p)) continue;
     outside.push_back(p);
-    scores.push_back(all[static_cast<size_t>(p)]);
+    candidates.push_back(all[static_cast<size_t>(p)]);
   }
-  const int keep = static_cast<int>(static_cast<double>(scores.size()) * options_.keep);
+  const int keep = static_cast<int>(static_cast<double>(candidates.size()) * options_.keep);
   std::vector<int> kept;
-  for (const int i : largest(max_pool(scores, options_.kernel), keep)) {
+  for (const int i : largest(max_pool(candidates, options_.kernel), keep)) {
     kept.push_back(outside[static_cast<size_t>(i)]);
   }
   if (options_.prefix_only) {
@@ -71,6 +83,7 @@ std::unique_ptr<Method> create_sparse_dllm(Options& options, const MethodContext
       SparseDllmOptions{.keep = options.number("keep", defaults.keep, 0, 1),
                         .kernel = options.count("kernel", defaults.kernel, 1, kMax),
                         .delay = options.count("delay", defaults.delay, 0, kMax),
+                        .random = options.choice("score", {"query", "random"}) == "random",
                         .prefix_only = options.flag("prefix_only", defaults.prefix_only),
                         .first_alone = context.config.logit_shift > 0});
 }

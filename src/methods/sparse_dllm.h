@@ -15,6 +15,7 @@ struct SparseDllmOptions {
   double keep = 0.5;         // share of the scored positions that stays
   int kernel = 3;            // width of the max pooling over the scores, odd; 1: none
   int delay = 1;             // step of the block that builds the cache
+  bool random = false;       // keep positions by lot: the control of experiments
   bool prefix_only = false;  // score only what stands before the block; keep all that follows it
   bool first_alone = false;  // step 0 decides only the first position of the block: its row is not
                              // computed afterwards where row p - 1 predicts p
@@ -33,6 +34,8 @@ class SparseDllm final : public Method {
   const Rows& kept(int layer) const { return kept_[static_cast<size_t>(layer)]; }
 
  private:
+  /// One score a position.
+  std::vector<float> scores(const AttendScope& scope) const;
   Rows select(const AttendScope& scope) const;
   void build(AttendScope& scope);
 
@@ -40,7 +43,7 @@ class SparseDllm final : public Method {
   std::vector<Rows> kept_;  // one a layer
 };
 
-/// keep, kernel, delay, prefix_only.
+/// keep, kernel, delay, prefix_only, score.
 std::unique_ptr<Method> create_sparse_dllm(Options& options, const MethodContext& context);
 
 }  // namespace unmask

@@ -33,33 +33,30 @@ SparseD::Settings SparseD::read(Options& options, const ModelConfig& config) {
   return s;
 }
 
-int SparseD::first_measurement(const Step& step) const {
-  return static_cast<int>(step.total * settings_.skip) + 1;
-}
-
-bool SparseD::measures(const Step& step) const {
-  const int since = step.index - first_measurement(step);
-  return since == 0 || (since > 0 && settings_.every > 0 && since % settings_.every == 0);
-}
-
-bool SparseD::sparse(const Step& step) const {
-  return step.index > first_measurement(step) && !measures(step);
+SparseD::Pass SparseD::pass_of(const Step& step) const {
+  // Where the early steps end is numbered as the released code does.
+  if (step.index < static_cast<int>(step.total * settings_.skip) + 1) return Pass::full;
+  if (!last_measured_) return Pass::measuring;
+  const bool again = settings_.every > 0 && step.index - *last_measured_ >= settings_.every;
+  return again ? Pass::measuring : Pass::sparse;
 }
 
 StepPlan SparseD::plan_step(const Step& step) {
+  pass_ = pass_of(step);
+  if (pass_ != Pass::measuring) return Method::plan_step(step);
   // A measurement takes place even where nothing is due: later steps need its patterns.
-  if (measures(step)) return {.rows = Rows(step.all()), .measures = true};
-  return Method::plan_step(step);
+  last_measured_ = step.index;
+  return {.rows = Rows(step.all()), .measures = true};
 }
 
 Attention SparseD::attend(AttendScope& scope) {
   Attention attention{{scope.k, scope.v}};
-  if (measures(scope.step)) {
+  if (pass_ == Pass::measuring) {
     importance_.block_size = settings_.block;
     importance_.scale = settings_.scale;
     importance_.first_generation_block = first_generation_block(scope.step, settings_.block);
     attention.importance = &importance_;
-  } else if (sparse(scope.step)) {
+  } else if (pass_ == Pass::sparse) {
     attention.pattern = &patterns_[static_cast<size_t>(scope.layer)];
   }
   return attention;

@@ -2,6 +2,7 @@
 // head, measured once on a full step and reused to the end of the generation.
 #pragma once
 
+#include <optional>
 #include <vector>
 
 #include "kernels/select.h"
@@ -31,19 +32,20 @@ class SparseD final : public Method {
   Attention attend(AttendScope& scope) override;
   void attended(int layer, const BlockImportance& importance) override;
 
-  /// True in a step that measures: it runs full attention and leaves new patterns.
-  bool measures(const Step& step) const;
-  /// True in a step whose attention follows the patterns.
-  bool sparse(const Step& step) const;
+  /// True when the planned step's attention follows the patterns.
+  bool sparse() const { return pass_ == Pass::sparse; }
   /// One a layer; empty until measured.
   const std::vector<BlockPattern>& patterns() const { return patterns_; }
 
  private:
-  /// The last step of the early ones, numbered as the released code does.
-  int first_measurement(const Step& step) const;
+  /// What the attention of a step does. One that measures is full and leaves new patterns.
+  enum class Pass : uint8_t { full, measuring, sparse };
+  Pass pass_of(const Step& step) const;
 
   Settings settings_;
-  BlockImportance importance_;  // of the layer at hand
+  Pass pass_ = Pass::full;            // of the planned step
+  std::optional<int> last_measured_;  // index of that step
+  BlockImportance importance_;        // of the layer at hand
   std::vector<BlockPattern> patterns_;
 };
 

@@ -44,6 +44,7 @@ struct StepPlan {
   Range commit{};         // decided now, whatever the schedule says, and nothing else; empty: the
                           // schedule chooses among all positions before the block's end
   bool measures = false;  // attend() reads the queries of all rows, also in the last layer
+  double threshold_scale = 1;  // of the sampler's threshold, where it has one
 };
 
 /// One layer of one step, before anything of it is computed.
@@ -101,6 +102,8 @@ class Method {
   virtual std::string_view name() const = 0;
   /// True when plan_step() cannot do without Step::scheduled.
   virtual bool needs_order() const { return false; }
+  /// True when a finished block with an end token ends the generation, whatever the request says.
+  virtual bool stops_after_end() const { return false; }
   /// All rows, or none in a step that has nothing to decide.
   virtual StepPlan plan_step(const Step& step) {
     return {.rows = step.due == 0 ? Rows() : Rows(step.all())};

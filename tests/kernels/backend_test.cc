@@ -242,6 +242,25 @@ TEST_P(BackendTest, MeasuresOfMethods) {
   EXPECT_NEAR(scores[5], -1, 1e-6);
 }
 
+TEST_P(BackendTest, AttentionMassEqualsTheReference) {
+  const Rows rows({0, 3, 4, 16});
+  for (const int dim : {4, 24}) {
+    const HeadShape shape{6, 2, dim};
+    const RandomTensor q(random_, 17, 6 * dim, 3);
+    const RandomTensor k(random_, 41, 2 * dim, 1);
+    std::vector<float> mass(82, -1);  // overwritten, not added to
+    std::vector<float> expected(82);
+    cpu_->attention_mass(q.view(), rows, k.view(), shape, mass);
+    reference_->attention_mass(q.view(), rows, k.view(), shape, expected);
+    float sum = 0;
+    for (size_t i = 0; i < mass.size(); ++i) {
+      EXPECT_NEAR(mass[i], expected[i], 1e-5) << i;
+      sum += mass[i];
+    }
+    EXPECT_NEAR(sum, 4 * 6, 1e-3);  // every row and head hands out all of its attention
+  }
+}
+
 TEST_P(BackendTest, EmbedConvertsAndRefusesForeignIds) {
   const std::vector<uint16_t> table{f32_to_bf16(1), f32_to_bf16(2), f32_to_bf16(3), f32_to_bf16(4)};
   const HostMatrix matrix{table.data(), DType::bf16, 2, 2};

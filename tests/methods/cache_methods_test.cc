@@ -22,7 +22,16 @@ std::vector<std::string> methods_of(const std::string& model) {
                                 "sparse-dllm:prefix_only=true,kernel=5",
                                 "dllm-cache:prompt_interval=4,gen_interval=3",
                                 "dllm-cache:prompt_interval=3,gen_interval=5,transfer=0",
-                                "dkv-cache:refresh=3"};
+                                "dkv-cache:refresh=3",
+                                "maskkv:keep=0.4",
+                                "maskkv:keep=0,delay=0",
+                                "streaming-dllm:window=6,alpha=0.5",
+                                "streaming-dllm:window=0",
+                                "sparse-dllm:keep=0.4+sparsed:skip=0,select=0.3,block=8",
+                                "sparse-dllm:score=random",
+                                "fast-dllm:cache=dual+sliding-window:window=16,block=8",
+                                "dkv-cache:refresh=3+sparsed:skip=0,select=0.3,block=8,every=2",
+                                "maskkv+streaming-llm:window=16,block=8"};
   if (model == "llada-tiny") {
     list.emplace_back("dkv-cache:variant=greedy,refresh=3,window=2");
   } else {
@@ -88,7 +97,7 @@ TEST(CacheMethods, AnySizesEndWithEverythingDecided) {
   for (const std::string name : {"llada-tiny", "dream-tiny"}) {
     auto model = load(name);
     for (const std::string& method : methods_of(name)) {
-      for (int round = 0; round < 8; ++round) {
+      for (int round = 0; round < 5; ++round) {
         const int prompt = static_cast<int>(random() % 4) * 7;  // 0 too
         const int block = 1 + static_cast<int>(random() % 9);
         const int blocks = 1 + static_cast<int>(random() % 3);
@@ -150,6 +159,78 @@ TEST(CacheMethods, KeepingTheWholeFirstPassIsTheDualCache) {
   EXPECT_EQ(run(model, sparse).rows, run(model, dual).rows);
 }
 
+TEST(CacheMethods, MaskKvThatKeepsAllIsSparseDllmThatKeepsAll) {
+  for (const std::string name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load(name);
+    const Request votes = request(model, "maskkv:keep=1", 21, 32, 16, 32);
+    const Request scores = request(model, "sparse-dllm:keep=1", 21, 32, 16, 32);
+    EXPECT_EQ(run(model, votes).tokens, run(model, scores).tokens) << name;
+  }
+}
+
+TEST(CacheMethods, StreamingThatSeesTheWholeSuffixIsThePrefixCache) {
+  for (const std::string name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load(name);
+    for (const bool dynamic : {false, true}) {
+      Request streaming = request(model, "streaming-dllm:window=32,alpha=0", 21, 32, 8, 32);
+      Request prefix = request(model, "fast-dllm", 21, 32, 8, 32);
+      if (dynamic) streaming.sampler.threshold = prefix.sampler.threshold = 0.2;
+      EXPECT_EQ(run(model, streaming).tokens, run(model, prefix).tokens) << name;
+      EXPECT_EQ(run(model, streaming).rows, run(model, prefix).rows) << name;
+    }
+  }
+}
+
+TEST(CacheMethods, StreamingComputesTheWindowAndTheLastPosition) {
+  auto model = load("llada-tiny");
+  // 4 blocks of 8 in 2 steps each behind 10 tokens; the suffixes are 8+1, 8+1, 8 and nothing.
+  const Result r = run(model, request(model, "streaming-dllm:window=8", 10, 32, 8, 8));
+  EXPECT_EQ(r.rows, (10 + 17 + 17) + (18 + 17 + 17) + (26 + 16 + 16) + (34 + 8 + 8));
+}
+
+TEST(CacheMethods, StreamingRelaxesTheThresholdWhileTheBlockFills) {
+  auto model = load("llada-tiny");
+  Request strict = request(model, "streaming-dllm:window=0,alpha=0", 21, 64, 32, 64);
+  Request relaxed = request(model, "streaming-dllm:window=0,alpha=1", 21, 64, 32, 64);
+  strict.sampler.threshold = relaxed.sampler.threshold = 0.9;
+  EXPECT_LT(run(model, relaxed).steps, run(model, strict).steps);
+}
+
+TEST(CacheMethods, StreamingStopsAfterTheBlockWithAnEnd) {
+  auto model = load("llada-tiny");
+  Request r = request(model, "streaming-dllm:alpha=0", 13, 32, 8, 32);
+  const std::vector<TokenId> whole = run(model, r).tokens;
+  r.eos_ids = {whole[15]};  // in the first block
+  const Result result = run(model, r);
+  EXPECT_TRUE(result.stopped_early);
+  EXPECT_EQ(result.steps, 8);
+  EXPECT_EQ(result.tokens.back(), whole[15]);
+  EXPECT_EQ(result.masks_left, 0);
+}
+
+TEST(CacheMethods, APatternThatSeesEverythingChangesNothing) {
+  for (const std::string name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load(name);
+    for (const std::string cache : {"sparse-dllm:keep=0.5", "fast-dllm", "dkv-cache:refresh=3"}) {
+      for (const char* pattern : {"+sparsed:skip=0,select=1,block=8", "+sliding-window:window=99",
+                                  "+sparsed:skip=1,select=0.1"}) {
+        EXPECT_EQ(run(model, request(model, cache + pattern, 21, 32, 8, 32)).tokens,
+                  run(model, request(model, cache, 21, 32, 8, 32)).tokens)
+            << name << cache << pattern;
+      }
+    }
+  }
+}
+
+TEST(CacheMethods, APatternInTheRefreshPassesChangesTheText) {
+  auto model = load("llada-tiny");
+  const auto text = [&](const std::string& method) {
+    return run(model, request(model, method, 61, 64, 16, 64)).tokens;
+  };
+  EXPECT_NE(text("sparse-dllm+sparsed:skip=0,select=0.1,block=8"), text("sparse-dllm"));
+  EXPECT_NE(text("sparse-dllm:score=random"), text("sparse-dllm"));
+}
+
 TEST(CacheMethods, RefuseImpossibleOptionsByName) {
   auto llada = load("llada-tiny");
   auto dream = load("dream-tiny");
@@ -179,7 +260,19 @@ TEST(CacheMethods, RefuseImpossibleOptionsByName) {
            {"dkv-cache:variant=greedy", "random"},
            {"dllm-cache:prompt_interval=0", "prompt_interval"},
            {"dllm-cache:gen_interval=0", "gen_interval"},
-           {"dllm-cache:transfer=2", "transfer"}}) {
+           {"dllm-cache:transfer=2", "transfer"},
+           {"maskkv:keep=2", "keep"},
+           {"streaming-dllm:alpha=2", "alpha"},
+           {"streaming-dllm:window=-1", "window"},
+           {"sparse-dllm:score=best", "score"},
+           {"sparse-dllm+", "unknown method"},
+           {"sparsed+sparse-dllm", "combined"},
+           {"full+sparsed", "combined"},
+           {"dllm-cache+sparsed", "combined"},
+           {"streaming-dllm+sparsed", "combined"},
+           {"sparse-dllm+sparsed+sliding-window", "combined"},
+           {"sparse-dllm+sparse", "sparse"},
+           {"sparse-dllm+sparsed:block=1", "block"}}) {
     EXPECT_NE(reason(llada, spec).find(part), std::string::npos) << spec << reason(llada, spec);
   }
   EXPECT_NE(reason(dream, "dkv-cache:variant=greedy").find("variant"), std::string::npos);

@@ -58,6 +58,8 @@ class CpuBackend final : public Backend {
   void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                    std::span<TokenStats> out) override;
   void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape, std::span<float> out) override;
+  void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
+                      std::span<float> out) override;
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override;
 
  private:
@@ -207,6 +209,32 @@ void CpuBackend::mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
     double sum = 0;
     for (int c = 0; c < k.cols; ++c) sum += mean[static_cast<size_t>(c)] * k.f32(j)[c];
     out[static_cast<size_t>(j)] = static_cast<float>(sum);
+  });
+}
+
+void CpuBackend::attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
+                                std::span<float> out) {
+  const auto keys = static_cast<size_t>(k.rows);
+  UNMASK_CHECK(q.cols == shape.n_heads * shape.head_dim &&
+                   k.cols == shape.n_kv_heads * shape.head_dim &&
+                   out.size() == keys * static_cast<size_t>(shape.n_kv_heads),
+               "shapes of an attention mass");
+  const int dim = shape.head_dim;
+  const int group = shape.n_heads / shape.n_kv_heads;
+  const float scale = 1 / std::sqrt(static_cast<float>(dim));
+  pool_.run(shape.n_kv_heads, [&](int kv_head, int) {
+    const std::span<float> sums = out.subspan(static_cast<size_t>(kv_head) * keys, keys);
+    std::fill(sums.begin(), sums.end(), 0.0F);
+    std::vector<float> scores(keys);
+    for (const int r : rows) {
+      for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
+        for (int j = 0; j < k.rows; ++j) {
+          scores[static_cast<size_t>(j)] =
+              table_.dot(q.f32(r) + head * dim, k.f32(j) + kv_head * dim, dim) * scale;
+        }
+        table_.softmax_add(scores.data(), k.rows, sums.data());
+      }
+    }
   });
 }
 

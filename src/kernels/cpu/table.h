@@ -60,6 +60,9 @@ struct KernelTable {
   void (*rope)(float* x, const float* cos, const float* sin, int head_dim);
   void (*swiglu)(float* gate, const float* up, int n);
   void (*add)(float* x, const float* y, int n);
+  float (*dot)(const float* a, const float* b, int n);
+  /// out += softmax(scores).
+  void (*softmax_add)(float* scores, int n, float* out);
   void (*to_bf16)(const float* x, int n, uint16_t* out);
   /// Copies `slots` rows of one head into packed form.
   void (*pack_keys)(const float* k, int64_t stride, int slots, int head_dim, float* out);

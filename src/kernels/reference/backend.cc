@@ -169,6 +169,29 @@ class ReferenceBackend final : public Backend {
     }
   }
 
+  void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
+                      std::span<float> out) override {
+    const int dim = shape.head_dim;
+    std::vector<double> sums(out.size());
+    std::vector<double> weights(static_cast<size_t>(k.rows));
+    for (const int r : rows) {
+      for (int head = 0; head < shape.n_heads; ++head) {
+        const int kv_head = head / (shape.n_heads / shape.n_kv_heads);
+        double total = 0;
+        for (int j = 0; j < k.rows; ++j) {
+          double score = 0;
+          for (int d = 0; d < dim; ++d) {
+            score += static_cast<double>(q.f32(r)[head * dim + d]) * k.f32(j)[kv_head * dim + d];
+          }
+          total += weights[static_cast<size_t>(j)] = std::exp(score / std::sqrt(dim));
+        }
+        double* sum = sums.data() + static_cast<size_t>(kv_head) * weights.size();
+        for (size_t j = 0; j < weights.size(); ++j) sum[j] += weights[j] / total;
+      }
+    }
+    std::copy(sums.begin(), sums.end(), out.begin());
+  }
+
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
     for (int r = 0; r < a.rows; ++r) {
       double dot = 0;

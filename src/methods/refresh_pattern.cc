@@ -1,0 +1,23 @@
+#include "methods/refresh_pattern.h"
+
+namespace unmask {
+
+StepPlan RefreshPattern::plan_step(const Step& step) {
+  StepPlan plan = cache_->plan_step(step);
+  refreshes_ = plan.rows.size() == step.length();
+  if (refreshes_) plan.measures = pattern_->plan_step(step).measures || plan.measures;
+  return plan;
+}
+
+Attention RefreshPattern::attend(AttendScope& scope) {
+  Attention attention = cache_->attend(scope);
+  if (refreshes_) {
+    // The keys are the cache's: in a refresh pass they are those of all positions, in order.
+    const Attention chosen = pattern_->attend(scope);
+    attention.pattern = chosen.pattern;
+    attention.importance = chosen.importance;
+  }
+  return attention;
+}
+
+}  // namespace unmask

@@ -1,0 +1,34 @@
+// A cache whose refresh passes, the ones that compute every position, read the keys that a pattern
+// method chooses: two savings that do not meet otherwise.
+#pragma once
+
+#include <memory>
+#include <string>
+
+#include "model/method.h"
+
+namespace unmask {
+
+class RefreshPattern final : public Method {
+ public:
+  RefreshPattern(std::unique_ptr<Method> cache, std::unique_ptr<Method> pattern)
+      : cache_(std::move(cache)),
+        pattern_(std::move(pattern)),
+        name_(std::string(cache_->name()) + "+" + std::string(pattern_->name())) {}
+
+  std::string_view name() const override { return name_; }
+  bool needs_order() const override { return cache_->needs_order(); }
+  StepPlan plan_step(const Step& step) override;
+  Attention attend(AttendScope& scope) override;
+  void attended(int layer, const BlockImportance& importance) override {
+    pattern_->attended(layer, importance);
+  }
+
+ private:
+  std::unique_ptr<Method> cache_;
+  std::unique_ptr<Method> pattern_;
+  std::string name_;
+  bool refreshes_ = false;  // in the planned step
+};
+
+}  // namespace unmask

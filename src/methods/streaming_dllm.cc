@@ -1,0 +1,55 @@
+#include "methods/streaming_dllm.h"
+
+#include <algorithm>
+
+#include "methods/tail_cache.h"
+
+namespace unmask {
+
+namespace {
+
+constexpr int kMost = 1 << 20;  // longer than any context
+
+/// Share of masks among the positions from the block's first on.
+double masked_share(const Step& step, const Rows& rows) {
+  int masks = 0;
+  for (const int p : rows) masks += step.masked(p) ? 1 : 0;
+  return static_cast<double>(masks) / rows.size();
+}
+
+}  // namespace
+
+StepPlan StreamingDllm::plan_step(const Step& step) {
+  const Range block = step.block;
+  const bool first = step.in_block == 0;
+  const int last = step.length() - 1;
+  std::vector<int> rows;
+  for (int p = first ? 0 : block.begin; p <= std::min(last, block.end - 1 + options_.window); ++p) {
+    rows.push_back(p);
+  }
+  // The end of the canvas tells the model how long the text may become.
+  if (rows.back() != last) rows.push_back(last);
+  StepPlan plan{.rows = Rows(std::move(rows))};
+  if (first) {
+    if (options_.first_alone) plan.commit = {block.begin, block.begin + 1};
+  } else {
+    plan.threshold_scale = 1 - options_.alpha * (1 - masked_share(step, plan.rows));
+  }
+  return plan;
+}
+
+Attention StreamingDllm::attend(AttendScope& scope) {
+  // A slot is a row of the block's first pass.
+  if (scope.step.in_block == 0) scope.store.resize(scope.backend, scope.k.rows, scope.k.cols);
+  return attend_with_fresh_tail(scope);
+}
+
+std::unique_ptr<Method> create_streaming_dllm(Options& options, const MethodContext& context) {
+  const StreamingDllmOptions defaults;
+  return std::make_unique<StreamingDllm>(
+      StreamingDllmOptions{.window = options.count("window", defaults.window, 0, kMost),
+                           .alpha = options.number("alpha", defaults.alpha, 0, 1),
+                           .first_alone = context.config.logit_shift > 0});
+}
+
+}  // namespace unmask

@@ -1,0 +1,35 @@
+// Streaming-dLLM (arXiv 2601.17917): far masks are left out of the canvas, the prefix is cached for
+// the length of a block, confident blocks end sooner, and a text that has ended is not continued.
+#pragma once
+
+#include <memory>
+
+#include "methods/options.h"
+#include "model/method.h"
+
+namespace unmask {
+
+struct StreamingDllmOptions {
+  int window = 128;          // masks behind the block that are computed with it
+  double alpha = 0.3;        // how much the threshold sinks while a block fills up
+  bool first_alone = false;  // the full pass decides only the first position of the block: its row
+                             // is not computed afterwards where row p - 1 predicts p
+};
+
+class StreamingDllm final : public Method {
+ public:
+  explicit StreamingDllm(const StreamingDllmOptions& options) : options_(options) {}
+  std::string_view name() const override { return "streaming-dllm"; }
+  bool stops_after_end() const override { return true; }
+
+  StepPlan plan_step(const Step& step) override;
+  Attention attend(AttendScope& scope) override;
+
+ private:
+  StreamingDllmOptions options_;
+};
+
+/// window, alpha.
+std::unique_ptr<Method> create_streaming_dllm(Options& options, const MethodContext& context);
+
+}  // namespace unmask
