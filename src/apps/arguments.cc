@@ -39,8 +39,8 @@ void add_number(CLI::App& app, const std::string& name, T& value, const std::str
 
 void add_sampler_arguments(CLI::App& app, GenerationArguments& g) {
   restrict_to(app.add_option("--algorithm", g.algorithm,
-                             "How masks are ranked (LLaDA: low_confidence; Dream: as its "
-                             "generation_config.json says, else entropy)"),
+                             "How masks are ranked (LLaDA: low_confidence; Dream: entropy, "
+                             "unless its generation_config.json names another but origin)"),
               algorithm_names())
       ->group(kSamplingGroup);
   add_number(app, "--temperature", g.temperature, "0: always the likeliest token");

@@ -64,12 +64,14 @@ int run_main(int argc, const char* const* argv, Console& console) {
   app.require_subcommand(1);
 
   RunArguments run_arguments;
+  BatchArguments batch_arguments;
   ConverseArguments chat_arguments;
   TokenizeArguments tokenize_arguments;
   InspectArguments inspect_arguments;
   CompletionArguments completion_arguments;
   const std::vector<Command> commands{
       {add_run(app, run_arguments), [&] { return run(run_arguments, console); }},
+      {add_batch(app, batch_arguments), [&] { return batch(batch_arguments, console); }},
       {add_chat(app, chat_arguments), [&] { return chat(chat_arguments, console); }},
       {add_tokenize(app, tokenize_arguments),
        [&] { return tokenize(tokenize_arguments, console); }},

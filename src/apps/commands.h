@@ -24,6 +24,17 @@ struct RunArguments {
 CLI::App* add_run(CLI::App& app, RunArguments& arguments);
 int run(const RunArguments& arguments, Console& console);
 
+struct BatchArguments {
+  ModelArguments model;
+  ChatArguments chat;
+  GenerationArguments generation;
+  std::string file;
+  int batch_size = 8;
+  bool raw = false;
+};
+CLI::App* add_batch(CLI::App& app, BatchArguments& arguments);
+int batch(const BatchArguments& arguments, Console& console);
+
 struct ConverseArguments {
   ModelArguments model;
   ChatArguments chat;

@@ -35,7 +35,10 @@ Algorithm choose_algorithm(const GenerationArguments& a, const ModelConfig& conf
   if (a.algorithm) return parse_algorithm(*a.algorithm);
   if (config.family == Family::llada) return Algorithm::low_confidence;
   if (a.threshold || a.factor) return Algorithm::maskgit_plus;  // these rules need probabilities
-  return parse_algorithm(config.generation.alg.value_or("entropy"));
+  // The published files say `origin`, their library's neutral value; the model cards say entropy.
+  const std::string advised = config.generation.alg.value_or("origin");
+  return advised == algorithm_name(Algorithm::origin) ? Algorithm::entropy
+                                                      : parse_algorithm(advised);
 }
 
 /// Recommendations of the model's files count only where they mean something, so that they cannot

@@ -107,6 +107,34 @@ class Run(Case):
         self.assertRegex(result.stderr, r"\Aunmask: warning: [^\n]*4096 positions[^\n]*\n\Z")
 
 
+class Batch(Case):
+    def batch(self, *lines: str, options: tuple = ()) -> subprocess.CompletedProcess:
+        with tempfile.TemporaryDirectory() as folder:
+            path = pathlib.Path(folder) / "prompts.jsonl"
+            path.write_text("\n".join(lines), encoding="utf-8")
+            return unmask("batch", "-m", demo(), "-n", "32", "--steps", "16", "-f", str(path), *options)
+
+    def test_each_answer_is_that_of_a_single_run(self):
+        prompts = [PROMPT, PROMPT.replace("4821", "17"), "Text: nothing. Question: what?", "x"]
+        lines = [json.dumps({"id": i, "prompt": prompt}) for i, prompt in enumerate(prompts)]
+        for size in ("1", "3", "8"):
+            result = self.batch(*lines, "", options=("--batch-size", size, "--method", "sparse-dllm"))
+            self.assert_success(result)
+            answers = [json.loads(line) for line in result.stdout.splitlines()]
+            self.assertEqual([answer["id"] for answer in answers], [0, 1, 2, 3])
+            for answer, prompt in zip(answers, prompts):
+                alone = json.loads(run("--json", "--method", "sparse-dllm", stdin=prompt).stdout)
+                for key in ("text", "rows", "steps", "finish"):
+                    self.assertEqual(answer[key], alone[key])
+
+    def test_refuses_what_is_no_list_of_prompts(self):
+        for line in ("x", '{"text": "x"}', '["x"]', '{"prompt": 3}', '{"prompt": ""}'):
+            self.assert_error(self.batch(json.dumps({"prompt": PROMPT}), line), "prompts.jsonl:2")
+        self.assert_error(self.batch(""), "no prompts")
+        self.assert_error(unmask("batch", "-m", demo(), "-f", "/nonexistent"), "/nonexistent")
+        self.assert_error(unmask("batch", "-m", demo()), "--file", status=2)
+
+
 class Trace(Case):
     def test_has_every_decision(self):
         with tempfile.TemporaryDirectory() as folder:

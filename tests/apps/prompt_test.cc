@@ -47,6 +47,8 @@ TEST(MakeRequest, FollowsTheRecommendationsOfDream) {
   ModelFiles files = files_of(Family::dream);
   EXPECT_EQ(make_request({}, files, {}).sampler.algorithm, Algorithm::entropy);
   GenerationDefaults& advice = files.config.generation;
+  advice.alg = "origin";
+  EXPECT_EQ(make_request({}, files, {}).sampler.algorithm, Algorithm::entropy);
   advice.max_new_tokens = 40;
   advice.temperature = 0.2F;
   advice.top_p = 0.9F;

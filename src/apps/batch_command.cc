@@ -1,0 +1,150 @@
+// `unmask batch`: many prompts, several at a time.
+#include <nlohmann/json.hpp>
+
+#include "apps/cli.h"
+#include "apps/commands.h"
+#include "apps/denoise.h"
+#include "apps/progress.h"
+#include "apps/report.h"
+#include "apps/terminal.h"
+#include "apps/units.h"
+#include "io/json_file.h"
+
+namespace unmask {
+
+namespace {
+
+constexpr size_t kMaxFileBytes = size_t{1} << 30;
+constexpr const char* kPromptKey = "prompt";
+
+/// One line of the input: the prompt, and everything else to be handed back with its answer.
+struct Entry {
+  std::string prompt;
+  nlohmann::ordered_json record;
+};
+
+std::vector<Entry> read_entries(const std::string& file) {
+  const std::string text = read_text_file(file, kMaxFileBytes);
+  std::vector<Entry> entries;
+  int line_number = 0;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find('\n', begin), text.size());
+    const std::string_view line(text.data() + begin, end - begin);
+    begin = end + 1;
+    ++line_number;
+    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
+    const std::string where = fmt::format("[batch] {}:{}", file, line_number);
+    const nlohmann::json value = parse_json(line, where);
+    if (!value.is_object() || !value.contains(kPromptKey) || !value[kPromptKey].is_string()) {
+      fail("{}: expected an object with a string \"{}\"", where, kPromptKey);
+    }
+    const auto prompt = value[kPromptKey].get<std::string>();
+    if (prompt.empty()) fail("{}: the prompt is empty", where);
+    entries.push_back({prompt, value});
+  }
+  if (entries.empty()) fail("[batch] {}: no prompts in it", file);
+  return entries;
+}
+
+std::vector<Request> requests_of(const BatchArguments& a, const ModelFiles& files,
+                                 const std::vector<Entry>& entries) {
+  std::vector<Request> requests;
+  requests.reserve(entries.size());
+  for (const Entry& entry : entries) {
+    const std::string text =
+        a.raw ? entry.prompt : render_question(a.chat, a.model.directory, entry.prompt);
+    requests.push_back(make_request(a.generation, files, files.tokenizer.encode(text)));
+  }
+  return requests;
+}
+
+/// Tokens of the largest group of requests that run side by side.
+int largest_canvas(std::span<const Request> requests, size_t batch_size) {
+  size_t largest = 0;
+  for (size_t begin = 0; begin < requests.size(); begin += batch_size) {
+    size_t tokens = 0;
+    for (const Request& r :
+         requests.subspan(begin, std::min(batch_size, requests.size() - begin))) {
+      tokens += r.tokens.size();
+    }
+    largest = std::max(largest, tokens);
+  }
+  return static_cast<int>(largest);
+}
+
+void print_answers(const BatchArguments& a, const LoadedModel& model, const ModelFiles& files,
+                   std::span<const Entry> entries, std::span<const Request> requests,
+                   std::span<const Result> results, Console& console) {
+  for (size_t i = 0; i < results.size(); ++i) {
+    const Result& r = results[i];
+    const auto answer = std::span(r.tokens).subspan(static_cast<size_t>(r.answer.begin),
+                                                    static_cast<size_t>(r.answer.size()));
+    nlohmann::ordered_json line = entries[i].record;
+    line.update(report(a.model, model, requests[i], r,
+                       files.tokenizer.decode(answer, {.skip_special = true})));
+    console.out << json_line(line);
+  }
+  console.out.flush();
+}
+
+}  // namespace
+
+CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
+  CLI::App* command = app.add_subcommand("batch", "Answer many prompts, several at a time");
+  add_model_arguments(*command, a.model);
+  command
+      ->add_option("-f,--file", a.file,
+                   "JSON lines, each an object with a \"prompt\"; its other members come back with "
+                   "the answer")
+      ->required()
+      ->type_name("FILE")
+      ->group("Prompt");
+  add_chat_arguments(*command, a.chat);
+  command->add_flag("--raw", a.raw, "Complete the prompts as they are, without a chat template")
+      ->group("Prompt")
+      ->excludes("--system")
+      ->excludes("--template");
+  command->add_option("--batch-size", a.batch_size, "Prompts denoised side by side (8)")
+      ->check(CLI::Range(1, 4096).description(""))
+      ->type_name("N")
+      ->group("Generation");
+  add_generation_arguments(*command, a.generation);
+  command->footer(
+      "Prints one JSON object a prompt, in the order of the file, as soon as its group is done.\n"
+      "An answer does not depend on the prompts beside it.\n\n"
+      "Examples:\n"
+      "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl > answers.jsonl\n"
+      "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl --batch-size 4 "
+      "--method sparse-dllm");
+  return command;
+}
+
+int batch(const BatchArguments& a, Console& console) {
+  const ModelFiles files = open_model_files(a.model.directory);
+  const std::vector<Entry> entries = read_entries(a.file);
+  const std::vector<Request> requests = requests_of(a, files, entries);
+  for (const Request& request : requests) warn_about_length(request, files.config, console);
+  const auto group = static_cast<size_t>(a.batch_size);
+  LoadedModel model = load_model(a.model, largest_canvas(requests, group), console);
+  ProgressLine line(console.err, console.err_terminal);
+  for (size_t begin = 0; begin < requests.size(); begin += group) {
+    const size_t count = std::min(group, requests.size() - begin);
+    const auto part = std::span(requests).subspan(begin, count);
+    const auto on_step = [&](const StepEvent& event) {
+      const double done = static_cast<double>(begin) +
+                          static_cast<double>(count) * (event.step + 1) / event.total_steps;
+      const double share = done / static_cast<double>(requests.size());
+      line.show(fmt::format("{} of {} prompts, {} left", begin, requests.size(),
+                            format_duration(line.seconds() / share * (1 - share))));
+      return !interrupted();
+    };
+    const std::vector<Result> results = generate(model.transformer(), part, on_step);
+    if (interrupted()) return kInterrupted;
+    line.clear();
+    print_answers(a, model, files, std::span(entries).subspan(begin, count), part, results,
+                  console);
+  }
+  return kSuccess;
+}
+
+}  // namespace unmask
