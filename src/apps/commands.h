@@ -17,6 +17,7 @@ struct RunArguments {
   ViewArguments view;
   bool raw = false;
   bool json = false;
+  bool explain = false;
   std::optional<std::string> fill;
   int hole = 4;
   std::optional<std::string> trace;

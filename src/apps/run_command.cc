@@ -3,6 +3,7 @@
 #include "apps/cli.h"
 #include "apps/commands.h"
 #include "apps/denoise.h"
+#include "apps/explain_view.h"
 #include "apps/report.h"
 #include "apps/terminal.h"
 
@@ -107,6 +108,14 @@ void add_output_arguments(CLI::App& app, RunArguments& a) {
       ->group(kOutputGroup);
 }
 
+void add_explain_argument(CLI::App& app, RunArguments& a) {
+  CLI::Option* explain =
+      app.add_flag("--explain", a.explain,
+                   "Compute nothing; show the plan: rows, keys, operations and bytes of every step")
+          ->group(kOutputGroup);
+  for (const char* other : {"--live", "--trace"}) explain->excludes(other);
+}
+
 void add_fill_arguments(CLI::App& app, RunArguments& a) {
   CLI::Option* fill = app.add_option("--fill", a.fill,
                                      "Fill the holes of a text: ___ or, with a number of tokens, "
@@ -124,6 +133,21 @@ void add_fill_arguments(CLI::App& app, RunArguments& a) {
       ->group("Prompt");
 }
 
+int explain_request(const RunArguments& a, const ModelFiles& files, const Request& request,
+                    Console& console) {
+  const DType weights = resolve_weight_type(parse_weight_type(a.model.dtype),
+                                            Checkpoint(a.model.directory), files.config);
+  Request vanilla = request;
+  vanilla.method = "full";
+  const auto bytes = static_cast<double>(dtype_bytes(weights));
+  const Explanation plan = explain(files.config, request, bytes);
+  const Explanation full = explain(files.config, vanilla, bytes);
+  const ExplainedRequest about{request, files.config, std::string(dtype_word(weights))};
+  console.out << (a.json ? json_line(explain_json(about, plan, full))
+                         : explain_text(about, plan, full));
+  return kSuccess;
+}
+
 }  // namespace
 
 CLI::App* add_run(CLI::App& app, RunArguments& a) {
@@ -138,12 +162,14 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
   add_generation_arguments(*command, a.generation);
   add_fill_arguments(*command, a);
   add_output_arguments(*command, a);
+  add_explain_argument(*command, a);
   command->footer(
       "Examples:\n"
       "  unmask run -m models/LLaDA-8B-Instruct -p 'Why is the sky blue?' --live\n"
       "  unmask run -m models/Dream-7B -f question.txt -n 256 --steps 128 --temperature 0.2\n"
       "  unmask run -m models/LLaDA-8B-Base --fill 'The ___{2} of France is ___.'\n"
-      "  unmask run -m models/LLaDA-8B-Instruct --threshold 0.9 --json < question.txt");
+      "  unmask run -m models/LLaDA-8B-Instruct --threshold 0.9 --json < question.txt\n"
+      "  unmask run -m models/LLaDA-8B-Instruct -f long.txt --method sparsed --explain");
   return command;
 }
 
@@ -152,6 +178,7 @@ int run(const RunArguments& a, Console& console) {
   const ModelFiles files = open_model_files(a.model.directory);
   const Request request = request_of(a, files, console);
   warn_about_length(request, files.config, console);
+  if (a.explain) return explain_request(a, files, request, console);
   Trace trace(a.trace, files.tokenizer, console);
 
   LoadedModel model = load_model(a.model, static_cast<int>(request.tokens.size()), console);

@@ -25,6 +25,16 @@ std::string format_bytes(int64_t bytes) {
   return fmt::format("{:.1f} {}", value, unit);
 }
 
+std::string format_operations(double operations) {
+  const char* unit = "";
+  for (const char* next : {"k", "M", "G", "T", "P", "E"}) {
+    if (operations < 999.5) break;
+    operations /= 1000;
+    unit = next;
+  }
+  return fmt::format("{:.3g} {}FLOP", operations, unit);
+}
+
 std::string format_count(int64_t count) { return fmt::format("{}", fmt::group_digits(count)); }
 
 }  // namespace unmask

@@ -88,4 +88,24 @@ Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Ba
   return w;
 }
 
+Weights shape_weights(const ModelConfig& config, Backend& backend) {
+  Weights w;
+  w.layers.resize(static_cast<size_t>(config.n_layers));
+  for (const TensorSpec& spec : tensor_specs(config)) {
+    const auto rows = static_cast<int>(spec.shape.front());
+    const auto columns = static_cast<int>(spec.shape.back());
+    const HostMatrix matrix{nullptr, DType::f32, rows, columns};
+    if (auto* slot = matrix_slot(w, spec.role, spec.layer)) {
+      *slot = backend.pack(matrix);
+    } else if (spec.role == TensorRole::embedding) {
+      w.embedding = matrix;
+    } else {
+      w.vectors.push_back(backend.allocate(static_cast<size_t>(rows) * sizeof(float)));
+      vector_slot(w, spec.role, spec.layer) = w.vectors.back().view(1, rows);
+    }
+  }
+  if (config.tied_head) w.head = backend.pack(w.embedding);
+  return w;
+}
+
 }  // namespace unmask

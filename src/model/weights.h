@@ -37,4 +37,7 @@ using LoadProgress = std::function<void(int64_t done, int64_t total)>;
 Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
                      const LoadProgress& progress = {});
 
+/// Weights without values, for a backend that reads none.
+Weights shape_weights(const ModelConfig& config, Backend& backend);
+
 }  // namespace unmask

@@ -107,6 +107,26 @@ class Run(Case):
         self.assertRegex(result.stderr, r"\Aunmask: warning: [^\n]*4096 positions[^\n]*\n\Z")
 
 
+class Explain(Case):
+    def test_plans_the_rows_that_a_run_computes(self):
+        for method in ("full", "sparse-dllm:keep=0.3", "sparsed:skip=0.1,block=32"):
+            options = ("--method", method, "--no-early-stop", "--json")
+            plan = run("--explain", *options)
+            self.assert_success(plan)
+            report = json.loads(run(*options).stdout)
+            plan = json.loads(plan.stdout)
+            self.assertEqual(plan["rows"], report["rows"])
+            self.assertEqual(len(plan["steps"]), report["steps"])
+            self.assertGreaterEqual(plan["operations_of_full_over_method"], 1)
+
+    def test_prints_a_table(self):
+        result = run("--explain", "--method", "sparse-dllm+sparsed:block=32")
+        self.assert_success(result)
+        for part in ("steps", "density", "2-15", "total", "GFLOP", "against"):
+            self.assertIn(part, result.stdout)
+        self.assert_error(run("--explain", "--live"), "--live", status=2)
+
+
 class Batch(Case):
     def batch(self, *lines: str, options: tuple = ()) -> subprocess.CompletedProcess:
         with tempfile.TemporaryDirectory() as folder:

@@ -23,5 +23,13 @@ TEST(Units, SizesAndCounts) {
   EXPECT_EQ(format_count(8015581184), "8,015,581,184");
 }
 
+TEST(Units, Operations) {
+  EXPECT_EQ(format_operations(0), "0 FLOP");
+  EXPECT_EQ(format_operations(950), "950 FLOP");
+  EXPECT_EQ(format_operations(999.7), "1 kFLOP");
+  EXPECT_EQ(format_operations(12.34e9), "12.3 GFLOP");
+  EXPECT_EQ(format_operations(4.56e15), "4.56 PFLOP");
+}
+
 }  // namespace
 }  // namespace unmask

@@ -1,0 +1,147 @@
+#include "kernels/counting/backend.h"
+
+#include <algorithm>
+#include <sys/mman.h>
+#include <utility>
+
+namespace unmask {
+
+namespace {
+
+class CountedMatrix final : public PackedMatrix {
+ public:
+  CountedMatrix(int out, int in, double bytes_per_weight)
+      : PackedMatrix(out, in),
+        bytes_(static_cast<size_t>(bytes_per_weight * static_cast<double>(out) * in)) {}
+  size_t bytes() const override { return bytes_; }
+
+ private:
+  size_t bytes_;
+};
+
+/// Keys that the queries at `positions` of all heads see, summed up.
+double pairs_seen(const BlockPattern& pattern, std::span<const int> positions, int slots) {
+  const int size = pattern.block_size();
+  const int last = pattern.n_blocks() - 1;
+  const int missing = (last + 1) * size - slots;  // of the last block, cut short
+  double pairs = 0;
+  for (size_t i = 0; i < positions.size();) {
+    const int block = positions[i] / size;
+    size_t end = i;
+    while (end < positions.size() && positions[end] / size == block) ++end;
+    int64_t keys = 0;
+    for (int head = 0; head < pattern.n_heads(); ++head) {
+      const auto list = pattern.list(head, block);
+      keys += static_cast<int64_t>(list.size()) * size - (list.back() == last ? missing : 0);
+    }
+    pairs += static_cast<double>(keys) * static_cast<double>(end - i);
+    i = end;
+  }
+  return pairs;
+}
+
+class Counting final : public CountingBackend {
+ public:
+  explicit Counting(double bytes_per_weight) : bytes_per_weight_(bytes_per_weight) {}
+
+  WorkCount take() override { return std::exchange(count_, {}); }
+  size_t peak_bytes() const override { return peak_ + weights_; }
+  std::string describe() const override { return "counting"; }
+
+  Buffer allocate(size_t bytes) override {
+    const size_t size = std::max<size_t>(bytes, 1);
+    void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                      MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (data == MAP_FAILED) fail("out of address space: could not reserve {} bytes", bytes);
+    live_ += bytes;
+    peak_ = std::max(peak_, live_);
+    return {data, bytes, [this, bytes, size](void* p) {
+              munmap(p, size);
+              live_ -= bytes;
+            }};
+  }
+  void upload(const void* /*host*/, Tensor /*out*/) override {}
+  void download(Tensor from, void* host) override {
+    std::fill_n(static_cast<float*>(host), int64_t{from.rows} * from.cols, 0.0F);
+  }
+  std::unique_ptr<PackedMatrix> pack(const HostMatrix& w) override {
+    auto matrix = std::make_unique<CountedMatrix>(w.out, w.in, bytes_per_weight_);
+    weights_ += matrix->bytes();
+    return matrix;
+  }
+
+  void embed(std::span<const TokenId>, const HostMatrix&, Tensor) override {}
+  void linear(Tensor x, const PackedMatrix& weights, Tensor, Tensor) override {
+    if (x.rows == 0) return;
+    count_.product_operations += 2.0 * x.rows * weights.in() * weights.out();
+    count_.weight_bytes += static_cast<double>(weights.bytes());
+  }
+  void rms_norm(Tensor, Tensor, float, Tensor) override {}
+  void rope(Tensor, std::span<const int>, int, float) override {}
+  void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
+    for (const AttentionTask& task : tasks) count(task, shape);
+  }
+  void swiglu(Tensor, Tensor) override {}
+  void add(Tensor, Tensor) override {}
+  void extrapolate(Tensor, Tensor, float) override {}
+  void gather(Tensor, const Rows&, Tensor) override {}
+  void scatter(Tensor, const Rows&, Tensor) override {}
+  void token_stats(Tensor, std::span<const int>, const TokenQuery& query,
+                   std::span<TokenStats> out) override {
+    TokenId token = 0;
+    const auto excluded = [&](const std::vector<TokenId>& ids) {
+      return std::find(ids.begin(), ids.end(), token) != ids.end();
+    };
+    while (excluded(query.forbidden) || excluded(query.removed)) ++token;
+    std::fill(out.begin(), out.end(), TokenStats{.token = token});
+  }
+  void mean_query_scores(Tensor, Tensor, const HeadShape&, std::span<float> out) override {
+    even(out);
+  }
+  void attention_mass(Tensor, const Rows&, Tensor, const HeadShape&,
+                      std::span<float> out) override {
+    even(out);
+  }
+  void cosine_rows(Tensor, Tensor, std::span<float> out) override { even(out); }
+
+ private:
+  /// What a method measures when everything looks alike.
+  void even(std::span<float> out) {
+    ++count_.measurements;
+    std::fill(out.begin(), out.end(), 0.0F);
+  }
+
+  void count(const AttentionTask& task, const HeadShape& shape) {
+    const int slots = task.kv.k.rows;
+    const double queries = static_cast<double>(task.q.rows) * shape.n_heads;
+    const double pairs = task.pattern == nullptr ? queries * slots
+                                                 : pairs_seen(*task.pattern, task.positions, slots);
+    count_.queries += queries;
+    count_.all_pairs += queries * slots;
+    count_.pairs += pairs;
+    count_.attention_operations += 4.0 * pairs * shape.head_dim;
+    if (task.q.rows > 0) {
+      count_.kv_bytes += 2.0 * slots * task.kv.k.cols * sizeof(float) * pairs / (queries * slots);
+    }
+    if (task.importance != nullptr) {
+      ++count_.measurements;
+      task.importance->reset(shape.n_heads, slots);
+      std::fill(task.importance->all.begin(), task.importance->all.end(), 1.0F);
+      std::fill(task.importance->generation.begin(), task.importance->generation.end(), 1.0F);
+    }
+  }
+
+  double bytes_per_weight_;
+  WorkCount count_;
+  size_t weights_ = 0;
+  size_t live_ = 0;
+  size_t peak_ = 0;
+};
+
+}  // namespace
+
+std::unique_ptr<CountingBackend> create_counting_backend(double bytes_per_weight) {
+  return std::make_unique<Counting>(bytes_per_weight);
+}
+
+}  // namespace unmask

@@ -1,0 +1,36 @@
+// A backend that computes nothing and counts what would be computed: the same loop and the same
+// methods then tell what a generation costs, whatever the size of the model.
+#pragma once
+
+#include <memory>
+
+#include "kernels/backend.h"
+
+namespace unmask {
+
+/// Work since the last reset. A multiplication with its addition counts as two operations.
+struct WorkCount {
+  double product_operations = 0;
+  double attention_operations = 0;
+  double weight_bytes = 0;  // read by products
+  double kv_bytes = 0;      // keys and values read by attention, once a call, in float32
+  double pairs = 0;         // of a query and a key that it sees, of all layers and query heads
+  double all_pairs = 0;     // of a query and a key at hand, likewise
+  double queries = 0;       // of all layers and query heads
+  int measurements = 0;     // that methods asked for
+};
+
+/// Reads no memory: weights need no data, and what it allocates is address space only. What methods
+/// measure comes back even: all scores equal, all keys equally important.
+class CountingBackend : public Backend {
+ public:
+  /// Returns what was counted and begins anew.
+  virtual WorkCount take() = 0;
+  /// The most bytes that were allocated at a time, weights included.
+  virtual size_t peak_bytes() const = 0;
+};
+
+/// `bytes_per_weight`: of a packed weight.
+std::unique_ptr<CountingBackend> create_counting_backend(double bytes_per_weight);
+
+}  // namespace unmask
