@@ -15,13 +15,39 @@ namespace unmask {
 namespace {
 
 constexpr size_t kMaxFileBytes = size_t{1} << 30;
-constexpr const char* kPromptKey = "prompt";
 
-/// One line of the input: the prompt, and everything else to be handed back with its answer.
+/// One line of the input: a prompt or a conversation, and everything to be handed back with its
+/// answer.
 struct Entry {
   std::string prompt;
+  std::vector<ChatMessage> messages;
   nlohmann::ordered_json record;
 };
+
+bool has_string(const nlohmann::json& object, const char* key) {
+  return object.is_object() && object.contains(key) && object[key].is_string();
+}
+
+/// Throws Error unless the line has a prompt or messages.
+Entry parse_entry(std::string_view line, const std::string& where) {
+  const nlohmann::json value = parse_json(line, where);
+  Entry entry;
+  if (has_string(value, "prompt")) {
+    entry.prompt = value["prompt"].get<std::string>();
+  } else if (value.is_object() && value.contains("messages") && value["messages"].is_array()) {
+    for (const nlohmann::json& m : value["messages"]) {
+      if (!has_string(m, "role") || !has_string(m, "content")) {
+        fail("{}: each message needs a \"role\" and a \"content\", both strings", where);
+      }
+      entry.messages.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
+    }
+  } else {
+    fail("{}: expected an object with a string \"prompt\" or an array \"messages\"", where);
+  }
+  if (entry.prompt.empty() && entry.messages.empty()) fail("{}: the prompt is empty", where);
+  entry.record = nlohmann::ordered_json::parse(line);
+  return entry;
+}
 
 std::vector<Entry> read_entries(const std::string& file) {
   const std::string text = read_text_file(file, kMaxFileBytes);
@@ -34,16 +60,20 @@ std::vector<Entry> read_entries(const std::string& file) {
     ++line_number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
     const std::string where = fmt::format("[batch] {}:{}", file, line_number);
-    const nlohmann::json value = parse_json(line, where);
-    if (!value.is_object() || !value.contains(kPromptKey) || !value[kPromptKey].is_string()) {
-      fail("{}: expected an object with a string \"{}\"", where, kPromptKey);
-    }
-    const auto prompt = value[kPromptKey].get<std::string>();
-    if (prompt.empty()) fail("{}: the prompt is empty", where);
-    entries.push_back({prompt, value});
+    entries.push_back(parse_entry(line, where));
   }
   if (entries.empty()) fail("[batch] {}: no prompts in it", file);
   return entries;
+}
+
+std::string text_of(const BatchArguments& a, const Entry& entry) {
+  if (entry.messages.empty()) {
+    return a.raw ? entry.prompt : render_question(a.chat, a.model.directory, entry.prompt);
+  }
+  if (a.raw) fail("[batch] --raw completes prompts, but there are messages");
+  std::vector<ChatMessage> messages = entry.messages;
+  if (a.chat.system) messages.insert(messages.begin(), {"system", *a.chat.system});
+  return render_chat(choose_chat_format(a.chat, a.model.directory), messages);
 }
 
 std::vector<Request> requests_of(const BatchArguments& a, const ModelFiles& files,
@@ -51,9 +81,8 @@ std::vector<Request> requests_of(const BatchArguments& a, const ModelFiles& file
   std::vector<Request> requests;
   requests.reserve(entries.size());
   for (const Entry& entry : entries) {
-    const std::string text =
-        a.raw ? entry.prompt : render_question(a.chat, a.model.directory, entry.prompt);
-    requests.push_back(make_request(a.generation, files, files.tokenizer.encode(text)));
+    const std::vector<TokenId> prompt = files.tokenizer.encode(text_of(a, entry));
+    requests.push_back(make_request(a.generation, files, prompt));
   }
   return requests;
 }
@@ -93,9 +122,10 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
   CLI::App* command = app.add_subcommand("batch", "Answer many prompts, several at a time");
   add_model_arguments(*command, a.model);
   command
-      ->add_option("-f,--file", a.file,
-                   "JSON lines, each an object with a \"prompt\"; its other members come back with "
-                   "the answer")
+      ->add_option(
+          "-f,--file", a.file,
+          "JSON lines, each an object with a \"prompt\" or with \"messages\" of \"role\" and "
+          "\"content\"; all its members come back with the answer")
       ->required()
       ->type_name("FILE")
       ->group("Prompt");

@@ -147,8 +147,16 @@ class Batch(Case):
                 for key in ("text", "rows", "steps", "finish"):
                     self.assertEqual(answer[key], alone[key])
 
+    def test_takes_conversations(self):
+        messages = json.dumps({"messages": [{"role": "user", "content": PROMPT}]})
+        result = self.batch(messages, json.dumps({"prompt": PROMPT}))
+        self.assert_success(result)
+        texts = [json.loads(line)["text"] for line in result.stdout.splitlines()]
+        self.assertEqual(texts, [ANSWER, ANSWER])
+        self.assert_error(self.batch(messages, options=("--raw",)), "--raw")
+
     def test_refuses_what_is_no_list_of_prompts(self):
-        for line in ("x", '{"text": "x"}', '["x"]', '{"prompt": 3}', '{"prompt": ""}'):
+        for line in ("x", '{"messages": [{"role": "user"}]}', '{"messages": []}', '{"text": "x"}', '["x"]', '{"prompt": 3}', '{"prompt": ""}'):
             self.assert_error(self.batch(json.dumps({"prompt": PROMPT}), line), "prompts.jsonl:2")
         self.assert_error(self.batch(""), "no prompts")
         self.assert_error(unmask("batch", "-m", demo(), "-f", "/nonexistent"), "/nonexistent")

@@ -1,4 +1,6 @@
-// The embedded model finds what a text hides: recall on fixed examples, with full attention.
+// The embedded model finds what a text hides: recall on fixed examples, method by
+// method.
+#include <cctype>
 #include <cmath>
 #include <cstdio>
 #include <cstdlib>
@@ -6,6 +8,7 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <string>
+#include <utility>
 
 #include "generate/loaded_model.h"
 #include "io/chat_template.h"
@@ -15,8 +18,12 @@ namespace {
 
 struct Target {
   std::string task;  // tests/demo/TASK.jsonl
-  double recall;     // expected strings found, share
+  std::string method;
+  double bound;  // of the share of expected strings found in 100 examples
 };
+
+constexpr const char* kSparsed = "sparsed:select=0.3,block=32";
+constexpr const char* kSparseDllm = "sparse-dllm:keep=0.5";
 
 /// Examples per task: a few by default, as many as UNMASK_DEMO_EXAMPLES says (100 at most).
 size_t wanted_examples() {
@@ -24,7 +31,8 @@ size_t wanted_examples() {
   return chosen != nullptr ? std::stoul(chosen) : 20;
 }
 
-std::string answer_to(LoadedModel& model, const nlohmann::json& example) {
+std::string answer_to(LoadedModel& model, const nlohmann::json& example,
+                      const std::string& method) {
   std::vector<ChatMessage> messages;
   for (const auto& m : example["messages"]) {
     ChatMessage message;
@@ -38,6 +46,7 @@ std::string answer_to(LoadedModel& model, const nlohmann::json& example) {
   request.block_length = 32;
   request.steps = 16;
   request.eos_ids = model.config().stop_ids;
+  request.method = method;
   const Result result = generate(model.transformer(), std::span(&request, 1))[0];
   const std::span<const TokenId> tokens(result.tokens);
   return model.tokenizer().decode(tokens.subspan(static_cast<size_t>(result.answer.begin),
@@ -45,45 +54,81 @@ std::string answer_to(LoadedModel& model, const nlohmann::json& example) {
                                   {.skip_special = true});
 }
 
-class DemoModel : public ::testing::TestWithParam<Target> {};
-
-TEST_P(DemoModel, FindsWhatTheTextHides) {
-  const char* directory = std::getenv("UNMASK_DEMO_MODEL");
-  LoadedModel model(directory != nullptr ? directory : UNMASK_DEMO_DIRECTORY);
-  std::ifstream file(std::string(UNMASK_DEMO_EXAMPLES_DIRECTORY) + "/" + GetParam().task +
-                     ".jsonl");
-  ASSERT_TRUE(file) << GetParam().task;
-  size_t examples = 0;
-  size_t found = 0;
-  size_t expected = 0;
-  std::string line;
-  while (examples < wanted_examples() && std::getline(file, line)) {
-    const auto example = nlohmann::json::parse(line);
-    const std::string answer = answer_to(model, example);
-    for (const std::string text : example["expected"]) {
-      ++expected;
-      if (answer.find(text) != std::string::npos) ++found;
+class DemoModel : public ::testing::TestWithParam<Target> {
+ protected:
+  /// Share of the expected strings that the answers hold, and the number of examples.
+  std::pair<double, size_t> measure() {
+    const char* directory = std::getenv("UNMASK_DEMO_MODEL");
+    LoadedModel model(directory != nullptr ? directory : UNMASK_DEMO_DIRECTORY);
+    std::ifstream file(std::string(UNMASK_DEMO_EXAMPLES_DIRECTORY) + "/" + GetParam().task +
+                       ".jsonl");
+    EXPECT_TRUE(file) << GetParam().task;
+    size_t examples = 0;
+    size_t found = 0;
+    size_t expected = 0;
+    std::string line;
+    while (examples < wanted_examples() && std::getline(file, line)) {
+      const auto example = nlohmann::json::parse(line);
+      const std::string answer = answer_to(model, example, GetParam().method);
+      for (const std::string text : example["expected"]) {
+        ++expected;
+        if (answer.find(text) != std::string::npos) ++found;
+      }
+      ++examples;
     }
-    ++examples;
+    const double recall = static_cast<double>(found) / static_cast<double>(expected);
+    std::printf("%s, %s: %zu examples, %zu of %zu strings found, recall %.3f (bound %.2f)\n",
+                GetParam().task.c_str(), GetParam().method.c_str(), examples, found, expected,
+                recall, GetParam().bound);
+    return {recall, examples};
   }
-  ASSERT_GT(expected, 0U);
-  const double recall = static_cast<double>(found) / static_cast<double>(expected);
-  std::printf("%s: %zu examples, %zu of %zu strings found, recall %.3f (target %.2f)\n",
-              GetParam().task.c_str(), examples, found, expected, recall, GetParam().recall);
-  // Fewer examples than the targets were stated for: allow three standard deviations.
-  const double n = static_cast<double>(examples);
-  const double slack = examples >= 100 ? 0 : 3 * std::sqrt(0.25 * (1 - GetParam().recall) / n);
-  EXPECT_GE(recall, GetParam().recall - slack);
+
+  /// Fewer examples than the bounds were stated for: allow three standard deviations.
+  static double slack(size_t examples) {
+    const double bound = GetParam().bound;
+    return examples >= 100 ? 0 : 3 * std::sqrt(bound * (1 - bound) / static_cast<double>(examples));
+  }
+};
+
+using MethodThatFinds = DemoModel;
+using MethodThatLoses = DemoModel;
+
+TEST_P(MethodThatFinds, WhatTheTextHides) {
+  const auto [recall, examples] = measure();
+  EXPECT_GE(recall, GetParam().bound - slack(examples));
 }
 
-std::string task_name(const ::testing::TestParamInfo<Target>& info) { return info.param.task; }
+TEST_P(MethodThatLoses, WhatTheTextHides) {
+  const auto [recall, examples] = measure();
+  EXPECT_LE(recall, GetParam().bound + slack(examples));
+}
 
-INSTANTIATE_TEST_SUITE_P(Tasks, DemoModel,
-                         ::testing::Values(Target{"multikey_256", 0.99},
-                                           Target{"multikey_512", 0.99},
-                                           Target{"multikey_1024", 0.95},
-                                           Target{"multiquery_512", 0.88}),
-                         task_name);
+std::string case_name(const ::testing::TestParamInfo<Target>& info) {
+  std::string name = info.param.task + "_" + info.param.method;
+  for (char& c : name) {
+    if (std::isalnum(static_cast<unsigned char>(c)) == 0) c = '_';
+  }
+  return name;
+}
+
+// What full attention finds, SparseD and Sparse-dLLM find within 3 points.
+INSTANTIATE_TEST_SUITE_P(Demo, MethodThatFinds,
+                         ::testing::Values(Target{"multikey_256", "full", 0.99},
+                                           Target{"multikey_512", "full", 0.99},
+                                           Target{"multikey_1024", "full", 0.95},
+                                           Target{"multiquery_512", "full", 0.88},
+                                           Target{"multikey_512", kSparsed, 0.97},
+                                           Target{"multikey_1024", kSparsed, 0.96},
+                                           Target{"multikey_512", kSparseDllm, 0.97},
+                                           Target{"multikey_1024", kSparseDllm, 0.96}),
+                         case_name);
+
+// What ignores where the model looks at the same density does not.
+INSTANTIATE_TEST_SUITE_P(
+    Demo, MethodThatLoses,
+    ::testing::Values(Target{"multikey_512", "sliding-window:window=150,block=16", 0.3},
+                      Target{"multikey_512", "sparse-dllm:keep=0.5,score=random", 0.6}),
+    case_name);
 
 }  // namespace
 }  // namespace unmask
