@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "model/families.h"
-#include "random_weights.h"
+#include "generate/random_weights.h"
 
 namespace unmask::tools {
 

@@ -13,8 +13,8 @@
 #include "core/error.h"
 #include "io/model_config.h"
 #include "model/families.h"
-#include "model_shapes.h"
-#include "random_weights.h"
+#include "generate/model_shapes.h"
+#include "generate/random_weights.h"
 
 namespace unmask::tools {
 namespace {

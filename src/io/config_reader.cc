@@ -26,6 +26,12 @@ ConfigReader::ConfigReader(const std::filesystem::path& path)
   if (!values_.is_object()) fail("{}: expected a JSON object", where_);
 }
 
+ConfigReader::ConfigReader(const std::string& text, const std::string& name)
+    : where_("[config] " + name),
+      values_(parse_json(text, where_, {.max_bytes = kMaxConfigBytes})) {
+  if (!values_.is_object()) fail("{}: expected a JSON object", where_);
+}
+
 void ConfigReader::reject(std::string_view key, std::string_view what) const {
   fail("{}: key '{}' {}", where_, key, what);
 }

@@ -19,6 +19,8 @@ class ConfigReader {
  public:
   /// Reads a file whose content must be a JSON object.
   explicit ConfigReader(const std::filesystem::path& path);
+  /// The same from a text; `name` stands for the file in messages.
+  ConfigReader(const std::string& text, const std::string& name);
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
 

@@ -180,6 +180,21 @@ GenerationDefaults read_generation(const ConfigReader& config) {
           .eps = config.optional_float("eps")};
 }
 
+ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigReader>& generation) {
+  ModelConfig model;
+  model.family = find_family(config);
+  switch (model.family) {
+    case Family::llada: read_llada(config, model); break;
+    case Family::dream: read_dream(config, model); break;
+  }
+  model.rope_theta = config.positive("rope_theta");
+  model.norm_eps = config.positive("rms_norm_eps");
+  check_heads(config, model);
+  read_token_ids(config, generation, model);
+  if (generation) model.generation = read_generation(*generation);
+  return model;
+}
+
 }  // namespace
 
 std::string_view family_name(Family family) {
@@ -196,22 +211,15 @@ ModelConfig load_model_config(const fs::path& directory) {
          directory.string());
   }
   const ConfigReader config(directory / "config.json");
-  std::optional<ConfigReader> generation;
   const fs::path defaults = directory / "generation_config.json";
+  std::optional<ConfigReader> generation;
   if (fs::exists(defaults, ignored)) generation.emplace(defaults);
+  return read_model(config, generation);
+}
 
-  ModelConfig model;
-  model.family = find_family(config);
-  switch (model.family) {
-    case Family::llada: read_llada(config, model); break;
-    case Family::dream: read_dream(config, model); break;
-  }
-  model.rope_theta = config.positive("rope_theta");
-  model.norm_eps = config.positive("rms_norm_eps");
-  check_heads(config, model);
-  read_token_ids(config, generation, model);
-  if (generation) model.generation = read_generation(*generation);
-  return model;
+ModelConfig parse_model_config(const std::string& config, const std::string& generation) {
+  return read_model(ConfigReader(config, "config.json"),
+                    ConfigReader(generation, "generation_config.json"));
 }
 
 }  // namespace unmask

@@ -58,5 +58,7 @@ struct ModelConfig {
 /// give a token id. Throws Error that names the file and the key when a key is missing or wrong, or
 /// asks for something not implemented.
 ModelConfig load_model_config(const std::filesystem::path& directory);
+/// The same from the texts of the two files.
+ModelConfig parse_model_config(const std::string& config, const std::string& generation);
 
 }  // namespace unmask

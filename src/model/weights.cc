@@ -1,14 +1,14 @@
 #include "model/weights.h"
 
-#include "model/families.h"
+#include <optional>
 
 namespace unmask {
 
 namespace {
 
 HostMatrix host_matrix(const StoredTensor& tensor) {
-  return {tensor.bytes.data(), tensor.element_type(), static_cast<int>(tensor.shape[0]),
-          static_cast<int>(tensor.shape[1])};
+  return {tensor.bytes.data(), tensor.element_type(), static_cast<int>(tensor.shape.front()),
+          static_cast<int>(tensor.shape.back())};
 }
 
 /// Where a matrix of this role goes; null for the embedding and for vectors.
@@ -44,42 +44,33 @@ Tensor& vector_slot(Weights& w, TensorRole role, int layer) {
   return l.v_bias;
 }
 
-Tensor upload_vector(Weights& w, const StoredTensor& tensor, Backend& backend) {
-  const auto n = static_cast<size_t>(tensor.elements());
-  std::vector<float> values(n);
-  to_f32(tensor.bytes.data(), tensor.element_type(), n, values.data());
+/// Values of a norm or bias in float32; undefined ones where the source has none.
+Tensor make_vector(Weights& w, const HostMatrix& from, Backend& backend) {
+  const auto n = static_cast<size_t>(from.out);
   w.vectors.push_back(backend.allocate(n * sizeof(float)));
-  const Tensor out = w.vectors.back().view(1, static_cast<int>(n));
+  const Tensor out = w.vectors.back().view(1, from.out);
+  if (from.data == nullptr) return out;
+  std::vector<float> values(n);
+  to_f32(static_cast<const std::byte*>(from.data), from.dtype, n, values.data());
   backend.upload(values.data(), out);
   return out;
 }
 
 }  // namespace
 
-Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
-                     const LoadProgress& progress) {
-  check_checkpoint(checkpoint, config);
+Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source) {
   Weights w;
   w.layers.resize(static_cast<size_t>(config.n_layers));
-  const std::vector<TensorSpec> specs = tensor_specs(config);
-  int64_t total = 0;
-  for (const TensorSpec& spec : specs) {
-    total += static_cast<int64_t>(checkpoint.at(spec.name).bytes.size());
-  }
-  int64_t done = 0;
-  for (const TensorSpec& spec : specs) {
-    const StoredTensor& tensor = checkpoint.at(spec.name);
+  for (const TensorSpec& spec : tensor_specs(config)) {
+    const HostMatrix tensor = source(spec);
     if (auto* slot = matrix_slot(w, spec.role, spec.layer)) {
-      *slot = backend.pack(host_matrix(tensor));
+      *slot = backend.pack(tensor);
       w.packed_bytes += (*slot)->bytes();
-      checkpoint.release(spec.name);
     } else if (spec.role == TensorRole::embedding) {
-      w.embedding = host_matrix(tensor);
+      w.embedding = tensor;
     } else {
-      vector_slot(w, spec.role, spec.layer) = upload_vector(w, tensor, backend);
+      vector_slot(w, spec.role, spec.layer) = make_vector(w, tensor, backend);
     }
-    done += static_cast<int64_t>(tensor.bytes.size());
-    if (progress) progress(done, total);
   }
   if (config.tied_head) {
     w.head = backend.pack(w.embedding);
@@ -88,24 +79,35 @@ Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Ba
   return w;
 }
 
-Weights shape_weights(const ModelConfig& config, Backend& backend) {
-  Weights w;
-  w.layers.resize(static_cast<size_t>(config.n_layers));
+Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
+                     const LoadProgress& progress) {
+  check_checkpoint(checkpoint, config);
+  int64_t total = 0;
   for (const TensorSpec& spec : tensor_specs(config)) {
-    const auto rows = static_cast<int>(spec.shape.front());
-    const auto columns = static_cast<int>(spec.shape.back());
-    const HostMatrix matrix{nullptr, DType::f32, rows, columns};
-    if (auto* slot = matrix_slot(w, spec.role, spec.layer)) {
-      *slot = backend.pack(matrix);
-    } else if (spec.role == TensorRole::embedding) {
-      w.embedding = matrix;
-    } else {
-      w.vectors.push_back(backend.allocate(static_cast<size_t>(rows) * sizeof(float)));
-      vector_slot(w, spec.role, spec.layer) = w.vectors.back().view(1, rows);
-    }
+    total += static_cast<int64_t>(checkpoint.at(spec.name).bytes.size());
   }
-  if (config.tied_head) w.head = backend.pack(w.embedding);
+  int64_t done = 0;
+  std::optional<TensorSpec> last;  // packed by now
+  const auto finish_last = [&] {
+    if (!last) return;
+    done += static_cast<int64_t>(checkpoint.at(last->name).bytes.size());
+    if (last->role != TensorRole::embedding) checkpoint.release(last->name);
+    if (progress) progress(done, total);
+  };
+  Weights w = build_weights(config, backend, [&](const TensorSpec& spec) {
+    finish_last();
+    last = spec;
+    return host_matrix(checkpoint.at(spec.name));
+  });
+  finish_last();
   return w;
+}
+
+Weights shape_weights(const ModelConfig& config, Backend& backend) {
+  return build_weights(config, backend, [](const TensorSpec& spec) {
+    return HostMatrix{nullptr, DType::f32, static_cast<int>(spec.shape.front()),
+                      static_cast<int>(spec.shape.back())};
+  });
 }
 
 }  // namespace unmask

@@ -8,6 +8,7 @@
 #include "io/checkpoint.h"
 #include "io/model_config.h"
 #include "kernels/backend.h"
+#include "model/families.h"
 
 namespace unmask {
 
@@ -29,11 +30,19 @@ struct Weights {
   std::vector<Buffer> vectors;  // memory of norms and biases
 };
 
+/// Hands out a tensor to be packed, valid until the next call; the embedding's memory must outlive
+/// the weights. Vectors are [n, n], of which n values count; without data the values do not matter.
+using TensorSource = std::function<HostMatrix(const TensorSpec& spec)>;
+
+/// Packs every tensor of a model once.
+Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source);
+
 /// Called after each tensor with the bytes packed so far and the bytes of all.
 using LoadProgress = std::function<void(int64_t done, int64_t total)>;
 
-/// Packs every tensor once and drops its pages from the mapping. `checkpoint` must outlive the
-/// result. Throws Error naming the tensor when one is missing or has another shape or type.
+/// The same from a checkpoint: packs every tensor and drops its pages from the mapping.
+/// `checkpoint` must outlive the result. Throws Error naming the tensor when one is missing or has
+/// another shape or type.
 Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
                      const LoadProgress& progress = {});
 

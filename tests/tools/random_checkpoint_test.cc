@@ -6,8 +6,8 @@
 #include "checkpoint_writer.h"
 #include "core/error.h"
 #include "io/model_config.h"
-#include "model_shapes.h"
-#include "random_weights.h"
+#include "generate/model_shapes.h"
+#include "generate/random_weights.h"
 #include "support/temp_dir.h"
 
 namespace unmask::tools {

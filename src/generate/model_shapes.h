@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-namespace unmask::tools {
+namespace unmask {
 
 struct ModelShape {
   nlohmann::ordered_json config;      // config.json
@@ -19,4 +19,4 @@ std::vector<std::string> model_shape_names();
 /// Throws Error listing the names for another one.
 ModelShape model_shape(const std::string& name);
 
-}  // namespace unmask::tools
+}  // namespace unmask

@@ -8,7 +8,7 @@
 #include "core/dtype.h"
 #include "model/families.h"
 
-namespace unmask::tools {
+namespace unmask {
 
 class RandomWeights {
  public:
@@ -28,4 +28,4 @@ class RandomWeights {
   std::vector<uint32_t> norms_;    // the same around 1
 };
 
-}  // namespace unmask::tools
+}  // namespace unmask

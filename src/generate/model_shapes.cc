@@ -1,11 +1,11 @@
-#include "model_shapes.h"
+#include "generate/model_shapes.h"
 
 #include <functional>
 #include <map>
 
 #include "core/error.h"
 
-namespace unmask::tools {
+namespace unmask {
 
 using nlohmann::ordered_json;
 
@@ -112,4 +112,4 @@ ModelShape model_shape(const std::string& name) {
   return found->second();
 }
 
-}  // namespace unmask::tools
+}  // namespace unmask

@@ -1,4 +1,4 @@
-#include "random_weights.h"
+#include "generate/random_weights.h"
 
 #include <algorithm>
 #include <cmath>
@@ -8,7 +8,7 @@
 #include "core/error.h"
 #include "core/random.h"
 
-namespace unmask::tools {
+namespace unmask {
 
 namespace {
 
@@ -88,4 +88,4 @@ void RandomWeights::fill(const TensorSpec& tensor, int64_t first, std::span<std:
   fill_bits(table, seed_, hash(tensor.name), static_cast<uint64_t>(first) / kPerDraw, out);
 }
 
-}  // namespace unmask::tools
+}  // namespace unmask
