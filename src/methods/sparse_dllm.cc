@@ -41,6 +41,16 @@ void SparseDllm::build(AttendScope& scope) {
   scope.backend.gather(scope.v, kept, scope.store.values().slice(survivors));
 }
 
+std::vector<int> SparseDllm::slot_positions(const AttendScope& scope, int /*kv_head*/) const {
+  // What the previous block left is not read again.
+  if (scope.step.in_block < options_.delay) return {};
+  const Rows& survivors = kept(scope.layer);
+  std::vector<int> positions(survivors.begin(), survivors.end());
+  const Rows block(scope.step.block);
+  positions.insert(positions.end(), block.begin(), block.end());
+  return positions;
+}
+
 Rows SparseDllm::select(const AttendScope& scope) const {
   const Range block = scope.step.block;
   std::vector<float> all(static_cast<size_t>(scope.k.rows));
