@@ -117,6 +117,13 @@ void add_chat_arguments(CLI::App& app, ChatArguments& c) {
       ->group(kPromptGroup);
 }
 
+void add_raw_argument(CLI::App& app, bool& raw) {
+  app.add_flag("--raw", raw, "Complete the prompt as it is, without a chat template")
+      ->group(kPromptGroup)
+      ->excludes("--system")
+      ->excludes("--template");
+}
+
 void add_generation_arguments(CLI::App& app, GenerationArguments& g) {
   add_count(app, "-n,--gen-length", g.gen_length,
             "Tokens to generate (128, or what Dream's "

@@ -57,6 +57,8 @@ void add_directory(CLI::App& app, std::string& directory);
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 void add_prompt_arguments(CLI::App& app, PromptArguments& arguments);
 void add_chat_arguments(CLI::App& app, ChatArguments& arguments);
+/// --raw; after add_chat_arguments, whose options it excludes.
+void add_raw_argument(CLI::App& app, bool& raw);
 void add_generation_arguments(CLI::App& app, GenerationArguments& arguments);
 
 /// Lets `option` take one of `values` only.

@@ -68,6 +68,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
   ConverseArguments chat_arguments;
   TokenizeArguments tokenize_arguments;
   InspectArguments inspect_arguments;
+  InspectAttentionArguments inspect_attention_arguments;
   CompletionArguments completion_arguments;
   const std::vector<Command> commands{
       {add_run(app, run_arguments), [&] { return run(run_arguments, console); }},
@@ -76,6 +77,8 @@ int run_main(int argc, const char* const* argv, Console& console) {
       {add_tokenize(app, tokenize_arguments),
        [&] { return tokenize(tokenize_arguments, console); }},
       {add_inspect(app, inspect_arguments), [&] { return inspect(inspect_arguments, console); }},
+      {add_inspect_attention(app, inspect_attention_arguments),
+       [&] { return inspect_attention(inspect_attention_arguments, console); }},
       {add_completion(app, completion_arguments),
        [&] { return completion(app, completion_arguments, console); }},
   };

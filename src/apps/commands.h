@@ -3,6 +3,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "apps/arguments.h"
 #include "apps/console.h"
@@ -63,6 +64,22 @@ struct InspectArguments {
 };
 CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments);
 int inspect(const InspectArguments& arguments, Console& console);
+
+struct InspectAttentionArguments {
+  ModelArguments model;
+  PromptArguments prompt;
+  ChatArguments chat;
+  GenerationArguments generation;
+  bool raw = false;
+  std::optional<int> layer;
+  std::vector<int> heads;
+  std::vector<int> steps;
+  std::optional<int> score_block;
+  std::optional<std::string> output;
+  bool json = false;
+};
+CLI::App* add_inspect_attention(CLI::App& app, InspectAttentionArguments& arguments);
+int inspect_attention(const InspectAttentionArguments& arguments, Console& console);
 
 struct CompletionArguments {
   std::string shell;

@@ -114,6 +114,15 @@ std::string render_question(const ChatArguments& arguments, const std::string& d
   return render_chat(choose_chat_format(arguments, directory), messages);
 }
 
+std::string read_question(const PromptArguments& prompt, const ChatArguments& chat, bool raw,
+                          const std::string& directory, Console& console) {
+  const std::string text = read_prompt(prompt, console);
+  if (text.empty()) {
+    fail("[prompt] the prompt is empty; give one with -p, -f or on standard input");
+  }
+  return raw ? text : render_question(chat, directory, text);
+}
+
 Request make_request(const GenerationArguments& a, const ModelFiles& files,
                      std::vector<TokenId> prompt) {
   const ModelConfig& config = files.config;

@@ -32,6 +32,10 @@ ChatFormat choose_chat_format(const ChatArguments& arguments, const std::string&
 std::string render_question(const ChatArguments& arguments, const std::string& directory,
                             const std::string& question);
 
+/// The prompt as the model is to read it: in its chat template, or `raw`. Throws Error when empty.
+std::string read_question(const PromptArguments& prompt, const ChatArguments& chat, bool raw,
+                          const std::string& directory, Console& console);
+
 /// Masks behind a prompt. Throws Error when the options are impossible for the model.
 Request make_request(const GenerationArguments& arguments, const ModelFiles& files,
                      std::vector<TokenId> prompt);

@@ -27,11 +27,7 @@ Request request_of(const RunArguments& a, const ModelFiles& files, Console& cons
   if (a.fill) {
     return make_fill_request(a.generation, files, parse_fill_template(*a.fill, a.hole));
   }
-  const std::string prompt = read_prompt(a.prompt, console);
-  if (prompt.empty()) {
-    fail("[prompt] the prompt is empty; give one with -p, -f or on standard input");
-  }
-  const std::string text = a.raw ? prompt : render_question(a.chat, a.model.directory, prompt);
+  const std::string text = read_question(a.prompt, a.chat, a.raw, a.model.directory, console);
   return make_request(a.generation, files, files.tokenizer.encode(text));
 }
 
@@ -155,10 +151,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
   add_model_arguments(*command, a.model);
   add_prompt_arguments(*command, a.prompt);
   add_chat_arguments(*command, a.chat);
-  command->add_flag("--raw", a.raw, "Complete the prompt as it is, without a chat template")
-      ->group("Prompt")
-      ->excludes("--system")
-      ->excludes("--template");
+  add_raw_argument(*command, a.raw);
   add_generation_arguments(*command, a.generation);
   add_fill_arguments(*command, a);
   add_output_arguments(*command, a);

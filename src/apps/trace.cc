@@ -53,7 +53,7 @@ AtomicFile::AtomicFile(fs::path path)
     : path_(std::move(path)),
       temporary_(path_.string() + fmt::format(".{}.tmp", getpid())),
       stream_(temporary_, std::ios::binary | std::ios::trunc) {
-  if (!stream_) fail("[trace] {}: cannot be written: {}", path_.string(), std::strerror(errno));
+  if (!stream_) fail("[output] {}: cannot be written: {}", path_.string(), std::strerror(errno));
 }
 
 AtomicFile::~AtomicFile() {
@@ -64,10 +64,10 @@ AtomicFile::~AtomicFile() {
 
 void AtomicFile::commit() {
   stream_.close();
-  if (!stream_) fail("[trace] {}: cannot be written: {}", path_.string(), std::strerror(errno));
+  if (!stream_) fail("[output] {}: cannot be written: {}", path_.string(), std::strerror(errno));
   std::error_code error;
   fs::rename(temporary_, path_, error);
-  if (error) fail("[trace] {}: cannot be written: {}", path_.string(), error.message());
+  if (error) fail("[output] {}: cannot be written: {}", path_.string(), error.message());
   committed_ = true;
 }
 

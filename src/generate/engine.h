@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
@@ -10,6 +11,9 @@
 #include "sampling/sampler.h"
 
 namespace unmask {
+
+/// Puts a method that watches around the method of a request; it must change nothing.
+using MethodObserver = std::function<std::unique_ptr<Method>(std::unique_ptr<Method>)>;
 
 /// A canvas to be completed. Masked positions may stand anywhere; everything else is given.
 struct Request {
@@ -22,6 +26,7 @@ struct Request {
   std::string method = "full";   // see create_method
   std::vector<TokenId> eos_ids;  // tokens that end a text
   bool early_stop = false;       // stop when an end token and all before it are decided
+  MethodObserver observe{};      // optional; guidance's pass without the prompt is not observed
 
   int gen_length() const { return static_cast<int>(tokens.size()) - prompt_length; }
   Range generated() const { return {prompt_length, static_cast<int>(tokens.size())}; }

@@ -11,6 +11,7 @@ Sequence::Sequence(const Request& request, const ModelConfig& config)
       tokens_(request.tokens),
       method_(create_method(request.method, {config})),
       stores_(static_cast<size_t>(config.n_layers)) {
+  if (request.observe) method_ = request.observe(std::move(method_));
   if (guided()) {
     // Guidance compares with the same canvas whose given tokens are unknown.
     Twin twin{tokens_, create_method(request.method, {config}), {}};

@@ -18,15 +18,6 @@ Rows voters(const Step& step) {
   return masks.empty() ? Rows(step.block) : Rows(std::move(masks));
 }
 
-/// Generated positions outside the block.
-std::vector<int> others(const Step& step) {
-  std::vector<int> list;
-  for (int p = step.prompt_length; p < step.length(); ++p) {
-    if (!step.block.contains(p)) list.push_back(p);
-  }
-  return list;
-}
-
 }  // namespace
 
 StepPlan MaskKv::plan_step(const Step& step) {
@@ -44,22 +35,19 @@ Attention MaskKv::attend(AttendScope& scope) {
 }
 
 void MaskKv::build(AttendScope& scope) {
+  if (scope.layer >= static_cast<int>(kept_.size())) kept_.resize(kept_.size() + 1);
+  std::vector<Rows>& kept = kept_[static_cast<size_t>(scope.layer)];
+  kept = select(scope);
   // Heads keep as many positions each, but not the same ones: keys carry their rotation and
   // attention knows no order, so a slot may stand for another position in every head.
-  const std::vector<Rows> kept = select(scope);
-  const std::vector<int> always = others(scope.step);
-  const int survivors = kept[0].size() + static_cast<int>(always.size());
-  scope.store.resize(scope.backend, survivors + scope.step.block.size(), scope.k.cols);
-  const int dim = scope.shape.head_dim;
+  const Range survivors{0, kept[0].size()};
+  scope.store.resize(scope.backend, survivors.size() + scope.step.block.size(), scope.k.cols);
+  const KvView store = scope.store.view();
   for (int h = 0; h < scope.shape.n_kv_heads; ++h) {
-    std::vector<int> rows(kept[static_cast<size_t>(h)].begin(), kept[static_cast<size_t>(h)].end());
-    rows.insert(rows.end(), always.begin(), always.end());
-    const Rows list(std::move(rows));
-    const Range head{h * dim, (h + 1) * dim};
-    const Range slots{0, survivors};
-    const KvView store = scope.store.view();
-    scope.backend.gather(scope.k.columns(head), list, store.k.slice(slots).columns(head));
-    scope.backend.gather(scope.v.columns(head), list, store.v.slice(slots).columns(head));
+    const Rows& rows = kept[static_cast<size_t>(h)];
+    const Range head{h * scope.shape.head_dim, (h + 1) * scope.shape.head_dim};
+    scope.backend.gather(scope.k.columns(head), rows, store.k.slice(survivors).columns(head));
+    scope.backend.gather(scope.v.columns(head), rows, store.v.slice(survivors).columns(head));
   }
 }
 
@@ -71,9 +59,24 @@ std::vector<Rows> MaskKv::select(const AttendScope& scope) const {
   const int keep = static_cast<int>(static_cast<double>(prompt) * options_.keep);
   std::vector<Rows> kept;
   for (size_t h = 0; h < static_cast<size_t>(scope.shape.n_kv_heads); ++h) {
-    kept.push_back(largest(std::span(votes).subspan(h * keys, prompt), keep));
+    const Rows chosen = largest(std::span(votes).subspan(h * keys, prompt), keep);
+    std::vector<int> rows(chosen.begin(), chosen.end());
+    for (int p = scope.step.prompt_length; p < scope.step.length(); ++p) {
+      if (!scope.step.block.contains(p)) rows.push_back(p);
+    }
+    kept.emplace_back(std::move(rows));
   }
   return kept;
+}
+
+std::vector<int> MaskKv::slot_positions(const AttendScope& scope, int kv_head) const {
+  // What the previous block left is not read again.
+  if (scope.step.in_block < options_.delay) return {};
+  const Rows& kept = kept_[static_cast<size_t>(scope.layer)][static_cast<size_t>(kv_head)];
+  std::vector<int> positions(kept.begin(), kept.end());
+  const Rows block(scope.step.block);
+  positions.insert(positions.end(), block.begin(), block.end());
+  return positions;
 }
 
 std::unique_ptr<Method> create_maskkv(Options& options, const MethodContext& context) {

@@ -25,13 +25,15 @@ class MaskKv final : public Method {
 
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
+  std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override;
 
  private:
-  /// Prompt positions that each key head keeps.
+  /// Positions outside the block that each key head keeps.
   std::vector<Rows> select(const AttendScope& scope) const;
   void build(AttendScope& scope);
 
   MaskKvOptions options_;
+  std::vector<std::vector<Rows>> kept_;  // of each layer and key head
 };
 
 /// keep, delay.

@@ -18,10 +18,14 @@ class RefreshPattern final : public Method {
 
   std::string_view name() const override { return name_; }
   bool needs_order() const override { return cache_->needs_order(); }
+  bool stops_after_end() const override { return cache_->stops_after_end(); }
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
   void attended(int layer, const BlockImportance& importance) override {
     pattern_->attended(layer, importance);
+  }
+  std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override {
+    return cache_->slot_positions(scope, kv_head);
   }
 
  private:

@@ -54,6 +54,16 @@ std::vector<float> SparseDllm::scores(const AttendScope& scope) const {
   return all;
 }
 
+std::vector<int> SparseDllm::slot_positions(const AttendScope& scope, int /*kv_head*/) const {
+  // What the previous block left is not read again.
+  if (scope.step.in_block < options_.delay) return {};
+  const Rows& survivors = kept(scope.layer);
+  std::vector<int> positions(survivors.begin(), survivors.end());
+  const Rows block(scope.step.block);
+  positions.insert(positions.end(), block.begin(), block.end());
+  return positions;
+}
+
 Rows SparseDllm::select(const AttendScope& scope) const {
   const Range block = scope.step.block;
   const std::vector<float> all = scores(scope);

@@ -29,6 +29,7 @@ class SparseDllm final : public Method {
 
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
+  std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override;
 
   /// Positions outside the block that a layer kept last, ascending.
   const Rows& kept(int layer) const { return kept_[static_cast<size_t>(layer)]; }

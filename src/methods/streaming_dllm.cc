@@ -40,8 +40,16 @@ StepPlan StreamingDllm::plan_step(const Step& step) {
 
 Attention StreamingDllm::attend(AttendScope& scope) {
   // A slot is a row of the block's first pass.
-  if (scope.step.in_block == 0) scope.store.resize(scope.backend, scope.k.rows, scope.k.cols);
+  if (scope.step.in_block == 0) {
+    scope.store.resize(scope.backend, scope.k.rows, scope.k.cols);
+    slots_.assign(scope.positions.begin(), scope.positions.end());
+  }
   return attend_with_fresh_tail(scope);
+}
+
+std::vector<int> StreamingDllm::slot_positions(const AttendScope& /*scope*/,
+                                               int /*kv_head*/) const {
+  return slots_;
 }
 
 std::unique_ptr<Method> create_streaming_dllm(Options& options, const MethodContext& context) {

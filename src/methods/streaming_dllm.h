@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <vector>
 
 #include "methods/options.h"
 #include "model/method.h"
@@ -24,9 +25,11 @@ class StreamingDllm final : public Method {
 
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
+  std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override;
 
  private:
   StreamingDllmOptions options_;
+  std::vector<int> slots_;  // positions of the block's first pass
 };
 
 /// window, alpha.

@@ -9,9 +9,11 @@
 #pragma once
 
 #include <functional>
+#include <numeric>
 #include <optional>
 #include <span>
 #include <string_view>
+#include <vector>
 
 #include "io/model_config.h"
 #include "kernels/backend.h"
@@ -113,6 +115,14 @@ class Method {
   /// Called after the attention of a layer in which attend() asked for importance.
   virtual void attended([[maybe_unused]] int layer,
                         [[maybe_unused]] const BlockImportance& importance) {}
+  /// Positions behind the slots of scope.store in one key head, after attend(); for those who
+  /// watch. None: nothing is kept that a later step reads, or the method does not say.
+  virtual std::vector<int> slot_positions(const AttendScope& scope, int /*kv_head*/) const {
+    if (scope.store.slots() != scope.step.length()) return {};
+    std::vector<int> positions(static_cast<size_t>(scope.store.slots()));
+    std::iota(positions.begin(), positions.end(), 0);
+    return positions;
+  }
 };
 
 }  // namespace unmask

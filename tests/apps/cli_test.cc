@@ -30,7 +30,8 @@ Outcome call(std::vector<const char*> arguments) {
 TEST(Cli, HelpAndVersionSucceed) {
   EXPECT_EQ(call({"--version"}).status, kSuccess);
   EXPECT_THAT(call({"--version"}).out, StartsWith("unmask "));
-  for (const char* command : {"run", "chat", "tokenize", "inspect", "completion"}) {
+  for (const char* command :
+       {"run", "chat", "tokenize", "inspect", "inspect-attention", "completion"}) {
     const Outcome help = call({command, "--help"});
     EXPECT_EQ(help.status, kSuccess);
     EXPECT_THAT(help.out, HasSubstr("Example"));
@@ -52,6 +53,8 @@ TEST(Cli, MistakesOnTheCommandLineAreOneLineAndStatus2) {
       {"run", "-m", "x", "--delay", "5"},
       {"tokenize", "-m", "x", "--ids", "--json"},
       {"inspect"},
+      {"inspect-attention", "-o", "a.png"},
+      {"inspect-attention", "-m", "x", "--head", "one"},
       {"completion", "tcsh"},
   };
   for (const auto& arguments : mistakes) {
@@ -71,6 +74,9 @@ TEST(Cli, WhatCannotBeDoneIsStatus1) {
     EXPECT_THAT(result.err, AllOf(StartsWith("unmask: error: "), HasSubstr("/nonexistent")));
   }
   EXPECT_EQ(call({"run", "-m", "x", "--json", "--trace", "-"}).status, kFailure);
+  EXPECT_THAT(call({"inspect-attention", "-m", "x"}).err, HasSubstr("-o, or --json"));
+  EXPECT_THAT(call({"inspect-attention", "-m", "x", "-o", "a.gif"}).err,
+              HasSubstr(".png, .svg or .html"));
 }
 
 TEST(Cli, CompletionKnowsEveryCommandAndOption) {

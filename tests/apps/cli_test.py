@@ -11,6 +11,7 @@ import sys
 import tempfile
 import time
 import unittest
+import xml.etree.ElementTree
 
 PROGRAM = ""
 ROOT = pathlib.Path()
@@ -183,6 +184,52 @@ class Trace(Case):
 
     def test_is_refused_before_any_work_where_it_cannot_be_written(self):
         self.assert_error(run("--trace", "/nonexistent/trace.csv"), "/nonexistent/trace.csv")
+
+
+class InspectAttention(Case):
+    def inspect(self, *arguments: str) -> subprocess.CompletedProcess:
+        return unmask("inspect-attention", "-m", demo(), "-n", "16", "--block-length", "8",
+                      *arguments, stdin=PROMPT)
+
+    def test_writes_pictures(self):
+        with tempfile.TemporaryDirectory() as folder:
+            for name in ("a.png", "a.svg", "a.html"):
+                self.assert_success(self.inspect("-o", os.path.join(folder, name)))
+            png = (pathlib.Path(folder) / "a.png").read_bytes()
+            self.assertTrue(png.startswith(b"\x89PNG\r\n\x1a\n"))
+            svg = xml.etree.ElementTree.parse(os.path.join(folder, "a.svg")).getroot()
+            self.assertTrue(svg.tag.endswith("svg"))
+            page = xml.etree.ElementTree.parse(os.path.join(folder, "a.html")).getroot()
+            self.assertEqual(page.tag, "html")
+            self.assertEqual(len(page.findall(".//figure/{*}svg")), 1)
+            self.assertEqual(len(os.listdir(folder)), 3, "nothing else is left")
+
+    def test_json_has_the_numbers(self):
+        result = self.inspect("--json", "--layer", "1", "--head", "3,0", "--steps-shown", "0,7",
+                              "--method", "sparse-dllm:keep=0.5")
+        self.assert_success(result)
+        report = json.loads(result.stdout)
+        self.assertEqual((report["layer"], report["prompt_tokens"] + 16),
+                         (1, report["canvas"]))
+        first, later = report["steps"]
+        self.assertEqual([head["head"] for head in first["heads"]], [0, 3])
+        self.assertEqual((first["rows"], later["rows"]), (report["canvas"], 8))
+        self.assertIsNone(first["heads"][0]["kept_positions"])
+        self.assertEqual(len(later["heads"][0]["kept_positions"]), (report["canvas"] - 8) // 2 + 8)
+        for row in first["heads"][0]["block_scores"]:
+            self.assertAlmostEqual(sum(row), 1, places=5)
+        self.assertIsNone(later["heads"][0]["block_scores"][0])
+
+    def test_counts_the_steps_of_a_dynamic_sampler(self):
+        report = json.loads(self.inspect("--json", "--threshold", "0.5").stdout)
+        self.assertTrue(all(step["computed"] for step in report["steps"]))
+        self.assertLess(report["steps"][-1]["step"], 15)
+
+    def test_refuses_what_is_not_there(self):
+        self.assert_error(self.inspect("--json", "--layer", "4"), "layers 0 to 3")
+        self.assert_error(self.inspect("--json", "--head", "0,4"), "heads 0 to 3")
+        self.assert_error(self.inspect("--json", "--steps-shown", "16"), "steps 0 to 15")
+        self.assert_error(self.inspect("-o", "/nonexistent/a.png"), "/nonexistent/a.png")
 
 
 class Interrupt(Case):
