@@ -63,6 +63,9 @@ struct AttentionTask {
   std::span<const int> positions{};       // of the query rows, ascending; only a pattern needs them
   /// Filled when not null. Dense only, and every position must be both query and slot, in order.
   BlockImportance* importance = nullptr;
+  /// Filled when not null: log of the sum of exp(score) over what a row and head sees, in nats.
+  /// [rows, n_heads]
+  float* lse = nullptr;
 };
 
 /// How temperature randomises the choice of a token.
