@@ -7,7 +7,7 @@ namespace unmask::cpu {
 
 namespace {
 
-constexpr int kPackSlots = 1024;    // slots of one head packed by one task; whole panels
+constexpr int kPackSlots = 32;      // slots packed by one task; whole panels
 constexpr int kTilesPerThread = 2;  // at least, so that uneven tiles leave no thread idle for long
 constexpr int kFewestRows = 8;      // of a tile: those of one micro-kernel
 
@@ -145,14 +145,15 @@ Attention::Packed Attention::pack(const AttentionTask& task, const HeadShape& sh
                       reserve_bytes(values_, padded_slots * slot_bytes * shape.n_kv_heads),
                       padded_slots * slot_bytes, padded_dim};
   const int pieces = (slots + kPackSlots - 1) / kPackSlots;
-  pool_.run(pieces * shape.n_kv_heads, [&](int i, int) {
-    const int head = i / pieces;
-    const Range part{i % pieces * kPackSlots, std::min(slots, (i % pieces + 1) * kPackSlots)};
-    const Tensor k = task.kv.k.slice(part).columns({head * dim, (head + 1) * dim});
-    const Tensor v = task.kv.v.slice(part).columns({head * dim, (head + 1) * dim});
-    const int64_t at = head * packed.head_bytes + part.begin * slot_bytes;
-    kernels_.pack_keys(k.f32(), k.stride, k.rows, dim, padded_dim, packed.keys + at);
-    kernels_.pack_values(v.f32(), v.stride, v.rows, dim, padded_dim, packed.values + at);
+  pool_.run(pieces, [&](int i, int) {
+    const Range part{i * kPackSlots, std::min(slots, (i + 1) * kPackSlots)};
+    for (int head = 0; head < shape.n_kv_heads; ++head) {
+      const Tensor k = task.kv.k.slice(part).columns({head * dim, (head + 1) * dim});
+      const Tensor v = task.kv.v.slice(part).columns({head * dim, (head + 1) * dim});
+      const int64_t at = head * packed.head_bytes + part.begin * slot_bytes;
+      kernels_.pack_keys(k.f32(), k.stride, k.rows, dim, padded_dim, packed.keys + at);
+      kernels_.pack_values(v.f32(), v.stride, v.rows, dim, padded_dim, packed.values + at);
+    }
   });
   return packed;
 }
