@@ -1,5 +1,7 @@
 // Attention of the CPU backend on one thread, measured against what the processor multiplies at
-// best in the same minute. `--f32` takes the float32 kernel; other options are Google Benchmark's.
+// best in the same minute. Of a cached case only the keys and values of its queries are new, and
+// the ratio says what packing all of them in each call would cost. `--f32` takes the float32
+// kernel; other options are Google Benchmark's.
 //
 // Counters: GF/s; peak, the share of the measured peak; ratio, the time over that of a plain dense
 // pass of the same shape (times the density where blocks are left out), taken in turns with it.
@@ -50,6 +52,13 @@ class Problem {
     task.positions = positions_;
     return timed(task);
   }
+  /// A step of a cache method: slots kept from the step before, those of the queries new.
+  double cached() {
+    AttentionTask task = task_;
+    task.kv.packed = &packed_;
+    packed_.forget(Rows(Range{task.kv.k.rows - task.q.rows, task.kv.k.rows}));
+    return timed(task);
+  }
   double measured() {
     AttentionTask task = task_;
     task.importance = &importance_;
@@ -93,6 +102,7 @@ class Problem {
   std::mt19937 random_{1};
   Buffer q_, k_, v_, out_;
   AttentionTask task_;
+  PackedKv packed_;
   BlockPattern pattern_;
   BlockImportance importance_;
   std::vector<int> positions_;
@@ -107,9 +117,15 @@ double median(std::vector<double>& values) {
 void run(benchmark::State& state, const Case& c, DType weights) {
   const auto backend = create_cpu_backend({.threads = 1, .weights = weights});
   Problem problem(*backend, c);
-  const bool is_plain = c.density == 0 && c.scale == 0;
+  const bool is_cached = c.queries < c.slots;
+  const bool is_plain = c.density == 0 && c.scale == 0 && !is_cached;
   const double share = c.density > 0 ? problem.density() : 1;
-  problem.plain();  // touches the memory
+  // touches the memory
+  if (is_cached) {
+    problem.cached();
+  } else {
+    problem.plain();
+  }
   std::vector<double> shares_of_peak;
   std::vector<double> ratios;
   std::vector<double> speeds;
@@ -117,6 +133,7 @@ void run(benchmark::State& state, const Case& c, DType weights) {
     const double plain = is_plain ? 0 : problem.plain();
     const double seconds = c.density > 0 ? problem.sparse()
                            : c.scale > 0 ? problem.measured()
+                           : is_cached   ? problem.cached()
                                          : problem.plain();
     const double peak = peak::operations_per_second(weights != DType::f32);
     const double speed = problem.operations() * share / seconds;

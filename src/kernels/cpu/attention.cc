@@ -7,7 +7,7 @@ namespace unmask::cpu {
 
 namespace {
 
-constexpr int kPackSlots = 32;      // slots packed by one task; whole panels
+constexpr int kPackHeads = 8;       // heads of a panel packed by one task: rows are read in runs
 constexpr int kTilesPerThread = 2;  // at least, so that uneven tiles leave no thread idle for long
 constexpr int kFewestRows = 8;      // of a tile: those of one micro-kernel
 
@@ -88,6 +88,20 @@ void list_panels(const AttentionTask& task, int head, int row, int panel,
   }
 }
 
+/// First slots of the panels with slots that are not fresh, or of all where their number changed.
+std::vector<int> stale_panels(const std::vector<bool>& fresh, int slots, int panel) {
+  const bool known = static_cast<int>(fresh.size()) == slots;
+  std::vector<int> stale;
+  for (int first = 0; first < slots; first += panel) {
+    bool whole = known;
+    for (int s = first; whole && s < std::min(slots, first + panel); ++s) {
+      whole = fresh[static_cast<size_t>(s)];
+    }
+    if (!whole) stale.push_back(first);
+  }
+  return stale;
+}
+
 /// Where the tile that begins with `row` adds its importance.
 ImportanceTile measure_tile(BlockImportance& importance, int head, int row) {
   const int blocks = importance.n_blocks;
@@ -137,24 +151,30 @@ void Attention::run(const AttentionTask& task, const HeadShape& shape) {
 Attention::Packed Attention::pack(const AttentionTask& task, const HeadShape& shape) {
   const int slots = task.kv.k.rows;
   const int panel = kernels_.panel;
-  const int dim = shape.head_dim;
-  const int padded_dim = (dim + panel - 1) / panel * panel;
-  const int64_t padded_slots = (slots + panel - 1) / panel * panel;
+  const int padded_dim = (shape.head_dim + panel - 1) / panel * panel;
   const int64_t slot_bytes = int64_t{padded_dim} * kernels_.element_bytes;
-  const Packed packed{reserve_bytes(keys_, padded_slots * slot_bytes * shape.n_kv_heads),
-                      reserve_bytes(values_, padded_slots * slot_bytes * shape.n_kv_heads),
-                      padded_slots * slot_bytes, padded_dim};
-  const int pieces = (slots + kPackSlots - 1) / kPackSlots;
-  pool_.run(pieces, [&](int i, int) {
-    const Range part{i * kPackSlots, std::min(slots, (i + 1) * kPackSlots)};
-    for (int head = 0; head < shape.n_kv_heads; ++head) {
-      const Tensor k = task.kv.k.slice(part).columns({head * dim, (head + 1) * dim});
-      const Tensor v = task.kv.v.slice(part).columns({head * dim, (head + 1) * dim});
-      const int64_t at = head * packed.head_bytes + part.begin * slot_bytes;
-      kernels_.pack_keys(k.f32(), k.stride, k.rows, dim, padded_dim, packed.keys + at);
-      kernels_.pack_values(v.f32(), v.stride, v.rows, dim, padded_dim, packed.values + at);
+  const int64_t head_bytes = (slots + panel - 1) / panel * panel * slot_bytes;
+  const int64_t bytes = head_bytes * shape.n_kv_heads;
+  PackedKv& to = task.kv.packed == nullptr ? passing_ : *task.kv.packed;
+  if (&to == &passing_ || static_cast<int64_t>(to.keys.bytes()) < bytes) to.forget();
+  const Packed packed{reserve_bytes(to.keys, bytes), reserve_bytes(to.values, bytes), head_bytes,
+                      padded_dim};
+  const std::vector<int> stale = stale_panels(to.fresh, slots, panel);
+  const int groups = (shape.n_kv_heads + kPackHeads - 1) / kPackHeads;
+  pool_.run(static_cast<int>(stale.size()) * groups, [&](int i, int) {
+    const int first = stale[static_cast<size_t>(i / groups)];
+    const Range part{first, std::min(slots, first + panel)};
+    const int begin = i % groups * kPackHeads;
+    for (int head = begin; head < std::min(shape.n_kv_heads, begin + kPackHeads); ++head) {
+      const Range columns{head * shape.head_dim, (head + 1) * shape.head_dim};
+      const Tensor k = task.kv.k.slice(part).columns(columns);
+      const Tensor v = task.kv.v.slice(part).columns(columns);
+      const int64_t at = head * head_bytes + first * slot_bytes;
+      kernels_.pack_keys(k.f32(), k.stride, k.rows, k.cols, padded_dim, packed.keys + at);
+      kernels_.pack_values(v.f32(), v.stride, v.rows, v.cols, padded_dim, packed.values + at);
     }
   });
+  to.fresh.assign(static_cast<size_t>(slots), true);
   return packed;
 }
 

@@ -43,8 +43,7 @@ class Attention {
 
   ThreadPool& pool_;
   const AttentionKernels& kernels_;
-  Buffer keys_;
-  Buffer values_;
+  PackedKv passing_;  // keys and values of a call that keeps none
   Buffer scratch_;
 };
 
