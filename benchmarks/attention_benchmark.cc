@@ -1,15 +1,15 @@
 // Attention of the CPU backend on one thread, measured against what the processor multiplies at
-// best in the same minute. Of a cached case only the keys and values of its queries are new, and
-// the ratio says what packing all of them in each call would cost. `--f32` takes the float32
-// kernel; other options are Google Benchmark's.
+// best in the same minute. Arguments: bf16 or float32, head size, queries and slots (n: both); the
+// size of blocks; the share of them kept; the scale of measured importance over attention's.
 //
 // Counters: GF/s; peak, the share of the measured peak; ratio, the time over that of a plain dense
-// pass of the same shape (times the density where blocks are left out), taken in turns with it.
+// pass of the same shape (times the density where blocks are left out), taken in turns with it. Of
+// a cached case only the keys and values of its queries are new; its ratio compares with packing
+// all.
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <cmath>
 #include <random>
-#include <string_view>
 
 #include "core/cpu_info.h"
 #include "kernels/create_backend.h"
@@ -114,82 +114,97 @@ double median(std::vector<double>& values) {
   return *middle;
 }
 
-void run(benchmark::State& state, const Case& c, DType weights) {
-  const auto backend = create_cpu_backend({.threads = 1, .weights = weights});
+/// The first two arguments are the number format (bf16: 1) and the head size.
+void run(benchmark::State& state, const Case& c) {
+  const bool narrow = state.range(0) == 1;
+  const IsaLevel needed = narrow ? IsaLevel::avx512_bf16 : IsaLevel::avx512;
+  if (select_isa() < needed) {
+    state.SkipWithError(fmt::format("this processor lacks {}", isa_name(needed)).c_str());
+    return;
+  }
+  const auto backend =
+      create_cpu_backend({.threads = 1, .weights = narrow ? DType::bf16 : DType::f32});
   Problem problem(*backend, c);
   const bool is_cached = c.queries < c.slots;
   const bool is_plain = c.density == 0 && c.scale == 0 && !is_cached;
   const double share = c.density > 0 ? problem.density() : 1;
-  // touches the memory
-  if (is_cached) {
-    problem.cached();
-  } else {
-    problem.plain();
-  }
+  const auto pass = [&] {
+    if (c.density > 0) return problem.sparse();
+    if (c.scale > 0) return problem.measured();
+    return is_cached ? problem.cached() : problem.plain();
+  };
+  pass();  // touches the memory
+  std::vector<double> speeds;
   std::vector<double> shares_of_peak;
   std::vector<double> ratios;
-  std::vector<double> speeds;
-  for (auto _ : state) {
-    const double plain = is_plain ? 0 : problem.plain();
-    const double seconds = c.density > 0 ? problem.sparse()
-                           : c.scale > 0 ? problem.measured()
-                           : is_cached   ? problem.cached()
-                                         : problem.plain();
-    const double peak = peak::operations_per_second(weights != DType::f32);
+  while (state.KeepRunning()) {
+    const double plain = is_plain ? 1 : problem.plain();
+    const double seconds = pass();
     const double speed = problem.operations() * share / seconds;
     state.SetIterationTime(seconds);
     speeds.push_back(speed);
-    shares_of_peak.push_back(speed / peak);
-    ratios.push_back(is_plain ? 1 : seconds / (plain * share));
+    shares_of_peak.push_back(speed / peak::operations_per_second(narrow));
+    ratios.push_back(seconds / (plain * share));
   }
   state.counters["GF/s"] = median(speeds) * 1e-9;
   state.counters["peak"] = median(shares_of_peak);
   if (!is_plain) state.counters["ratio"] = median(ratios);
 }
 
-void add(const std::string& name, const Case& c, DType weights) {
-  benchmark::RegisterBenchmark(name.c_str(), [=](benchmark::State& s) { run(s, c, weights); })
-      ->UseManualTime()
-      ->Unit(benchmark::kMillisecond)
-      ->Iterations(c.slots > 8192 ? 5 : 11);
+int argument(const benchmark::State& state, size_t i) { return static_cast<int>(state.range(i)); }
+
+/// Heads enough for some 100 ms.
+int heads(int n) { return n > 4096 ? 1 : 4; }
+
+void dense(benchmark::State& state) {
+  const int n = argument(state, 2);
+  run(state, {argument(state, 1), heads(n), n, n});
 }
 
-void add_all(DType weights) {
-  for (const int dim : {128, 64}) {
-    const std::string d = fmt::format("/d{}", dim);
-    for (const int n : {1024, 4096, 16384}) {
-      add(fmt::format("dense{}/{}", d, n), {dim, n > 4096 ? 1 : 4, n, n}, weights);
-    }
-    add(fmt::format("cached{}/32x4096", d), {dim, 32, 32, 4096}, weights);
-    for (const int n : {4096, 16384}) {
-      for (const int block : {32, 128}) {
-        for (const double density : {0.1, 0.3, 0.5}) {
-          add(fmt::format("sparse{}/{}/block{}/{}", d, n, block, density),
-              {dim, n > 4096 ? 1 : 4, n, n, block, density}, weights);
-        }
-      }
-    }
-    for (const int block : {32, 128}) {
-      for (const float scale : {1.0F, 2.0F}) {
-        add(fmt::format("importance{}/4096/block{}/scale{}", d, block, scale),
-            {dim, 2, 4096, 4096, block, 0, scale}, weights);
-      }
-    }
-  }
+void cached(benchmark::State& state) {
+  run(state, {argument(state, 1), 32, argument(state, 2), argument(state, 3)});
 }
+
+void sparse(benchmark::State& state) {
+  const int n = argument(state, 2);
+  run(state, {argument(state, 1), heads(n), n, n, argument(state, 3),
+              static_cast<double>(argument(state, 4)) / 100});
+}
+
+void importance(benchmark::State& state) {
+  const int n = argument(state, 2);
+  run(state, {argument(state, 1), heads(n), n, n, argument(state, 3), 0,
+              static_cast<float>(argument(state, 4))});
+}
+
+constexpr int kPasses = 9;
+
+BENCHMARK(dense)
+    ->ArgNames({"bf16", "d", "n"})
+    ->ArgsProduct({{1, 0}, {128, 64}, {1024, 4096, 16384}})
+    ->Iterations(kPasses)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(cached)
+    ->ArgNames({"bf16", "d", "queries", "slots"})
+    ->ArgsProduct({{1, 0}, {128, 64}, {32}, {4096}})
+    ->Iterations(kPasses)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(sparse)
+    ->ArgNames({"bf16", "d", "n", "block", "percent"})
+    ->ArgsProduct({{1, 0}, {128, 64}, {4096, 16384}, {32, 128}, {10, 30, 50}})
+    ->Iterations(kPasses)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(importance)
+    ->ArgNames({"bf16", "d", "n", "block", "scale"})
+    ->ArgsProduct({{1, 0}, {128, 64}, {4096}, {32, 128}, {1, 2}})
+    ->Iterations(kPasses)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
 
 }  // namespace
 }  // namespace unmask
 
-int main(int argc, char** argv) {
-  benchmark::Initialize(&argc, argv);
-  const bool f32 = argc > 1 && std::string_view(argv[1]) == "--f32";
-  const unmask::IsaLevel needed = f32 ? unmask::IsaLevel::avx512 : unmask::IsaLevel::avx512_bf16;
-  if (unmask::select_isa() < needed) {
-    fmt::print(stderr, "attention_benchmark: this processor lacks {}{}\n", unmask::isa_name(needed),
-               f32 ? "" : "; --f32 needs less");
-    return 1;
-  }
-  unmask::add_all(f32 ? unmask::DType::f32 : unmask::DType::bf16);
-  benchmark::RunSpecifiedBenchmarks();
-}
+BENCHMARK_MAIN();
