@@ -16,7 +16,7 @@ LIMITED = (".h", ".cc", ".inc", ".cu", ".py")
 COMMENT_OR_STRING = re.compile(r'//.*|"(\\.|[^"\\])*"')
 PRINTS_OR_EXITS = re.compile(
     r"\bstd::c(out|err|log)\b|\bfmt::print|\b(f?printf|f?puts|abort|_?exit|quick_exit)\s*\(")
-NAMED_FILE = re.compile(r"(?<![\w/.~-])(?:src|tests|tools|docs|models|\.ci)/[\w./-]+")
+NAMED_FILE = re.compile(r"(?<![\w/.~-])(?:src|tests|tools|benchmarks|docs|models|\.ci)/[\w./-]+")
 MACHINE_PATH = re.compile(r"(?<![\w.~/:-])/(?:home|root|Users|mnt|opt|srv|work|workspace)/\w")
 DEPENDENCY_ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
 PACKAGE_LIST = re.compile(r"^\w+_packages=\(([^)]*)\)", re.MULTILINE)
@@ -39,7 +39,7 @@ def source_text(path: str, text: str) -> list[str]:
 
 def length(path: str, text: str) -> list[str]:
     lines = text.count("\n")
-    limited = path.startswith(("src/", "tests/", "tools/")) and path.endswith(LIMITED)
+    limited = path.startswith(("src/", "tests/", "tools/", "benchmarks/")) and path.endswith(LIMITED)
     if limited and lines > MAX_LINES:
         return [f"{path}: {lines} lines, expected at most {MAX_LINES}"]
     return []

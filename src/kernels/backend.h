@@ -47,10 +47,25 @@ struct HeadShape {
   int head_dim = 0;
 };
 
+/// Keys and values once more, in the layout in which a backend's attention reads them, so that what
+/// stays between calls is packed once. Attention fills it; whoever changes slots forgets them.
+struct PackedKv {
+  Buffer keys;
+  Buffer values;
+  std::vector<bool> fresh;  // by slot: packed since it was changed
+
+  void forget() { fresh.clear(); }
+  void forget(const Rows& slots) {
+    if (fresh.empty()) return;
+    for (const int s : slots) fresh[static_cast<size_t>(s)] = false;
+  }
+};
+
 /// Keys and values that queries look at. [slots, n_kv_heads * head_dim]; keys after RoPE.
 struct KvView {
   Tensor k;
   Tensor v;
+  PackedKv* packed = nullptr;  // of these slots; null: packed for the call
 };
 
 /// softmax(q k^T / sqrt(head_dim)) v of one sequence. Without a pattern every query sees every
@@ -63,6 +78,9 @@ struct AttentionTask {
   std::span<const int> positions{};       // of the query rows, ascending; only a pattern needs them
   /// Filled when not null. Dense only, and every position must be both query and slot, in order.
   BlockImportance* importance = nullptr;
+  /// Filled when not null: log of the sum of exp(score) over what a row and head sees, in nats.
+  /// [rows, n_heads]
+  float* lse = nullptr;
 };
 
 /// How temperature randomises the choice of a token.

@@ -8,9 +8,7 @@ Attention PositionCache::attend(AttendScope& scope) {
     scope.store.resize(scope.backend, scope.step.length(), scope.k.cols);
   }
   const Rows slots(std::vector<int>(scope.positions.begin(), scope.positions.end()));
-  scope.backend.scatter(scope.k, slots, scope.store.keys());
-  scope.backend.scatter(scope.v, slots, scope.store.values());
-  return {scope.store.view()};
+  return {scope.store.put(scope.backend, slots, scope.k, scope.v)};
 }
 
 }  // namespace unmask

@@ -18,16 +18,34 @@ class KvStore {
     }
     slots_ = slots;
     width_ = width;
+    packed_.forget();
   }
   int slots() const { return slots_; }
-  size_t bytes() const { return keys_.bytes() + values_.bytes(); }
-  Tensor keys() const { return keys_.view(slots_, width_); }
-  Tensor values() const { return values_.view(slots_, width_); }
-  KvView view() const { return {keys(), values()}; }
+  size_t bytes() const {
+    return keys_.bytes() + values_.bytes() + packed_.keys.bytes() + packed_.values.bytes();
+  }
+  /// To read or to write, so attention packs every slot anew. Valid until the next resize.
+  Tensor keys() { return view().k; }
+  Tensor values() { return view().v; }
+  KvView view() {
+    packed_.forget();
+    return whole();
+  }
+  /// Replaces some slots by the rows of `k` and `v`. What is returned is for attention to read; it
+  /// packs no other slots than these.
+  KvView put(Backend& backend, const Rows& slots, Tensor k, Tensor v) {
+    backend.scatter(k, slots, whole().k);
+    backend.scatter(v, slots, whole().v);
+    packed_.forget(slots);
+    return whole();
+  }
 
  private:
+  KvView whole() { return {keys_.view(slots_, width_), values_.view(slots_, width_), &packed_}; }
+
   Buffer keys_;
   Buffer values_;
+  PackedKv packed_;
   int slots_ = 0;
   int width_ = 0;
 };

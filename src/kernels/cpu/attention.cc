@@ -7,8 +7,9 @@ namespace unmask::cpu {
 
 namespace {
 
-constexpr int kQueriesPerTile = 64;  // query rows that share a pass over one head's keys
-constexpr int kPackSlots = 1024;     // slots of one head packed by one task; whole panels
+constexpr int kPackHeads = 8;       // heads of a panel packed by one task: rows are read in runs
+constexpr int kTilesPerThread = 2;  // at least, so that uneven tiles leave no thread idle for long
+constexpr int kFewestRows = 8;      // of a tile: those of one micro-kernel
 
 /// Appends the panels of some slots; slots of the panel listed last join it.
 void see(Range slots, int panel, std::vector<SeenPanel>& list) {
@@ -25,13 +26,13 @@ void see(Range slots, int panel, std::vector<SeenPanel>& list) {
   }
 }
 
-/// Rows of the tiles of a task. With a pattern a tile's rows are of one query block; when
-/// importance is measured a tile is whole query blocks, so that no two tiles add to one sum.
-std::vector<Range> cut_tiles(const AttentionTask& task) {
-  int limit = kQueriesPerTile;
+/// Rows of the tiles of a task, up to `limit` each. With a pattern a tile's rows are of one query
+/// block; when importance is measured a tile is whole query blocks, so that no two tiles add to one
+/// sum.
+std::vector<Range> cut_tiles(const AttentionTask& task, int limit) {
   if (task.importance != nullptr) {
     const int block = task.importance->block_size;
-    limit = std::max(1, kQueriesPerTile / block) * block;
+    limit = std::max(1, limit / block) * block;
   }
   const auto block_of = [&](int row) {
     return task.positions[static_cast<size_t>(row)] / task.pattern->block_size();
@@ -48,6 +49,12 @@ std::vector<Range> cut_tiles(const AttentionTask& task) {
     begin = end;
   }
   return tiles;
+}
+
+int longest(std::span<const Range> tiles) {
+  int rows = 0;
+  for (const Range& tile : tiles) rows = std::max(rows, tile.size());
+  return rows;
 }
 
 /// All slots, those of the generation first when importance is measured.
@@ -79,6 +86,20 @@ void list_panels(const AttentionTask& task, int head, int row, int panel,
   for (const int block : task.pattern->list(head, query_block)) {
     see({block * size, std::min(task.kv.k.rows, (block + 1) * size)}, panel, list);
   }
+}
+
+/// First slots of the panels with slots that are not fresh, or of all where their number changed.
+std::vector<int> stale_panels(const std::vector<bool>& fresh, int slots, int panel) {
+  const bool known = static_cast<int>(fresh.size()) == slots;
+  std::vector<int> stale;
+  for (int first = 0; first < slots; first += panel) {
+    bool whole = known;
+    for (int s = first; whole && s < std::min(slots, first + panel); ++s) {
+      whole = fresh[static_cast<size_t>(s)];
+    }
+    if (!whole) stale.push_back(first);
+  }
+  return stale;
 }
 
 /// Where the tile that begins with `row` adds its importance.
@@ -129,33 +150,50 @@ void Attention::run(const AttentionTask& task, const HeadShape& shape) {
 
 Attention::Packed Attention::pack(const AttentionTask& task, const HeadShape& shape) {
   const int slots = task.kv.k.rows;
-  const int panel = table_.key_panel;
-  const int dim = shape.head_dim;
-  const int padded_dim = (dim + panel - 1) / panel * panel;
-  const int64_t padded_slots = (slots + panel - 1) / panel * panel;
-  float* keys = reserve(keys_, padded_slots * dim * shape.n_kv_heads);
-  float* values = reserve(values_, padded_slots * padded_dim * shape.n_kv_heads);
-  const int pieces = (slots + kPackSlots - 1) / kPackSlots;
-  pool_.run(pieces * shape.n_kv_heads, [&](int i, int) {
-    const int head = i / pieces;
-    const Range part{i % pieces * kPackSlots, std::min(slots, (i % pieces + 1) * kPackSlots)};
-    const Tensor k = task.kv.k.slice(part).columns({head * dim, (head + 1) * dim});
-    const Tensor v = task.kv.v.slice(part).columns({head * dim, (head + 1) * dim});
-    table_.pack_keys(k.f32(), k.stride, k.rows, dim,
-                     keys + (head * padded_slots + part.begin) * dim);
-    table_.pack_values(v.f32(), v.stride, v.rows, dim, padded_dim,
-                       values + (head * padded_slots + part.begin) * padded_dim);
+  const int panel = kernels_.panel;
+  const int padded_dim = (shape.head_dim + panel - 1) / panel * panel;
+  const int64_t slot_bytes = int64_t{padded_dim} * kernels_.element_bytes;
+  const int64_t head_bytes = (slots + panel - 1) / panel * panel * slot_bytes;
+  const int64_t bytes = head_bytes * shape.n_kv_heads;
+  PackedKv& to = task.kv.packed == nullptr ? passing_ : *task.kv.packed;
+  if (&to == &passing_ || static_cast<int64_t>(to.keys.bytes()) < bytes) to.forget();
+  const Packed packed{reserve_bytes(to.keys, bytes), reserve_bytes(to.values, bytes), head_bytes,
+                      padded_dim};
+  const std::vector<int> stale = stale_panels(to.fresh, slots, panel);
+  const int groups = (shape.n_kv_heads + kPackHeads - 1) / kPackHeads;
+  pool_.run(static_cast<int>(stale.size()) * groups, [&](int i, int) {
+    const int first = stale[static_cast<size_t>(i / groups)];
+    const Range part{first, std::min(slots, first + panel)};
+    const int begin = i % groups * kPackHeads;
+    for (int head = begin; head < std::min(shape.n_kv_heads, begin + kPackHeads); ++head) {
+      const Range columns{head * shape.head_dim, (head + 1) * shape.head_dim};
+      const Tensor k = task.kv.k.slice(part).columns(columns);
+      const Tensor v = task.kv.v.slice(part).columns(columns);
+      const int64_t at = head * head_bytes + first * slot_bytes;
+      kernels_.pack_keys(k.f32(), k.stride, k.rows, k.cols, padded_dim, packed.keys + at);
+      kernels_.pack_values(v.f32(), v.stride, v.rows, v.cols, padded_dim, packed.values + at);
+    }
   });
-  return {keys, values, padded_slots, padded_dim};
+  to.fresh.assign(static_cast<size_t>(slots), true);
+  return packed;
+}
+
+int Attention::rows_per_tile(int rows, int n_heads) const {
+  int limit = kernels_.tile_rows;
+  const int enough = kTilesPerThread * pool_.threads();
+  while (limit > kFewestRows && (rows + limit - 1) / limit * n_heads < enough) limit /= 2;
+  return limit;
 }
 
 void Attention::run_tiles(const AttentionTask& task, const HeadShape& shape, const Packed& packed) {
   const int dim = shape.head_dim;
-  const std::vector<Range> tiles = cut_tiles(task);
-  const DensePanels dense = dense_panels(task, table_.key_panel);
-  const int own_floats = table_.attention_scratch(packed.padded_dim);
-  const int measure_floats =
-      task.importance == nullptr ? 0 : table_.importance_scratch(task.importance->n_blocks);
+  const std::vector<Range> tiles = cut_tiles(task, rows_per_tile(task.q.rows, shape.n_heads));
+  const DensePanels dense = dense_panels(task, kernels_.panel);
+  const int most_rows = longest(tiles);
+  const int own_floats = kernels_.scratch(most_rows, packed.padded_dim);
+  const int measure_floats = task.importance == nullptr ? 0
+                                                        : kernels_.importance_scratch(
+                                                              most_rows, task.importance->n_blocks);
   const int64_t floats = own_floats + measure_floats;
   float* scratch = reserve(scratch_, floats * pool_.threads());
   std::vector<std::vector<SeenPanel>> sparse(static_cast<size_t>(pool_.threads()));
@@ -170,7 +208,7 @@ void Attention::run_tiles(const AttentionTask& task, const HeadShape& shape, con
     const std::vector<SeenPanel>* panels = &dense.panels;
     if (task.pattern != nullptr) {
       auto& list = sparse[static_cast<size_t>(worker)];
-      list_panels(task, head, rows.begin, table_.key_panel, list);
+      list_panels(task, head, rows.begin, kernels_.panel, list);
       panels = &list;
     }
     ImportanceTile measure{};
@@ -180,19 +218,22 @@ void Attention::run_tiles(const AttentionTask& task, const HeadShape& shape, con
       measure.power = task.importance->scale * std::sqrt(static_cast<float>(dim));
       measure.scratch = own + own_floats;
     }
-    table_.attention(
-        {.q = q.f32(),
-         .q_stride = q.stride,
-         .out = out.f32(),
-         .out_stride = out.stride,
-         .rows = q.rows,
-         .head_dim = dim,
-         .head = {packed.keys + kv_head * packed.slots * dim,
-                  packed.values + kv_head * packed.slots * packed.padded_dim, packed.padded_dim},
-         .panels = panels->data(),
-         .n_panels = static_cast<int>(panels->size()),
-         .importance = task.importance == nullptr ? nullptr : &measure,
-         .scratch = own});
+    float* lse =
+        task.lse == nullptr ? nullptr : task.lse + int64_t{rows.begin} * shape.n_heads + head;
+    const int64_t at = kv_head * packed.head_bytes;
+    kernels_.attend({.q = q.f32(),
+                     .q_stride = q.stride,
+                     .out = out.f32(),
+                     .out_stride = out.stride,
+                     .lse = lse,
+                     .lse_stride = shape.n_heads,
+                     .rows = q.rows,
+                     .head_dim = dim,
+                     .head = {packed.keys + at, packed.values + at, packed.padded_dim},
+                     .panels = panels->data(),
+                     .n_panels = static_cast<int>(panels->size()),
+                     .importance = task.importance == nullptr ? nullptr : &measure,
+                     .scratch = own});
   });
 }
 

@@ -19,13 +19,20 @@ namespace {
 
 constexpr int kRowsPerTask = 16;  // rows of cheap element-wise work handed out at once
 
+/// bf16 where the weights are rounded anyway and the processor multiplies it; else float32.
+const cpu::AttentionKernels& attention_kernels(const cpu::KernelTable& table, DType weights) {
+  const bool narrow = weights != DType::f32 && table.bf16_attention != nullptr;
+  return narrow ? *table.bf16_attention : table.f32_attention;
+}
+
 class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options)
       : pool_(options.threads == 0 ? available_threads() : options.threads),
         table_(cpu::select_table()),
         products_(options.weights, pool_),
-        weights_(options.weights) {}
+        weights_(options.weights),
+        attention_(pool_, attention_kernels(table_, options.weights)) {}
 
   std::string describe() const override {
     return fmt::format("cpu {}, {} thread{}, {} products", table_.name, pool_.threads(),
@@ -83,7 +90,7 @@ class CpuBackend final : public Backend {
   DType weights_;
   Buffer narrowed_;  // inputs of products as bf16
   Buffer angles_;    // cos and sin of the rows being rotated
-  cpu::Attention attention_{pool_, table_};
+  cpu::Attention attention_;
 };
 
 void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) {

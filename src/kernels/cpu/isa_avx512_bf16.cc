@@ -1,4 +1,6 @@
 // The kernels compiled for AVX-512 with BF16 and VNNI.
+#include <immintrin.h>
+
 #include "kernels/cpu/table.h"
 
 namespace unmask::cpu {
@@ -9,13 +11,20 @@ constexpr int kVecBytes = 64;
 // order matters: the kernels are written in terms of simd.h
 #include "kernels/cpu/attention.inc"
 #include "kernels/cpu/rows.inc"
+
+namespace bf16 {
+#include "kernels/cpu/bf16.inc"
+// after what it is written in terms of
+#include "kernels/cpu/attention_bf16.inc"
+}  // namespace bf16
 // last, since it names all of them
 #include "kernels/cpu/table.inc"
 
 }  // namespace
 
 const KernelTable& avx512_bf16_table() {
-  static const KernelTable table = table_of("avx512_bf16");
+  static const AttentionKernels bf16_attention = bf16::attention_kernels();
+  static const KernelTable table = table_of("avx512_bf16", &bf16_attention);
   return table;
 }
 

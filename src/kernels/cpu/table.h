@@ -13,12 +13,11 @@ struct SeenPanel {
   uint32_t seen;  // not 0
 };
 
-/// Keys and values of one head in the layout of the attention kernel. Keys lie in panels of
-/// `key_panel` slots, [panel][head_dim][key_panel]; values as [slot][padded_dim]. Both are zero
-/// beyond the last slot and the last column.
+/// Keys and values of one head in the layout of the attention kernel: panels of some slots, each
+/// with padded_dim elements a slot. Both are zero beyond the last slot and the last column.
 struct PackedHead {
-  const float* keys;
-  const float* values;
+  const void* keys;
+  const void* values;
   int padded_dim;
 };
 
@@ -32,7 +31,7 @@ struct ImportanceTile {
   float power;            // scale of the measuring softmax over 1/sqrt(head_dim)
   float* all;             // row of the tile's first query block, n_blocks wide
   float* generation;      // the same, n_blocks - first_generation_block wide
-  float* scratch;         // importance_scratch(n_blocks) floats
+  float* scratch;         // importance_scratch(rows, n_blocks) floats
 };
 
 /// Some query rows of one head.
@@ -41,18 +40,36 @@ struct AttentionTile {
   int64_t q_stride;
   float* out;
   int64_t out_stride;
+  float* lse;  // of every row, `lse_stride` apart; null: not asked for
+  int64_t lse_stride;
   int rows;
   int head_dim;
   PackedHead head;
   const SeenPanel* panels;  // in the order in which they are read
   int n_panels;
   const ImportanceTile* importance;  // null: not asked for
-  float* scratch;                    // attention_scratch(padded_dim) floats
+  float* scratch;                    // scratch(rows, padded_dim) floats
+};
+
+/// Attention in one number format: how keys and values are packed and how a tile attends.
+struct AttentionKernels {
+  int element_bytes;  // of packed keys and values
+  int panel;          // slots per panel, at most 32; padded_dim is a multiple of it
+  int tile_rows;      // query rows that should share a pass over one head's keys
+
+  /// Copies `slots` rows of one head into packed form. `out` begins a panel and gets whole ones.
+  void (*pack_keys)(const float* k, int64_t stride, int slots, int head_dim, int padded_dim,
+                    void* out);
+  void (*pack_values)(const float* v, int64_t stride, int slots, int head_dim, int padded_dim,
+                      void* out);
+  /// Floats of scratch for up to `rows` query rows.
+  int (*scratch)(int rows, int padded_dim);
+  int (*importance_scratch)(int rows, int n_blocks);
+  void (*attend)(const AttentionTile& tile);
 };
 
 struct KernelTable {
   const char* name;
-  int key_panel;  // slots per key panel, at most 32; padded_dim is a multiple of it
 
   RowMath row_math;
   void (*rms_norm)(const float* x, const float* weight, float eps, int n, float* out);
@@ -64,13 +81,8 @@ struct KernelTable {
   /// out += softmax(scores).
   void (*softmax_add)(float* scores, int n, float* out);
   void (*to_bf16)(const float* x, int n, uint16_t* out);
-  /// Copies `slots` rows of one head into packed form.
-  void (*pack_keys)(const float* k, int64_t stride, int slots, int head_dim, float* out);
-  void (*pack_values)(const float* v, int64_t stride, int slots, int head_dim, int padded_dim,
-                      float* out);
-  int (*attention_scratch)(int padded_dim);
-  int (*importance_scratch)(int n_blocks);
-  void (*attention)(const AttentionTile& tile);
+  AttentionKernels f32_attention;
+  const AttentionKernels* bf16_attention;  // null where the instruction set has no such products
 };
 
 const KernelTable& plain_table();

@@ -23,6 +23,14 @@ Row products(const AttentionTask& task, const HeadShape& shape, int row, int hea
   return out;
 }
 
+/// log(sum of exp(score * scale)).
+double log_sum_exp(const Row& scores, double scale) {
+  const double largest = *std::max_element(scores.begin(), scores.end());
+  double sum = 0;
+  for (const double s : scores) sum += std::exp((s - largest) * scale);
+  return largest * scale + std::log(sum);
+}
+
 /// Probabilities over the slots from `first` on; those before get none.
 Row softmax(Row scores, double scale, size_t first) {
   std::fill_n(scores.begin(), first, -std::numeric_limits<double>::infinity());
@@ -51,7 +59,11 @@ void attend(const AttentionTask& task, const HeadShape& shape, int row, int head
   const int kv_column = head / (shape.n_heads / shape.n_kv_heads) * dim;
   Row scores = products(task, shape, row, head);
   if (task.pattern != nullptr) hide(task, row, head, scores);
-  const Row weights = softmax(std::move(scores), 1 / std::sqrt(static_cast<double>(dim)), 0);
+  const double scale = 1 / std::sqrt(static_cast<double>(dim));
+  if (task.lse != nullptr) {
+    task.lse[int64_t{row} * shape.n_heads + head] = static_cast<float>(log_sum_exp(scores, scale));
+  }
+  const Row weights = softmax(std::move(scores), scale, 0);
   for (int d = 0; d < dim; ++d) {
     double value = 0;
     for (size_t s = 0; s < weights.size(); ++s) {

@@ -1,0 +1,65 @@
+#include "model/kv_store.h"
+
+#include <gtest/gtest.h>
+
+#include "kernels/create_backend.h"
+#include "support/random_tensor.h"
+
+namespace unmask {
+namespace {
+
+using testing::RandomTensor;
+
+class KvStoreTest : public ::testing::Test {
+ protected:
+  static constexpr HeadShape kHeads{2, 1, 32};
+
+  KvStoreTest() { store_.resize(*backend_, 70, 32); }
+  void replace(const Rows& slots) {
+    const RandomTensor k(random_, slots.size(), 32);
+    const RandomTensor v(random_, slots.size(), 32);
+    store_.put(*backend_, slots, k.view(), v.view());
+  }
+  std::vector<float> attend(KvView kv) {
+    const RandomTensor out(random_, 3, 64);
+    const AttentionTask task{.q = q_.view(), .kv = kv, .out = out.view()};
+    backend_->attention(std::span(&task, 1), kHeads);
+    return out.values();
+  }
+
+  std::mt19937 random_{5};
+  RandomTensor q_{random_, 3, 64};
+  std::unique_ptr<Backend> backend_ = create_cpu_backend({.threads = 1});
+  KvStore store_;
+};
+
+TEST_F(KvStoreTest, AttentionSeesWhatWasPut) {
+  replace(Rows(Range{0, 70}));
+  for (const Rows& slots : {Rows(Range{20, 40}), Rows(std::vector<int>{0, 69}), Rows()}) {
+    replace(slots);
+    const RandomTensor none(random_, 0, 32);
+    const auto seen = attend(store_.put(*backend_, Rows(), none.view(), none.view()));
+    EXPECT_EQ(seen, attend(store_.view()));
+  }
+}
+
+TEST_F(KvStoreTest, AttentionSeesWhatWasWrittenThroughAView) {
+  replace(Rows(Range{0, 70}));
+  const auto before = attend(store_.view());
+  store_.keys().f32(50)[0] += 3;
+  const auto after = attend(store_.view());
+  EXPECT_NE(before, after);
+  store_.values().f32(1)[0] += 3;
+  EXPECT_NE(after, attend(store_.view()));
+}
+
+TEST_F(KvStoreTest, CountsTheBytesOfBothForms) {
+  replace(Rows(Range{0, 70}));
+  const size_t plain = store_.bytes();
+  EXPECT_EQ(plain, 2 * 70 * 32 * sizeof(float));
+  attend(store_.view());
+  EXPECT_GT(store_.bytes(), plain);
+}
+
+}  // namespace
+}  // namespace unmask
