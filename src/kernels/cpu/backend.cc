@@ -8,7 +8,7 @@
 #include "core/cpu_info.h"
 #include "core/parallel.h"
 #include "kernels/cpu/attention.h"
-#include "kernels/cpu/onednn.h"
+#include "kernels/cpu/products.h"
 #include "kernels/cpu/table.h"
 #include "kernels/create_backend.h"
 #include "kernels/token_stats.h"
@@ -24,12 +24,11 @@ class CpuBackend final : public Backend {
   explicit CpuBackend(const CpuOptions& options)
       : pool_(options.threads == 0 ? available_threads() : options.threads),
         table_(cpu::select_table()),
-        products_(options.weights, pool_),
-        weights_(options.weights) {}
+        products_(create_products(options.weights)) {}
 
   std::string describe() const override {
-    return fmt::format("cpu {}, {} thread{}, {} products", table_.name, pool_.threads(),
-                       pool_.threads() == 1 ? "" : "s", dtype_name(weights_));
+    return fmt::format("cpu {}, {} thread{}, products: {}", table_.name, pool_.threads(),
+                       pool_.threads() == 1 ? "" : "s", products_->name());
   }
 
   Buffer allocate(size_t bytes) override { return allocate_host(bytes); }
@@ -40,7 +39,7 @@ class CpuBackend final : public Backend {
     }
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
-    return products_.pack(weights);
+    return products_->pack(weights);
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
@@ -75,12 +74,16 @@ class CpuBackend final : public Backend {
     }
   }
 
+  /// Ours where this instruction set has them, else oneDNN's.
+  std::unique_ptr<cpu::Products> create_products(DType weights) {
+    auto own = weights == DType::bf16 ? cpu::create_bf16_products(table_, pool_) : nullptr;
+    return own ? std::move(own) : cpu::create_onednn_products(weights, table_, pool_);
+  }
+
   ThreadPool pool_;
   const cpu::KernelTable& table_;
-  cpu::Products products_;
-  DType weights_;
-  Buffer narrowed_;  // inputs of products as bf16
-  Buffer angles_;    // cos and sin of the rows being rotated
+  std::unique_ptr<cpu::Products> products_;
+  Buffer angles_;  // cos and sin of the rows being rotated
   cpu::Attention attention_{pool_, table_};
 };
 
@@ -101,24 +104,11 @@ void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table,
 }
 
 void CpuBackend::linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) {
+  UNMASK_CHECK(x.cols == weights.in() && out.cols == weights.out() && x.rows == out.rows,
+               "shapes of a product do not fit");
+  UNMASK_CHECK(!bias || bias.cols == out.cols, "shape of a bias");
   if (x.rows == 0) return;
-  const bool narrow = weights_ == DType::bf16;
-  Tensor input{nullptr, weights_, x.rows, x.cols, x.cols};
-  if (narrow || x.stride != x.cols) {
-    const int64_t elements = int64_t{x.rows} * x.cols;
-    input.data = cpu::reserve(narrowed_, narrow ? (elements + 1) / 2 : elements);
-    each_row(x.rows, [&](int r) {
-      const int64_t at = int64_t{r} * x.cols;
-      if (narrow) {
-        table_.to_bf16(x.f32(r), x.cols, static_cast<uint16_t*>(input.data) + at);
-      } else {
-        std::copy_n(x.f32(r), x.cols, static_cast<float*>(input.data) + at);
-      }
-    });
-  } else {
-    input.data = x.data;
-  }
-  products_.run(input, weights, bias, out);
+  dynamic_cast<const cpu::ProductMatrix&>(weights).multiply(x, bias, out);
 }
 
 void CpuBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {

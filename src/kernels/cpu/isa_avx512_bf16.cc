@@ -1,4 +1,6 @@
 // The kernels compiled for AVX-512 with BF16 and VNNI.
+#include <immintrin.h>
+
 #include "kernels/cpu/table.h"
 
 namespace unmask::cpu {
@@ -8,7 +10,11 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/simd.h"
 // order matters: the kernels are written in terms of simd.h
 #include "kernels/cpu/attention.inc"
+#include "kernels/cpu/product_tiles.inc"
 #include "kernels/cpu/rows.inc"
+// in terms of the tiles
+#include "kernels/cpu/product_bf16.inc"
+constexpr auto kBf16Product = bf16_product;
 // last, since it names all of them
 #include "kernels/cpu/table.inc"
 

@@ -9,6 +9,7 @@ constexpr int kVecBytes = 16;
 // order matters: the kernels are written in terms of simd.h
 #include "kernels/cpu/attention.inc"
 #include "kernels/cpu/rows.inc"
+constexpr auto kBf16Product = nullptr;
 // last, since it names all of them
 #include "kernels/cpu/table.inc"
 

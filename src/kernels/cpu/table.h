@@ -50,6 +50,24 @@ struct AttentionTile {
   float* scratch;                    // attention_scratch(padded_dim) floats
 };
 
+/// Rows of activations as products take them, zero beyond the last column.
+struct PackedRows {
+  const void* values;  // bfloat16
+  int64_t stride;      // bytes between rows
+};
+
+/// Some rows times one panel of packed weights: out = x W^T + bias.
+struct PanelProduct {
+  PackedRows x;
+  int rows;
+  int depth;          // inner dimension, padded
+  const void* panel;  // in the layout of weight_layout.h, aligned to 64 bytes
+  int columns;        // of the panel that exist
+  const float* bias;  // null: none
+  float* out;
+  int64_t out_stride;
+};
+
 struct KernelTable {
   const char* name;
   int key_panel;  // slots per key panel, at most 32; padded_dim is a multiple of it
@@ -68,6 +86,7 @@ struct KernelTable {
   int (*attention_scratch)(int padded_dim);
   int (*importance_scratch)(int n_blocks);
   void (*attention)(const AttentionTile& tile);
+  void (*bf16_product)(const PanelProduct& product);  // null: no instructions for it
 };
 
 const KernelTable& plain_table();
