@@ -15,12 +15,16 @@
 namespace unmask::benchmarks {
 namespace {
 
-using Create = std::unique_ptr<cpu::Products> (*)(const cpu::KernelTable&, ThreadPool&);
-
 struct Kind {
   const char* name;
-  Create create;
+  std::optional<WeightType> own;  // null: oneDNN's bfloat16
   double (*peak)();
+
+  std::unique_ptr<cpu::Products> create(ThreadPool& pool) const {
+    const cpu::KernelTable& table = cpu::select_table();
+    return own ? cpu::create_packed_products(*own, table, pool)
+               : cpu::create_onednn_products(DType::bf16, table, pool);
+  }
 };
 
 struct Shape {
@@ -31,8 +35,7 @@ struct Shape {
 /// Weights of one kind and shape, copied until they come from memory in each call as in a step.
 class WeightCopies {
  public:
-  WeightCopies(const Kind& kind, const Shape& shape)
-      : products_(kind.create(cpu::select_table(), pool_)) {
+  WeightCopies(const Kind& kind, const Shape& shape) : products_(kind.create(pool_)) {
     if (products_ == nullptr) return;
     std::mt19937 random(1);
     std::uniform_real_distribution<float> value(-1, 1);
@@ -98,12 +101,10 @@ void measure(benchmark::State& state, const Kind& kind, const Shape& shape, Weig
 }
 
 void register_all() {
-  static constexpr Kind kKinds[] = {{"bf16", cpu::create_bf16_products, bf16_peak},
-                                    {"onednn_bf16",
-                                     [](const cpu::KernelTable& table, ThreadPool& pool) {
-                                       return cpu::create_onednn_products(DType::bf16, table, pool);
-                                     },
-                                     bf16_peak}};
+  static constexpr Kind kKinds[] = {{"bf16", WeightType::bf16, bf16_peak},
+                                    {"onednn_bf16", std::nullopt, bf16_peak},
+                                    {"int8", WeightType::int8, int8_peak},
+                                    {"int4", WeightType::int4, int8_peak}};
   static constexpr Shape kShapes[] = {{4096, 4096}, {4096, 12288}, {12288, 4096}, {512, 512}};
   // One set of weights at a time: all together would not fit into memory.
   static std::unique_ptr<WeightCopies> weights;

@@ -49,7 +49,9 @@ class DemoModel : public ::testing::TestWithParam<Target> {};
 
 TEST_P(DemoModel, FindsWhatTheTextHides) {
   const char* directory = std::getenv("UNMASK_DEMO_MODEL");
-  LoadedModel model(directory != nullptr ? directory : UNMASK_DEMO_DIRECTORY);
+  const char* dtype = std::getenv("UNMASK_DEMO_DTYPE");
+  LoadedModel model(directory != nullptr ? directory : UNMASK_DEMO_DIRECTORY,
+                    {.weights = parse_weight_type(dtype != nullptr ? dtype : "auto")});
   std::ifstream file(std::string(UNMASK_DEMO_EXAMPLES_DIRECTORY) + "/" + GetParam().task +
                      ".jsonl");
   ASSERT_TRUE(file) << GetParam().task;

@@ -75,9 +75,10 @@ class CpuBackend final : public Backend {
   }
 
   /// Ours where this instruction set has them, else oneDNN's.
-  std::unique_ptr<cpu::Products> create_products(DType weights) {
-    auto own = weights == DType::bf16 ? cpu::create_bf16_products(table_, pool_) : nullptr;
-    return own ? std::move(own) : cpu::create_onednn_products(weights, table_, pool_);
+  std::unique_ptr<cpu::Products> create_products(WeightType weights) {
+    if (auto own = cpu::create_packed_products(weights, table_, pool_)) return own;
+    const DType type = weights == WeightType::bf16 ? DType::bf16 : DType::f32;
+    return cpu::create_onednn_products(type, table_, pool_);
   }
 
   ThreadPool pool_;

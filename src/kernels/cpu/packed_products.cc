@@ -13,6 +13,7 @@ constexpr int kRowsPerTask = 16;      // rows of input packed at once
 constexpr int kRowsUnblocked = 256;   // up to here the rows' inputs stay in L2 between panels
 constexpr int kRowBlock = 128;        // beyond, rows go in blocks: 256 KiB of input a depth block
 constexpr int kTasksPerThread = 8;    // enough to even out threads of different speed
+constexpr int kMaxDepth = 131072;     // times 128 * 127 an int32 holds
 constexpr int kMaxPanelsPerTask = 8;  // consecutive panels let a thread read its next one ahead
 
 /// The first `bytes` of a buffer that grows as needed.
@@ -31,6 +32,7 @@ struct Format {
   std::string_view name;
   const WeightLayout& layout;
   void (*multiply)(const PanelProduct& product);
+  RowQuantization inputs;  // offset 0: bfloat16 instead; 0 columns: all of a row
 };
 
 class PackedProducts;
@@ -61,28 +63,62 @@ class PackedProducts final : public Products {
   const Format& format() const { return format_; }
   ThreadPool& pool() const { return pool_; }
   /// Rows of `x` as the kernel wants them, until the next call.
-  PackedRows pack_rows(Tensor x, int depth);
+  PackedRows pack_rows(Tensor x, int depth) {
+    return format_.inputs.offset == 0 ? narrow_rows(x, depth) : quantize_rows(x, depth);
+  }
 
  private:
+  PackedRows narrow_rows(Tensor x, int depth);
+  PackedRows quantize_rows(Tensor x, int depth);
+  /// Calls work(row) for every row.
+  template <typename Work>
+  void each_row(int rows, const Work& work) {
+    pool_.run(ceil_div(rows, kRowsPerTask), [&](int task, int) {
+      const int end = std::min(rows, (task + 1) * kRowsPerTask);
+      for (int r = task * kRowsPerTask; r < end; ++r) work(r);
+    });
+  }
+
   Format format_;
   const KernelTable& table_;
   ThreadPool& pool_;
-  Buffer rows_;
+  Buffer values_;  // of packed rows
+  Buffer scales_;
+  Buffer starts_;
 };
 
-PackedRows PackedProducts::pack_rows(Tensor x, int depth) {
-  // One line more than needed: rows a power of two apart would fall into the same cache sets.
-  const int64_t stride = (int64_t{depth} * 2 + 63) / 64 * 64 + 64;
-  std::byte* values = fit(rows_, stride * x.rows);
-  pool_.run(ceil_div(x.rows, kRowsPerTask), [&](int task, int) {
-    const int end = std::min(x.rows, (task + 1) * kRowsPerTask);
-    for (int r = task * kRowsPerTask; r < end; ++r) {
-      auto* row = reinterpret_cast<uint16_t*>(values + r * stride);
-      table_.to_bf16(x.f32(r), x.cols, row);
-      std::fill(row + x.cols, row + depth, uint16_t{0});
-    }
+/// Bytes between packed rows. One line more than needed: rows a power of two apart would fall into
+/// the same cache sets.
+int64_t row_stride(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
+
+PackedRows PackedProducts::narrow_rows(Tensor x, int depth) {
+  const int64_t stride = row_stride(int64_t{depth} * 2);
+  std::byte* values = fit(values_, stride * x.rows);
+  each_row(x.rows, [&](int r) {
+    auto* row = reinterpret_cast<uint16_t*>(values + r * stride);
+    table_.to_bf16(x.f32(r), x.cols, row);
+    std::fill(row + x.cols, row + depth, uint16_t{0});
   });
-  return {.values = values, .stride = stride};
+  return {values, stride, nullptr, nullptr, 0, 0};
+}
+
+PackedRows PackedProducts::quantize_rows(Tensor x, int depth) {
+  RowQuantization by = format_.inputs;
+  if (by.scale_columns == 0) by.scale_columns = x.cols;
+  if (by.sum_columns == 0) by.sum_columns = x.cols;
+  const int n_scales = ceil_div(x.cols, by.scale_columns);
+  const int n_starts = ceil_div(x.cols, by.sum_columns);
+  const int64_t stride = row_stride(depth);
+  auto* values = reinterpret_cast<int8_t*>(fit(values_, stride * x.rows));
+  auto* scales = reinterpret_cast<float*>(fit(scales_, int64_t{4} * n_scales * x.rows));
+  auto* starts = reinterpret_cast<int32_t*>(fit(starts_, int64_t{4} * n_starts * x.rows));
+  each_row(x.rows, [&](int r) {
+    int8_t* row = values + r * stride;
+    table_.quantize_row(x.f32(r), x.cols, by,
+                        {row, scales + int64_t{r} * n_scales, starts + int64_t{r} * n_starts});
+    std::fill(row + x.cols, row + depth, int8_t{0});
+  });
+  return {values, stride, scales, starts, n_scales, n_starts};
 }
 
 PackedWeights::PackedWeights(const HostMatrix& weights, PackedProducts& products)
@@ -90,6 +126,11 @@ PackedWeights::PackedWeights(const HostMatrix& weights, PackedProducts& products
       products_(products),
       depth_(products.format().layout.padded(weights.in)),
       panels_(ceil_div(weights.out, products.format().layout.panel_columns)) {
+  if (products.format().inputs.offset != 0 && weights.in > kMaxDepth) {
+    fail(
+        "[products] {} inputs: found more than {}, which sums of int8 may exceed; use --dtype bf16",
+        weights.in, kMaxDepth);
+  }
   const WeightLayout& layout = products.format().layout;
   const size_t panel_bytes = layout.panel_bytes(depth_);
   storage_ = allocate_host(panel_bytes * static_cast<size_t>(panels_));
@@ -112,9 +153,7 @@ void PackedWeights::multiply(Tensor x, Tensor bias, Tensor out) const {
   const int runs = ceil_div(panels_, run);
   const auto multiply_panel = [&](int panel, Range block) {
     const int column = panel * width;
-    PackedRows input = rows;
-    input.values = static_cast<const std::byte*>(rows.values) + block.begin * rows.stride;
-    format.multiply({.x = input,
+    format.multiply({.x = rows_from(rows, block.begin),
                      .rows = block.size(),
                      .depth = depth_,
                      .panel = static_cast<const std::byte*>(storage_.data()) + panel * panel_bytes,
@@ -134,10 +173,25 @@ void PackedWeights::multiply(Tensor x, Tensor bias, Tensor out) const {
 
 }  // namespace
 
-std::unique_ptr<Products> create_bf16_products(const KernelTable& table, ThreadPool& pool) {
-  if (table.bf16_product == nullptr) return nullptr;
-  return std::make_unique<PackedProducts>(
-      Format{"bfloat16 packed", kBf16Layout, table.bf16_product}, table, pool);
+std::unique_ptr<Products> create_packed_products(WeightType weights, const KernelTable& table,
+                                                 ThreadPool& pool) {
+  const auto create = [&](const Format& format) {
+    return std::make_unique<PackedProducts>(format, table, pool);
+  };
+  switch (weights) {
+    case WeightType::f32: break;
+    case WeightType::bf16:
+      if (table.bf16_product == nullptr) break;
+      return create({"bfloat16 packed", kBf16Layout, table.bf16_product, {}});
+    case WeightType::int8:
+      return create({"int8 packed", kInt8Layout, table.int8_product, {0, 0, kInt8Offset}});
+    case WeightType::int4:
+      return create({"int4 packed",
+                     kInt4Layout,
+                     table.int4_product,
+                     {kInt4Group * kInt4GroupsPerScale, kInt4Group, kInt4Offset}});
+  }
+  return nullptr;
 }
 
 }  // namespace unmask::cpu

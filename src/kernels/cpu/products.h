@@ -7,6 +7,7 @@
 #include "core/parallel.h"
 #include "kernels/backend.h"
 #include "kernels/cpu/table.h"
+#include "kernels/weight_type.h"
 
 namespace unmask::cpu {
 
@@ -41,7 +42,9 @@ class Products {
 std::unique_ptr<Products> create_onednn_products(DType weights, const KernelTable& table,
                                                  ThreadPool& pool);
 
-/// Our own bfloat16 products; null when `table` has no kernel for them.
-std::unique_ptr<Products> create_bf16_products(const KernelTable& table, ThreadPool& pool);
+/// Our own products; null when there are none for `weights` in `table`: f32 never, bf16 only with
+/// the processor's instructions for it. int8 and int4 give the same bits with every table.
+std::unique_ptr<Products> create_packed_products(WeightType weights, const KernelTable& table,
+                                                 ThreadPool& pool);
 
 }  // namespace unmask::cpu

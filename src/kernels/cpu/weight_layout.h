@@ -25,4 +25,17 @@ struct WeightLayout {
 /// bfloat16, [depth / 2][64][2]: 16 columns' pairs fill a register.
 extern const WeightLayout kBf16Layout;
 
+/// 8 bits: [depth / 4][64][4] bytes of weight + 128, then 64 float32 scales. The largest weight of
+/// an output becomes 127 or -127.
+extern const WeightLayout kInt8Layout;
+
+/// 4 bits: blocks of 32 columns and 32 of depth. A block holds [4][32][4] bytes, the lower halves
+/// of one [32][4] for the first 4 of 8 depths and the upper for the others, each weight + 8, and
+/// then 32 float16 scales.
+extern const WeightLayout kInt4Layout;
+
+/// Adding this makes packed weights unsigned.
+inline constexpr int kInt8Offset = 128;
+inline constexpr int kInt4Offset = 8;
+
 }  // namespace unmask::cpu
