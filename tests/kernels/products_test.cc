@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
 #include <gtest/gtest.h>
 
 #include "support/isa.h"
@@ -23,6 +24,14 @@ struct Shape {
 constexpr Shape kShapes[] = {{1, 1, 1},     {2, 3, 65},    {6, 64, 64},   {13, 70, 130},
                              {7, 1025, 67}, {27, 300, 40}, {257, 37, 70}, {1, 2500, 100},
                              {25, 2049, 6}, {300, 32, 9}};
+
+/// The kernels of `isa`.
+const cpu::KernelTable& kernel_table(const std::string& isa) {
+  setenv("UNMASK_ISA", isa.c_str(), 1);
+  const cpu::KernelTable& table = cpu::select_table();
+  unsetenv("UNMASK_ISA");
+  return table;
+}
 
 double largest(const float* values, int n) {
   double most = 0;
@@ -58,7 +67,7 @@ class PackedProducts : public ::testing::TestWithParam<std::tuple<std::string, W
   }
   static WeightType type() { return std::get<1>(GetParam()); }
   static std::unique_ptr<cpu::Products> create(const std::string& isa, ThreadPool& pool) {
-    return cpu::create_packed_products(type(), testing::kernel_table(isa), pool);
+    return cpu::create_packed_products(type(), kernel_table(isa), pool);
   }
   /// Every row of `a` is bit for bit that of `b`.
   static void expect_same(Tensor a, Tensor b) {

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "core/cpu_info.h"
-#include "kernels/cpu/table.h"
 #include "kernels/create_backend.h"
 
 namespace unmask::testing {
@@ -20,14 +19,6 @@ inline std::vector<std::string> isa_levels() {
     if (level <= detect_isa()) names.emplace_back(isa_name(level));
   }
   return names;
-}
-
-/// The kernels of `isa`.
-inline const cpu::KernelTable& kernel_table(const std::string& isa) {
-  setenv("UNMASK_ISA", isa.c_str(), 1);
-  const cpu::KernelTable& table = cpu::select_table();
-  unsetenv("UNMASK_ISA");
-  return table;
 }
 
 /// A CPU backend held to `isa`.
