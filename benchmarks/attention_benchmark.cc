@@ -123,7 +123,7 @@ void run(benchmark::State& state, const Case& c) {
     return;
   }
   const auto backend =
-      create_cpu_backend({.threads = 1, .weights = narrow ? DType::bf16 : DType::f32});
+      create_cpu_backend({.threads = 1, .weights = narrow ? WeightType::bf16 : WeightType::f32});
   Problem problem(*backend, c);
   const bool is_cached = c.queries < c.slots;
   const bool is_plain = c.density == 0 && c.scale == 0 && !is_cached;

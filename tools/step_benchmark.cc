@@ -67,11 +67,11 @@ std::vector<Product> products_of(const ModelConfig& c, int rows, int wanted) {
           {wanted, c.dim, c.vocab_size, 1}};
 }
 
-/// oneDNN on its own: weights packed as it likes, its own threads, bfloat16 or float32 input,
-/// float32 output.
-double onednn_seconds(const Product& p, DType type, int repeat) {
+/// oneDNN on its own: weights packed as it likes, its own threads, float32 output; input float32
+/// for such weights, else bfloat16.
+double onednn_seconds(const Product& p, WeightType type, int repeat) {
   using dnnl::memory;
-  const auto data_type = type == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32;
+  const auto data_type = type == WeightType::f32 ? memory::data_type::f32 : memory::data_type::bf16;
   dnnl::engine engine(dnnl::engine::kind::cpu, 0);
   dnnl::stream stream(engine);
   const memory::desc x({p.rows, p.in}, data_type, memory::format_tag::ab);
@@ -181,7 +181,7 @@ int main_checked(int argc, char** argv) {
   app.add_option("--generated", o.generated, "masked positions among them")->capture_default_str();
   app.add_option("--repeat", o.repeat, "timed repetitions")->capture_default_str();
   app.add_option("--threads", o.threads, "0: all");
-  app.add_option("--dtype", o.dtype, "auto, f32 or bf16")->capture_default_str();
+  app.add_option("--dtype", o.dtype, "auto, f32, bf16, int8 or int4")->capture_default_str();
   app.add_flag("--json", o.json, "print JSON");
   CLI11_PARSE(app, argc, argv);
   run(o);

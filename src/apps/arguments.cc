@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "generate/loaded_model.h"
 #include "methods/registry.h"
 #include "sampling/sampler.h"
 
@@ -74,8 +75,6 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
   return CLI::detail::split(type.substr(open + 1, close - open - 1), ',');
 }
 
-std::string_view dtype_word(DType weights) { return weights == DType::bf16 ? "bf16" : "f32"; }
-
 void add_directory(CLI::App& app, std::string& directory) {
   app.add_option("-m,--model", directory, "Model directory, as Hugging Face publishes it")
       ->required()
@@ -91,8 +90,8 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
       ->group(kModelGroup);
   restrict_to(app.add_option("--dtype", m.dtype,
                              "Type of the weights in memory (auto: bf16 where the model and the "
-                             "processor have it)"),
-              {"auto", "f32", "bf16"})
+                             "processor have it); int8 and int4 round them"),
+              weight_type_names())
       ->group(kModelGroup);
 }
 

@@ -8,8 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/dtype.h"
-
 namespace unmask {
 
 struct ModelArguments {
@@ -48,9 +46,6 @@ struct ViewArguments {
   bool live = false;
   int delay = 0;  // milliseconds after each step
 };
-
-/// As --dtype spells it, "f32" or "bf16".
-std::string_view dtype_word(DType weights);
 
 void add_directory(CLI::App& app, std::string& directory);
 /// --model, --threads, --dtype.

@@ -10,17 +10,29 @@ namespace unmask {
 
 namespace {
 
+/// Advice for weights that do not fit.
+std::string_view smaller_type(WeightType weights) {
+  switch (weights) {
+    case WeightType::f32: return "; --dtype bf16 halves the weights";
+    case WeightType::bf16: return "; --dtype int8 halves the weights and rounds them";
+    case WeightType::int8: return "; --dtype int4 halves the weights and rounds them further";
+    case WeightType::int4: break;
+  }
+  return "";
+}
+
 void warn_about_memory(const ModelArguments& arguments, int canvas, Console& console) {
   const ModelConfig config = load_model_config(arguments.directory);
   const Checkpoint checkpoint(arguments.directory);
-  const DType weights = resolve_weight_type(parse_weight_type(arguments.dtype), checkpoint, config);
+  const WeightType weights =
+      resolve_weight_type(parse_weight_type(arguments.dtype), checkpoint, config);
   const int64_t need = memory_need(config, weights, canvas).total();
   const auto available = available_memory();
   if (!available || need <= *available) return;
   warn(console,
        "the model needs {} with {} weights and {} tokens, but only {} of memory are free{}",
-       format_bytes(need), dtype_word(weights), canvas, format_bytes(*available),
-       weights == DType::f32 ? "; --dtype bf16 halves the weights" : "");
+       format_bytes(need), weight_type_name(weights), canvas, format_bytes(*available),
+       smaller_type(weights));
 }
 
 }  // namespace

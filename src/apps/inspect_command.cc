@@ -54,10 +54,11 @@ int64_t parameters(const ModelConfig& config) {
 
 ordered_json memory_json(const ModelConfig& config, int context) {
   ordered_json weights;
-  for (const DType type : {DType::f32, DType::bf16}) {
-    weights[std::string(dtype_word(type))] = memory_need(config, type, context).weights;
+  using enum WeightType;
+  for (const WeightType type : {f32, bf16, int8, int4}) {
+    weights[std::string(weight_type_name(type))] = memory_need(config, type, context).weights;
   }
-  const MemoryNeed need = memory_need(config, DType::f32, context);
+  const MemoryNeed need = memory_need(config, f32, context);
   return {{"context", context},
           {"weights", weights},
           {"workspace", need.workspace},
@@ -73,8 +74,8 @@ ordered_json weights_json(const fs::path& directory, const ModelConfig& config) 
     for (const std::string_view name : checkpoint.names()) ++dtypes[checkpoint.at(name).dtype];
     ordered_json weights{{"bytes", checkpoint.total_bytes()}, {"tensors", dtypes}};
     check_checkpoint(checkpoint, config);
-    const DType automatic = resolve_weight_type(WeightType::automatic, checkpoint, config);
-    weights["dtype_auto"] = dtype_word(automatic);
+    const WeightType automatic = resolve_weight_type(std::nullopt, checkpoint, config);
+    weights["dtype_auto"] = weight_type_name(automatic);
     return weights;
   } catch (const Error& error) {
     return {{"problem", error.what()}};

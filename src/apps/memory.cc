@@ -34,15 +34,15 @@ std::optional<int64_t> container_limit() {
 
 }  // namespace
 
-MemoryNeed memory_need(const ModelConfig& config, DType weights, int rows) {
+MemoryNeed memory_need(const ModelConfig& config, WeightType weights, int rows) {
   MemoryNeed need;
-  const auto width = static_cast<int64_t>(dtype_bytes(weights));
   for (const TensorSpec& spec : tensor_specs(config)) {
     int64_t elements = 1;
     for (const int64_t size : spec.shape) elements *= size;
     const bool matrix = spec.shape.size() == 2;
     if (spec.role == TensorRole::embedding && !config.tied_head) continue;
-    need.weights += elements * (matrix ? width : int64_t{sizeof(float)});
+    const double bits = matrix ? bits_per_weight(weights) : 32;
+    need.weights += static_cast<int64_t>(static_cast<double>(elements) * bits / 8);
   }
   const int64_t n = rows;
   const int64_t q_dim = int64_t{config.n_heads} * config.head_dim;

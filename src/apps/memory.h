@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "io/model_config.h"
+#include "kernels/create_backend.h"
 
 namespace unmask {
 
@@ -17,7 +18,7 @@ struct MemoryNeed {
 };
 
 /// For weights packed as `weights` and a canvas of `rows` tokens.
-MemoryNeed memory_need(const ModelConfig& config, DType weights, int rows);
+MemoryNeed memory_need(const ModelConfig& config, WeightType weights, int rows);
 
 /// Bytes the system can hand out without swapping, if it says so.
 std::optional<int64_t> available_memory();

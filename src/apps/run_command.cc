@@ -131,14 +131,14 @@ void add_fill_arguments(CLI::App& app, RunArguments& a) {
 
 int explain_request(const RunArguments& a, const ModelFiles& files, const Request& request,
                     Console& console) {
-  const DType weights = resolve_weight_type(parse_weight_type(a.model.dtype),
-                                            Checkpoint(a.model.directory), files.config);
+  const WeightType weights = resolve_weight_type(parse_weight_type(a.model.dtype),
+                                                 Checkpoint(a.model.directory), files.config);
   Request vanilla = request;
   vanilla.method = "full";
-  const auto bytes = static_cast<double>(dtype_bytes(weights));
+  const auto bytes = bits_per_weight(weights) / 8;
   const Explanation plan = explain(files.config, request, bytes);
   const Explanation full = explain(files.config, vanilla, bytes);
-  const ExplainedRequest about{request, files.config, std::string(dtype_word(weights))};
+  const ExplainedRequest about{request, files.config, std::string(weight_type_name(weights))};
   console.out << (a.json ? json_line(explain_json(about, plan, full))
                          : explain_text(about, plan, full));
   return kSuccess;

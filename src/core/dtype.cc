@@ -1,5 +1,6 @@
 #include "core/dtype.h"
 
+#include <cmath>
 #include <cstring>
 
 #include "core/error.h"
@@ -27,6 +28,20 @@ float f16_to_f32(uint16_t bits) {
     return std::bit_cast<float>(sign | ((exponent + 112) << 23) | (mantissa << 13));
   const float magnitude = static_cast<float>(mantissa) * 0x1p-24F;  // subnormal: mantissa / 2^24
   return std::bit_cast<float>(sign | std::bit_cast<uint32_t>(magnitude));
+}
+
+uint16_t f32_to_f16(float value) {
+  const auto all = std::bit_cast<uint32_t>(value);
+  const uint32_t sign = (all >> 16) & 0x8000U;
+  const uint32_t bits = all & 0x7fffffffU;
+  if (bits > 0x7f800000U) return static_cast<uint16_t>(sign | 0x7e00U);
+  if (bits >= 0x477ff000U) return static_cast<uint16_t>(sign | 0x7c00U);  // 65520: rounds beyond
+  if (bits < 0x38800000U) {                                               // 2^-14: subnormal
+    const float units = std::bit_cast<float>(bits) * 0x1p24F;
+    return static_cast<uint16_t>(sign | static_cast<uint32_t>(std::nearbyint(units)));
+  }
+  const uint32_t rounded = bits + 0xfffU + ((bits >> 13) & 1U);
+  return static_cast<uint16_t>(sign | ((rounded >> 13) - (112U << 10)));
 }
 
 void to_f32(const void* from, DType dtype, size_t count, float* to) {

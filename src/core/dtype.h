@@ -42,6 +42,9 @@ constexpr uint16_t f32_to_bf16(float value) {
 /// IEEE half precision, subnormals included.
 float f16_to_f32(uint16_t bits);
 
+/// Rounds to nearest, ties to even; too large becomes infinite, NaN stays NaN.
+uint16_t f32_to_f16(float value);
+
 /// Converts `count` elements of `dtype` (f32, f16 or bf16) to float32.
 void to_f32(const void* from, DType dtype, size_t count, float* to);
 

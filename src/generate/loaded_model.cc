@@ -5,21 +5,35 @@
 
 namespace unmask {
 
-WeightType parse_weight_type(std::string_view name) {
-  if (name == "auto") return WeightType::automatic;
-  if (name == "f32") return WeightType::f32;
-  if (name == "bf16") return WeightType::bf16;
-  fail("[dtype] unknown type '{}'; use auto, f32 or bf16", printable(name));
+namespace {
+
+using enum WeightType;
+constexpr WeightType kWeightTypes[] = {f32, bf16, int8, int4};
+
+}  // namespace
+
+std::vector<std::string> weight_type_names() {
+  std::vector<std::string> names{"auto"};
+  for (const WeightType type : kWeightTypes) names.emplace_back(weight_type_name(type));
+  return names;
 }
 
-DType resolve_weight_type(WeightType wanted, const Checkpoint& checkpoint,
-                          const ModelConfig& config) {
-  if (wanted == WeightType::f32) return DType::f32;
-  if (wanted == WeightType::bf16) return DType::bf16;
+std::optional<WeightType> parse_weight_type(std::string_view name) {
+  if (name == "auto") return std::nullopt;
+  for (const WeightType type : kWeightTypes) {
+    if (weight_type_name(type) == name) return type;
+  }
+  fail("[dtype] unknown type '{}'; use one of {}", printable(name),
+       fmt::join(weight_type_names(), ", "));
+}
+
+WeightType resolve_weight_type(std::optional<WeightType> wanted, const Checkpoint& checkpoint,
+                               const ModelConfig& config) {
+  if (wanted) return *wanted;
   const auto name = tensor_name(config, TensorRole::q, 0);
   const bool stored_narrow =
       checkpoint.contains(name) && checkpoint.at(name).element_type() == DType::bf16;
-  return stored_narrow && detect_isa() >= IsaLevel::avx512 ? DType::bf16 : DType::f32;
+  return stored_narrow && detect_isa() >= IsaLevel::avx512 ? bf16 : f32;
 }
 
 LoadedModel::LoadedModel(const std::filesystem::path& directory, const LoadOptions& options)

@@ -14,23 +14,19 @@
 
 namespace unmask {
 
-/// Type of packed weights and of the inputs of products.
-enum class WeightType : uint8_t {
-  automatic,  // bf16 where the checkpoint is bf16 and the processor multiplies it; else f32
-  f32,
-  bf16
-};
-
-/// "auto", "f32" or "bf16". Throws Error for another name.
-WeightType parse_weight_type(std::string_view name);
-/// What `wanted` stands for on this machine, given what the checkpoint stores.
-DType resolve_weight_type(WeightType wanted, const Checkpoint& checkpoint,
-                          const ModelConfig& config);
+/// What --dtype takes, "auto" first.
+std::vector<std::string> weight_type_names();
+/// The type of that name; null for "auto". Throws Error for another name.
+std::optional<WeightType> parse_weight_type(std::string_view name);
+/// `wanted`, or without it bf16 where the checkpoint is bf16 and the processor multiplies it, else
+/// f32.
+WeightType resolve_weight_type(std::optional<WeightType> wanted, const Checkpoint& checkpoint,
+                               const ModelConfig& config);
 
 struct LoadOptions {
-  WeightType weights = WeightType::automatic;
-  int threads = 0;             // 0: every processor this process may use
-  LoadProgress progress = {};  // optional
+  std::optional<WeightType> weights = std::nullopt;  // null: see resolve_weight_type
+  int threads = 0;                                   // 0: every processor this process may use
+  LoadProgress progress = {};                        // optional
 };
 
 class LoadedModel {
@@ -46,7 +42,7 @@ class LoadedModel {
   Transformer& transformer() { return *transformer_; }
   Backend& backend() const { return *backend_; }
   const Weights& weights() const { return weights_; }
-  DType weight_type() const { return weight_type_; }
+  WeightType weight_type() const { return weight_type_; }
   int64_t checkpoint_bytes() const { return checkpoint_.total_bytes(); }
   /// Read at the first call: a generation from token ids needs none. Throws Error.
   const Tokenizer& tokenizer();
@@ -55,7 +51,7 @@ class LoadedModel {
   std::filesystem::path directory_;
   ModelConfig config_;
   Checkpoint checkpoint_;
-  DType weight_type_;
+  WeightType weight_type_;
   std::unique_ptr<Backend> backend_;
   Weights weights_;
   std::unique_ptr<Transformer> transformer_;

@@ -4,15 +4,16 @@
 #include <memory>
 
 #include "kernels/backend.h"
+#include "kernels/weight_type.h"
 
 namespace unmask {
 
 struct CpuOptions {
-  int threads = 0;             // 0: every processor this process may use
-  DType weights = DType::f32;  // f32 or bf16: type of packed weights and product inputs
+  int threads = 0;  // 0: every processor this process may use
+  WeightType weights = WeightType::f32;
 };
 
-/// Vectorised kernels and oneDNN products. Throws Error when the processor lacks what `weights`
+/// Vectorised kernels. Throws Error when the processor lacks what `weights`
 /// needs or the options make no sense.
 std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options);
 

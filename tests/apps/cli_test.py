@@ -312,7 +312,7 @@ class Others(Case):
                                   capture_output=True, timeout=60, check=True).stdout.split()
         self.assertEqual(completions("to"), ["tokenize"])
         self.assertEqual(completions("run", "--block"), ["--block-length"])
-        self.assertEqual(completions("run", "--dtype", ""), ["auto", "f32", "bf16"])
+        self.assertEqual(completions("run", "--dtype", ""), ["auto", "f32", "bf16", "int8", "int4"])
         self.assertEqual(completions("completion", "z"), ["zsh"])
 
     def test_a_full_disk_is_an_error(self):

@@ -18,7 +18,7 @@ TEST(MemoryNeed, IsWhatAGenerationAllocates) {
     request.steps = 1;
     generate(model.transformer(), {&request, 1});
 
-    const MemoryNeed need = memory_need(model.config(), DType::f32, kCanvas);
+    const MemoryNeed need = memory_need(model.config(), WeightType::f32, kCanvas);
     const auto workspace = static_cast<double>(model.transformer().workspace_bytes());
     EXPECT_NEAR(static_cast<double>(need.weights),
                 static_cast<double>(model.weights().packed_bytes), 0.1 * need.weights);
@@ -37,14 +37,14 @@ TEST(MemoryNeed, ScalesWithTypeAndRows) {
   config.n_kv_heads = 2;
   config.head_dim = 16;
   config.ffn_dim = 128;
-  const MemoryNeed wide = memory_need(config, DType::f32, 100);
-  const MemoryNeed narrow = memory_need(config, DType::bf16, 100);
+  const MemoryNeed wide = memory_need(config, WeightType::f32, 100);
+  const MemoryNeed narrow = memory_need(config, WeightType::bf16, 100);
   EXPECT_LT(narrow.weights, wide.weights * 6 / 10);
   EXPECT_EQ(narrow.workspace, wide.workspace);
-  EXPECT_LT(wide.workspace, memory_need(config, DType::f32, 200).workspace);
+  EXPECT_LT(wide.workspace, memory_need(config, WeightType::f32, 200).workspace);
   EXPECT_EQ(wide.kv_per_token, 2 * 2 * (2 * 16) * 4);
   config.tied_head = true;
-  EXPECT_EQ(memory_need(config, DType::f32, 100).weights, wide.weights);
+  EXPECT_EQ(memory_need(config, WeightType::f32, 100).weights, wide.weights);
 }
 
 TEST(Memory, TheSystemSaysWhatItHas) {

@@ -37,5 +37,26 @@ TEST(DType, HalfPrecisionKnownValues) {
   EXPECT_TRUE(std::isnan(f16_to_f32(0x7e00)));
 }
 
+TEST(DType, EveryHalfSurvivesTheWayThroughFloat32) {
+  for (uint32_t bits = 0; bits < 0x10000U; ++bits) {
+    const float value = f16_to_f32(static_cast<uint16_t>(bits));
+    if (std::isnan(value)) continue;
+    EXPECT_EQ(f32_to_f16(value), bits);
+  }
+}
+
+TEST(DType, HalfRoundsToNearestEven) {
+  EXPECT_EQ(f32_to_f16(1 + 0x1p-11F), 0x3c00);      // tie, even below
+  EXPECT_EQ(f32_to_f16(1 + 3 * 0x1p-11F), 0x3c02);  // tie, even above
+  EXPECT_EQ(f32_to_f16(1 + 0x1p-11F + 0x1p-20F), 0x3c01);
+  EXPECT_EQ(f32_to_f16(0x1p-25F), 0);  // half the smallest, even below
+  EXPECT_EQ(f32_to_f16(3 * 0x1p-25F), 2);
+  EXPECT_EQ(f32_to_f16(-0x1.ffep-15F), 0x8400);  // up to the smallest normal
+  EXPECT_EQ(f32_to_f16(65519), 0x7bff);
+  EXPECT_EQ(f32_to_f16(65520), 0x7c00);
+  EXPECT_EQ(f32_to_f16(-std::numeric_limits<float>::infinity()), 0xfc00);
+  EXPECT_EQ(f32_to_f16(std::numeric_limits<float>::quiet_NaN()) & 0x7e00, 0x7e00);
+}
+
 }  // namespace
 }  // namespace unmask

@@ -59,7 +59,9 @@ class DemoModel : public ::testing::TestWithParam<Target> {
   /// Share of the expected strings that the answers hold, and the number of examples.
   std::pair<double, size_t> measure() {
     const char* directory = std::getenv("UNMASK_DEMO_MODEL");
-    LoadedModel model(directory != nullptr ? directory : UNMASK_DEMO_DIRECTORY);
+    const char* dtype = std::getenv("UNMASK_DEMO_DTYPE");
+    LoadedModel model(directory != nullptr ? directory : UNMASK_DEMO_DIRECTORY,
+                      {.weights = parse_weight_type(dtype != nullptr ? dtype : "auto")});
     std::ifstream file(std::string(UNMASK_DEMO_EXAMPLES_DIRECTORY) + "/" + GetParam().task +
                        ".jsonl");
     EXPECT_TRUE(file) << GetParam().task;

@@ -64,7 +64,7 @@ TEST_P(BackendTest, Linear) {
 
 TEST_P(BackendTest, NarrowLinearRoundsOnlyItsInputs) {
   if (detect_isa() < IsaLevel::avx512) GTEST_SKIP() << "no bfloat16 product on this processor";
-  const auto narrow = create_cpu_backend({.threads = 2, .weights = DType::bf16});
+  const auto narrow = create_cpu_backend({.threads = 2, .weights = WeightType::bf16});
   const RandomTensor x(random_, 37, 200);
   const RandomTensor w(random_, 130, 200);
   RandomTensor rounded_x(x);
@@ -84,8 +84,8 @@ TEST_P(BackendTest, NarrowLinearRoundsOnlyItsInputs) {
 TEST_P(BackendTest, LinearRowsDoNotDependOnTheirNeighboursOrThreads) {
   const RandomTensor x(random_, 300, 256);
   const RandomTensor w(random_, 500, 256);
-  for (const DType type : {DType::f32, DType::bf16}) {
-    if (type == DType::bf16 && detect_isa() < IsaLevel::avx512) continue;
+  for (const WeightType type : {WeightType::f32, WeightType::bf16}) {
+    if (type == WeightType::bf16 && detect_isa() < IsaLevel::avx512) continue;
     RandomTensor all(random_, 300, 500);
     const auto one = create_cpu_backend({.threads = 1, .weights = type});
     one->linear(x.view(), *one->pack(w.matrix()), {}, all.view());

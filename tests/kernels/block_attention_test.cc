@@ -36,14 +36,14 @@ BlockPattern random_pattern(std::mt19937& random, int block, int n_heads, int le
 
 struct Variant {
   std::string isa;
-  DType weights;  // of the backend; attention follows where the instruction set can
-  bool narrow() const { return weights == DType::bf16; }
+  WeightType weights;  // of the backend; attention follows where the instruction set can
+  bool narrow() const { return weights == WeightType::bf16; }
 };
 
 std::vector<Variant> variants() {
   std::vector<Variant> all;
-  for (const std::string& isa : testing::isa_levels()) all.push_back({isa, DType::f32});
-  if (detect_isa() >= IsaLevel::avx512_bf16) all.push_back({"avx512_bf16", DType::bf16});
+  for (const std::string& isa : testing::isa_levels()) all.push_back({isa, WeightType::f32});
+  if (detect_isa() >= IsaLevel::avx512_bf16) all.push_back({"avx512_bf16", WeightType::bf16});
   return all;
 }
 

@@ -8,7 +8,7 @@
 #include "core/cpu_info.h"
 #include "core/parallel.h"
 #include "kernels/cpu/attention.h"
-#include "kernels/cpu/onednn.h"
+#include "kernels/cpu/products.h"
 #include "kernels/cpu/table.h"
 #include "kernels/create_backend.h"
 #include "kernels/token_stats.h"
@@ -20,8 +20,8 @@ namespace {
 constexpr int kRowsPerTask = 16;  // rows of cheap element-wise work handed out at once
 
 /// bf16 where the weights are rounded anyway and the processor multiplies it; else float32.
-const cpu::AttentionKernels& attention_kernels(const cpu::KernelTable& table, DType weights) {
-  const bool narrow = weights != DType::f32 && table.bf16_attention != nullptr;
+const cpu::AttentionKernels& attention_kernels(const cpu::KernelTable& table, WeightType weights) {
+  const bool narrow = weights != WeightType::f32 && table.bf16_attention != nullptr;
   return narrow ? *table.bf16_attention : table.f32_attention;
 }
 
@@ -30,13 +30,12 @@ class CpuBackend final : public Backend {
   explicit CpuBackend(const CpuOptions& options)
       : pool_(options.threads == 0 ? available_threads() : options.threads),
         table_(cpu::select_table()),
-        products_(options.weights, pool_),
-        weights_(options.weights),
+        products_(create_products(options.weights)),
         attention_(pool_, attention_kernels(table_, options.weights)) {}
 
   std::string describe() const override {
-    return fmt::format("cpu {}, {} thread{}, {} products", table_.name, pool_.threads(),
-                       pool_.threads() == 1 ? "" : "s", dtype_name(weights_));
+    return fmt::format("cpu {}, {} thread{}, products: {}", table_.name, pool_.threads(),
+                       pool_.threads() == 1 ? "" : "s", products_->name());
   }
 
   Buffer allocate(size_t bytes) override { return allocate_host(bytes); }
@@ -47,7 +46,7 @@ class CpuBackend final : public Backend {
     }
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
-    return products_.pack(weights);
+    return products_->pack(weights);
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
@@ -84,12 +83,17 @@ class CpuBackend final : public Backend {
     }
   }
 
+  /// Ours where this instruction set has them, else oneDNN's.
+  std::unique_ptr<cpu::Products> create_products(WeightType weights) {
+    if (auto own = cpu::create_packed_products(weights, table_, pool_)) return own;
+    const DType type = weights == WeightType::bf16 ? DType::bf16 : DType::f32;
+    return cpu::create_onednn_products(type, table_, pool_);
+  }
+
   ThreadPool pool_;
   const cpu::KernelTable& table_;
-  cpu::Products products_;
-  DType weights_;
-  Buffer narrowed_;  // inputs of products as bf16
-  Buffer angles_;    // cos and sin of the rows being rotated
+  std::unique_ptr<cpu::Products> products_;
+  Buffer angles_;  // cos and sin of the rows being rotated
   cpu::Attention attention_;
 };
 
@@ -110,24 +114,11 @@ void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table,
 }
 
 void CpuBackend::linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) {
+  UNMASK_CHECK(x.cols == weights.in() && out.cols == weights.out() && x.rows == out.rows,
+               "shapes of a product do not fit");
+  UNMASK_CHECK(!bias || bias.cols == out.cols, "shape of a bias");
   if (x.rows == 0) return;
-  const bool narrow = weights_ == DType::bf16;
-  Tensor input{nullptr, weights_, x.rows, x.cols, x.cols};
-  if (narrow || x.stride != x.cols) {
-    const int64_t elements = int64_t{x.rows} * x.cols;
-    input.data = cpu::reserve(narrowed_, narrow ? (elements + 1) / 2 : elements);
-    each_row(x.rows, [&](int r) {
-      const int64_t at = int64_t{r} * x.cols;
-      if (narrow) {
-        table_.to_bf16(x.f32(r), x.cols, static_cast<uint16_t*>(input.data) + at);
-      } else {
-        std::copy_n(x.f32(r), x.cols, static_cast<float*>(input.data) + at);
-      }
-    });
-  } else {
-    input.data = x.data;
-  }
-  products_.run(input, weights, bias, out);
+  dynamic_cast<const cpu::ProductMatrix&>(weights).multiply(x, bias, out);
 }
 
 void CpuBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {

@@ -10,7 +10,17 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/simd.h"
 // order matters: the kernels are written in terms of simd.h
 #include "kernels/cpu/attention.inc"
+#include "kernels/cpu/product_portable.inc"
 #include "kernels/cpu/rows.inc"
+// and the products in terms of tiles
+#include "kernels/cpu/product_tiles.inc"
+// each kind on its own
+#include "kernels/cpu/product_bf16.inc"
+#include "kernels/cpu/product_int4.inc"
+#include "kernels/cpu/product_int8.inc"
+constexpr auto kBf16Product = bf16_product;
+constexpr auto kInt8Product = int8_product;
+constexpr auto kInt4Product = int4_product;
 
 namespace bf16 {
 #include "kernels/cpu/bf16.inc"

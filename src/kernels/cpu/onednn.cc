@@ -1,5 +1,8 @@
-#include "kernels/cpu/onednn.h"
-
+// Matrix products by oneDNN, cut into single-threaded pieces that our own pool runs.
+//
+// Why the pieces: oneDNN chooses its summation order by shape and thread count. Each piece is a
+// fixed panel of output columns times a tile of rows, on one thread, so the result of a row depends
+// neither on the number of threads nor on the rows beside it, and no second thread pool competes.
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -7,6 +10,8 @@
 #include <string_view>
 #include <tuple>
 #include <vector>
+
+#include "kernels/cpu/products.h"
 
 // oneDNN runs on GCC's OpenMP, which each of our threads must tell to stay alone. Declared here
 // because <omp.h> of clang belongs to another runtime.
@@ -55,69 +60,92 @@ struct Panel {
   memory packed;
 };
 
-class OneDnnMatrix final : public PackedMatrix {
+class OneDnnProducts;
+
+class OneDnnMatrix final : public ProductMatrix {
  public:
-  OneDnnMatrix(int out, int in) : PackedMatrix(out, in) {}
+  OneDnnMatrix(int out, int in, OneDnnProducts& by) : ProductMatrix(out, in), products(by) {}
   size_t bytes() const override {
     size_t sum = 0;
     for (const Panel& panel : panels) sum += panel.layout.get_size();
     return sum;
   }
+  void multiply(Tensor x, Tensor bias, Tensor out) const override;
+
+  OneDnnProducts& products;
   std::vector<Panel> panels;
   std::vector<Buffer> storage;
 };
 
-}  // namespace
+class OneDnnProducts final : public Products {
+ public:
+  OneDnnProducts(DType weights, const KernelTable& table, ThreadPool& threads)
+      : dtype_(weights),
+        type_(weights == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32),
+        table_(table),
+        pool_(threads),
+        workers_(static_cast<size_t>(threads.threads())) {
+    preferred_layout(64, 64);  // throws when there is none
+  }
 
-struct Products::Impl {
+  std::string_view name() const override {
+    return dtype_ == DType::bf16 ? "bfloat16 by oneDNN" : "float32 by oneDNN";
+  }
+  std::unique_ptr<ProductMatrix> pack(const HostMatrix& weights) override;
+  void multiply(Tensor x, const OneDnnMatrix& matrix, Tensor bias, Tensor out);
+
+ private:
   struct Piece {  // one compiled product
     matmul::primitive_desc description;
     matmul product;
   };
   using Key = std::tuple<int, int, int>;  // rows, in, columns
-
-  Impl(DType weights, ThreadPool& threads)
-      : dtype(weights),
-        type(weights == DType::bf16 ? memory::data_type::bf16 : memory::data_type::f32),
-        pool(threads),
-        workers(static_cast<size_t>(threads.threads())) {}
-
-  memory::desc input(int rows, int in) const { return {{rows, in}, type, memory::format_tag::ab}; }
-  static memory::desc output(int rows, int columns) {
-    return {{rows, columns}, memory::data_type::f32, memory::format_tag::ab};
-  }
-  memory::desc preferred_layout(int in, int columns) const;
-  const Piece& piece(int rows, int in, const Panel& panel);
-  void run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor out, int worker);
-
-  DType dtype;
-  memory::data_type type;
-  ThreadPool& pool;
-  dnnl::engine engine{dnnl::engine::kind::cpu, 0};
-  std::mutex mutex;  // of `pieces`
-  std::map<Key, std::unique_ptr<Piece>> pieces;
   struct Worker {
     std::vector<std::byte> scratch;  // oneDNN's own
     std::vector<float> out;          // one piece; its fast kernels write dense rows only
   };
-  std::vector<Worker> workers;
+
+  memory::desc input(int rows, int in) const { return {{rows, in}, type_, memory::format_tag::ab}; }
+  static memory::desc output(int rows, int columns) {
+    return {{rows, columns}, memory::data_type::f32, memory::format_tag::ab};
+  }
+  memory::desc preferred_layout(int in, int columns) const;
+  void pack_panel(const HostMatrix& weights, Range columns, Panel& panel, Buffer& storage) const;
+  /// `x` with dense rows of the weights' type, a copy unless it is that already.
+  Tensor dense(Tensor x);
+  const Piece& piece(int rows, int in, const Panel& panel);
+  void run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor out, int worker);
+
+  DType dtype_;
+  memory::data_type type_;
+  const KernelTable& table_;
+  ThreadPool& pool_;
+  dnnl::engine engine_{dnnl::engine::kind::cpu, 0};
+  std::mutex mutex_;  // of `pieces_`
+  std::map<Key, std::unique_ptr<Piece>> pieces_;
+  std::vector<Worker> workers_;
+  Buffer dense_;  // copies of inputs
 };
 
-memory::desc Products::Impl::preferred_layout(int in, int columns) const {
-  const memory::desc any({in, columns}, type, memory::format_tag::any);
-  const matmul::desc shape(input(kTileRows, in), any, output(kTileRows, columns));
-  return matmul::primitive_desc(shape, engine).weights_desc();
+void OneDnnMatrix::multiply(Tensor x, Tensor bias, Tensor out) const {
+  products.multiply(x, *this, bias, out);
 }
 
-const Products::Impl::Piece& Products::Impl::piece(int rows, int in, const Panel& panel) {
+memory::desc OneDnnProducts::preferred_layout(int in, int columns) const {
+  const memory::desc any({in, columns}, type_, memory::format_tag::any);
+  const matmul::desc shape(input(kTileRows, in), any, output(kTileRows, columns));
+  return matmul::primitive_desc(shape, engine_).weights_desc();
+}
+
+const OneDnnProducts::Piece& OneDnnProducts::piece(int rows, int in, const Panel& panel) {
   const Key key{rows, in, panel.columns};
-  const std::lock_guard lock(mutex);
-  auto& slot = pieces[key];
+  const std::lock_guard lock(mutex_);
+  auto& slot = pieces_[key];
   if (slot == nullptr) {
     dnnl::primitive_attr attributes;
     attributes.set_scratchpad_mode(dnnl::scratchpad_mode::user);
     const matmul::desc shape(input(rows, in), panel.layout, output(rows, panel.columns));
-    matmul::primitive_desc description(shape, attributes, engine);
+    matmul::primitive_desc description(shape, attributes, engine_);
     const std::string_view kernel = description.impl_info_str();
     UNMASK_CHECK(kernel.substr(0, 3) != "ref", "oneDNN has only a reference product for a shape");
     slot = std::make_unique<Piece>(Piece{description, matmul(description)});
@@ -125,20 +153,20 @@ const Products::Impl::Piece& Products::Impl::piece(int rows, int in, const Panel
   return *slot;
 }
 
-void Products::Impl::run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor out, int index) {
+void OneDnnProducts::run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor out, int index) {
   const AloneInOpenMp alone;
   const Piece& p = piece(x.rows, x.cols, panel);
-  Worker& worker = workers[static_cast<size_t>(index)];
+  Worker& worker = workers_[static_cast<size_t>(index)];
   const memory::desc needed = p.description.scratchpad_desc();
   worker.scratch.resize(std::max(worker.scratch.size(), needed.get_size()));
   const size_t elements = static_cast<size_t>(x.rows) * static_cast<size_t>(panel.columns);
   worker.out.resize(std::max(worker.out.size(), elements));
-  dnnl::stream stream(engine);
+  dnnl::stream stream(engine_);
   p.product.execute(
-      stream, {{DNNL_ARG_SRC, memory(input(x.rows, x.cols), engine, x.data)},
+      stream, {{DNNL_ARG_SRC, memory(input(x.rows, x.cols), engine_, x.data)},
                {DNNL_ARG_WEIGHTS, panel.packed},
-               {DNNL_ARG_DST, memory(output(x.rows, panel.columns), engine, worker.out.data())},
-               {DNNL_ARG_SCRATCHPAD, memory(needed, engine, worker.scratch.data())}});
+               {DNNL_ARG_DST, memory(output(x.rows, panel.columns), engine_, worker.out.data())},
+               {DNNL_ARG_SCRATCHPAD, memory(needed, engine_, worker.scratch.data())}});
   stream.wait();
   for (int r = 0; r < x.rows; ++r) {
     const float* from = worker.out.data() + int64_t{r} * panel.columns;
@@ -148,74 +176,91 @@ void Products::Impl::run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor
   }
 }
 
-Products::Products(DType weights, ThreadPool& pool) : impl_(new Impl(weights, pool)) {
+void OneDnnProducts::pack_panel(const HostMatrix& weights, Range columns, Panel& panel,
+                                Buffer& storage) const {
+  const AloneInOpenMp alone;
+  const auto width = static_cast<size_t>(weights.in);
+  const size_t elements = static_cast<size_t>(columns.size()) * width;
+  const std::byte* from = static_cast<const std::byte*>(weights.data) +
+                          static_cast<size_t>(columns.begin) * width * dtype_bytes(weights.dtype);
+  std::vector<std::byte> converted(elements * dtype_bytes(dtype_));
+  if (dtype_ == DType::bf16) {
+    to_bf16(from, weights.dtype, elements, reinterpret_cast<uint16_t*>(converted.data()));
+  } else {
+    to_f32(from, weights.dtype, elements, reinterpret_cast<float*>(converted.data()));
+  }
+  panel.columns = columns.size();
+  panel.layout = preferred_layout(weights.in, columns.size());
+  storage = allocate_host(panel.layout.get_size());
+  panel.packed = memory(panel.layout, engine_, storage.data());
+  // Stored [out, in]; the product wants [in, out], which is the same bytes read column-major.
+  memory plain({{weights.in, columns.size()}, type_, memory::format_tag::ba}, engine_,
+               converted.data());
+  dnnl::stream stream(engine_);
+  dnnl::reorder(plain, panel.packed).execute(stream, plain, panel.packed);
+  stream.wait();
+}
+
+std::unique_ptr<ProductMatrix> OneDnnProducts::pack(const HostMatrix& weights) {
+  auto matrix = std::make_unique<OneDnnMatrix>(weights.out, weights.in, *this);
+  const int width = panel_width(weights.out);
+  const int count = (weights.out + width - 1) / width;
+  matrix->panels.resize(static_cast<size_t>(count));
+  matrix->storage.resize(static_cast<size_t>(count));
+  pool_.run(count, [&](int i, int) {
+    const auto at = static_cast<size_t>(i);
+    pack_panel(weights, {i * width, std::min((i + 1) * width, weights.out)}, matrix->panels[at],
+               matrix->storage[at]);
+  });
+  return matrix;
+}
+
+Tensor OneDnnProducts::dense(Tensor x) {
+  const bool narrow = dtype_ == DType::bf16;
+  if (!narrow && x.stride == x.cols) return x;
+  const auto bytes =
+      static_cast<size_t>(x.rows) * static_cast<size_t>(x.cols) * dtype_bytes(dtype_);
+  if (dense_.bytes() < bytes) dense_ = allocate_host(bytes);
+  pool_.run(x.rows, [&](int r, int) {
+    const int64_t at = int64_t{r} * x.cols;
+    if (narrow) {
+      table_.to_bf16(x.f32(r), x.cols, static_cast<uint16_t*>(dense_.data()) + at);
+    } else {
+      std::copy_n(x.f32(r), x.cols, static_cast<float*>(dense_.data()) + at);
+    }
+  });
+  return dense_.view(x.rows, x.cols, dtype_);
+}
+
+void OneDnnProducts::multiply(Tensor x, const OneDnnMatrix& matrix, Tensor bias, Tensor out) {
+  const Tensor given = dense(x);
+  const int tiles = (x.rows + kTileRows - 1) / kTileRows;
+  const int width = panel_width(matrix.out());
+  const int panels = static_cast<int>(matrix.panels.size());
+  pool_.run(panels * tiles, [&](int task, int worker) {
+    const int panel = task / tiles;
+    const int first = task % tiles * kTileRows;
+    const Range rows{first, std::min(first + kTileRows, x.rows)};
+    const Range columns{panel * width, std::min((panel + 1) * width, matrix.out())};
+    run_piece(given.slice(rows), matrix.panels[static_cast<size_t>(panel)],
+              bias ? bias.columns(columns) : bias, out.slice(rows).columns(columns), worker);
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<Products> create_onednn_products(DType weights, const KernelTable& table,
+                                                 ThreadPool& pool) {
   UNMASK_CHECK(weights == DType::f32 || weights == DType::bf16,
                "products take float32 or bfloat16");
   try {
-    impl_->preferred_layout(64, 64);
+    return std::make_unique<OneDnnProducts>(weights, table, pool);
   } catch (const dnnl::error&) {
     fail(
         "[products] {}: this processor has no such product (bfloat16 needs AVX-512); use "
         "--dtype f32",
         dtype_name(weights));
   }
-}
-
-Products::~Products() = default;
-
-std::unique_ptr<PackedMatrix> Products::pack(const HostMatrix& weights) {
-  auto matrix = std::make_unique<OneDnnMatrix>(weights.out, weights.in);
-  const int width = panel_width(weights.out);
-  const int count = (weights.out + width - 1) / width;
-  matrix->panels.resize(static_cast<size_t>(count));
-  matrix->storage.resize(static_cast<size_t>(count));
-  impl_->pool.run(count, [&](int i, int) {
-    const AloneInOpenMp alone;
-    const int first = i * width;
-    const int columns = std::min(width, weights.out - first);
-    const size_t elements = static_cast<size_t>(columns) * static_cast<size_t>(weights.in);
-    const std::byte* from =
-        static_cast<const std::byte*>(weights.data) +
-        static_cast<size_t>(first) * static_cast<size_t>(weights.in) * dtype_bytes(weights.dtype);
-    std::vector<std::byte> converted(elements * dtype_bytes(impl_->dtype));
-    if (impl_->dtype == DType::bf16) {
-      to_bf16(from, weights.dtype, elements, reinterpret_cast<uint16_t*>(converted.data()));
-    } else {
-      to_f32(from, weights.dtype, elements, reinterpret_cast<float*>(converted.data()));
-    }
-    Panel& panel = matrix->panels[static_cast<size_t>(i)];
-    panel.columns = columns;
-    panel.layout = impl_->preferred_layout(weights.in, columns);
-    Buffer& storage = matrix->storage[static_cast<size_t>(i)];
-    storage = allocate_host(panel.layout.get_size());
-    panel.packed = memory(panel.layout, impl_->engine, storage.data());
-    // Stored [out, in]; the product wants [in, out], which is the same bytes read column-major.
-    memory plain({{weights.in, columns}, impl_->type, memory::format_tag::ba}, impl_->engine,
-                 converted.data());
-    dnnl::stream stream(impl_->engine);
-    dnnl::reorder(plain, panel.packed).execute(stream, plain, panel.packed);
-    stream.wait();
-  });
-  return matrix;
-}
-
-void Products::run(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) {
-  const auto& matrix = dynamic_cast<const OneDnnMatrix&>(weights);
-  UNMASK_CHECK(x.cols == matrix.in() && out.cols == matrix.out() && x.rows == out.rows,
-               "shapes of a product do not fit");
-  UNMASK_CHECK(x.dtype == impl_->dtype && x.stride == x.cols, "input of a product");
-  UNMASK_CHECK(!bias || bias.cols == out.cols, "shape of a bias");
-  const int tiles = (x.rows + kTileRows - 1) / kTileRows;
-  const int width = panel_width(matrix.out());
-  const int panels = static_cast<int>(matrix.panels.size());
-  impl_->pool.run(panels * tiles, [&](int task, int worker) {
-    const int panel = task / tiles;
-    const int first = task % tiles * kTileRows;
-    const Range rows{first, std::min(first + kTileRows, x.rows)};
-    const Range columns{panel * width, std::min((panel + 1) * width, matrix.out())};
-    impl_->run_piece(x.slice(rows), matrix.panels[static_cast<size_t>(panel)],
-                     bias ? bias.columns(columns) : bias, out.slice(rows).columns(columns), worker);
-  });
 }
 
 }  // namespace unmask::cpu

@@ -68,6 +68,60 @@ struct AttentionKernels {
   void (*attend)(const AttentionTile& tile);
 };
 
+/// Rows of activations as products take them, zero beyond the last column.
+struct PackedRows {
+  const void* values;  // bfloat16 or int8
+  int64_t stride;      // bytes between rows
+  // Of int8 only:
+  const float* scales;    // [rows, n_scales]
+  const int32_t* starts;  // [rows, n_starts]: minus the weights' offset times a sum of values
+  int n_scales;
+  int n_starts;
+};
+
+/// The rows from `first` on.
+inline PackedRows rows_from(const PackedRows& rows, int first) {
+  PackedRows rest = rows;
+  rest.values = static_cast<const char*>(rows.values) + first * rows.stride;
+  if (rows.scales == nullptr) return rest;
+  rest.scales += int64_t{first} * rows.n_scales;
+  rest.starts += int64_t{first} * rows.n_starts;
+  return rest;
+}
+
+/// How rows of activations become int8.
+struct RowQuantization {
+  int scale_columns;  // columns that share a scale
+  int sum_columns;    // columns whose sum is wanted
+  int offset;         // what has been added to the weights to make them unsigned
+};
+
+/// Where one row goes.
+struct QuantizedRow {
+  int8_t* values;
+  float* scales;
+  int32_t* starts;
+};
+
+/// Some rows times one panel of packed weights: out = x W^T + bias.
+struct PanelProduct {
+  PackedRows x;
+  int rows;
+  int depth;          // inner dimension, padded
+  const void* panel;  // in a layout of weight_layout.h, aligned to 64 bytes
+  int columns;        // of the panel that exist
+  const float* bias;  // null: none
+  float* out;
+  int64_t out_stride;
+};
+
+// The blocks of int4 weights (weight_layout.h).
+inline constexpr int kInt4Columns = 32;
+inline constexpr int kInt4Group = 32;          // columns of depth that share a scale
+inline constexpr int kInt4GroupsPerScale = 8;  // groups that share an input scale
+inline constexpr int kInt4Nibbles = kInt4Columns * kInt4Group / 2;  // bytes
+inline constexpr int kInt4Bytes = kInt4Nibbles + 2 * kInt4Columns;  // with the scales
+
 struct KernelTable {
   const char* name;
 
@@ -83,6 +137,10 @@ struct KernelTable {
   void (*to_bf16)(const float* x, int n, uint16_t* out);
   AttentionKernels f32_attention;
   const AttentionKernels* bf16_attention;  // null where the instruction set has no such products
+  void (*quantize_row)(const float* x, int n, const RowQuantization& by, const QuantizedRow& out);
+  void (*bf16_product)(const PanelProduct& product);  // null: no instructions for it
+  void (*int8_product)(const PanelProduct& product);
+  void (*int4_product)(const PanelProduct& product);
 };
 
 const KernelTable& plain_table();

@@ -1,0 +1,140 @@
+// Matrix products next to the limits of one thread. For each type of weights, shape and number of
+// rows: operations per second, and their ratio to the peak of the instruction that multiplies them
+// ("of_peak"), or for one row the ratio of the weights' bytes per second to reading memory
+// ("of_read"). Peaks are measured beside each case, times are medians of the thread's processor
+// time, and the inputs' packing counts.
+#include <algorithm>
+#include <benchmark/benchmark.h>
+#include <fmt/format.h>
+#include <functional>
+#include <random>
+
+#include "kernels/cpu/products.h"
+#include "peaks.h"
+
+namespace unmask::benchmarks {
+namespace {
+
+struct Kind {
+  const char* name;
+  std::optional<WeightType> own;  // null: oneDNN's bfloat16
+  double (*peak)();
+
+  std::unique_ptr<cpu::Products> create(ThreadPool& pool) const {
+    const cpu::KernelTable& table = cpu::select_table();
+    return own ? cpu::create_packed_products(*own, table, pool)
+               : cpu::create_onednn_products(DType::bf16, table, pool);
+  }
+};
+
+struct Shape {
+  int in;
+  int out;
+};
+
+/// Weights of one kind and shape, copied until they come from memory in each call as in a step.
+class WeightCopies {
+ public:
+  WeightCopies(const Kind& kind, const Shape& shape) : products_(kind.create(pool_)) {
+    if (products_ == nullptr) return;
+    std::mt19937 random(1);
+    std::uniform_real_distribution<float> value(-1, 1);
+    std::vector<float> matrix(static_cast<size_t>(shape.in) * static_cast<size_t>(shape.out));
+    for (float& v : matrix) v = value(random);
+    const size_t wanted = shape.in >= 4096 ? size_t{200} << 20 : size_t{16} << 20;
+    for (size_t bytes = 0; bytes < wanted; bytes += copies_.back()->bytes()) {
+      copies_.push_back(products_->pack({matrix.data(), DType::f32, shape.out, shape.in}));
+    }
+  }
+  bool empty() const { return copies_.empty(); }
+  const cpu::ProductMatrix& next() { return *copies_[next_++ % copies_.size()]; }
+
+ private:
+  ThreadPool pool_{1};
+  std::unique_ptr<cpu::Products> products_;
+  std::vector<std::unique_ptr<cpu::ProductMatrix>> copies_;
+  size_t next_ = 0;
+};
+
+double median(std::vector<double> values) {
+  std::nth_element(values.begin(), values.begin() + static_cast<int64_t>(values.size() / 2),
+                   values.end());
+  return values[values.size() / 2];
+}
+
+void measure(benchmark::State& state, const Kind& kind, const Shape& shape, WeightCopies& weights) {
+  if (weights.empty()) {
+    state.SkipWithError("this processor has no such product");
+    return;
+  }
+  const auto rows = static_cast<int>(state.range(0));
+  const auto bytes = [&](int cols) {
+    return static_cast<size_t>(rows) * static_cast<size_t>(cols) * sizeof(float);
+  };
+  const Buffer x = allocate_host(bytes(shape.in));
+  const Buffer y = allocate_host(bytes(shape.out));
+  std::mt19937 random(2);
+  std::uniform_real_distribution<float> value(-1, 1);
+  std::generate_n(static_cast<float*>(x.data()), bytes(shape.in) / sizeof(float),
+                  [&] { return value(random); });
+  const auto multiply = [&] {
+    weights.next().multiply(x.view(rows, shape.in), {}, y.view(rows, shape.out));
+  };
+  multiply();
+  const double limit = rows == 1 ? read_peak() : kind.peak();
+  std::vector<double> times;
+  for ([[maybe_unused]] auto _ : state) {
+    const double start = thread_seconds();
+    multiply();
+    times.push_back(thread_seconds() - start);
+    state.SetIterationTime(times.back());
+  }
+  const double operations = 2.0 * rows * shape.in * shape.out;
+  const double seconds = median(times);
+  state.counters["GOP/s"] = operations / seconds * 1e-9;
+  if (rows == 1) {
+    const double again = std::max(limit, read_peak());
+    state.counters["of_read"] = static_cast<double>(weights.next().bytes()) / seconds / again;
+  } else {
+    state.counters["of_peak"] = operations / seconds / std::max(limit, kind.peak());
+  }
+}
+
+void register_all() {
+  static constexpr Kind kKinds[] = {{"bf16", WeightType::bf16, bf16_peak},
+                                    {"onednn_bf16", std::nullopt, bf16_peak},
+                                    {"int8", WeightType::int8, int8_peak},
+                                    {"int4", WeightType::int4, int8_peak}};
+  static constexpr Shape kShapes[] = {{4096, 4096}, {4096, 12288}, {12288, 4096}, {512, 512}};
+  // One set of weights at a time: all together would not fit into memory.
+  static std::unique_ptr<WeightCopies> weights;
+  static std::string made_for;
+  for (const Kind& kind : kKinds) {
+    for (const Shape& shape : kShapes) {
+      const std::string name = fmt::format("{}/{}x{}", kind.name, shape.in, shape.out);
+      const auto run = [&kind, &shape, name](benchmark::State& state) {
+        if (made_for != name) {
+          weights.reset();
+          weights = std::make_unique<WeightCopies>(kind, shape);
+          made_for = name;
+        }
+        measure(state, kind, shape, *weights);
+      };
+      auto* cases = benchmark::RegisterBenchmark(name.c_str(), run);
+      for (const int rows : {1, 32, 64, 256, 1024}) cases->Arg(rows);
+      cases->UseManualTime()->MinTime(0.4)->Unit(benchmark::kMillisecond);
+    }
+  }
+}
+
+}  // namespace
+}  // namespace unmask::benchmarks
+
+int main(int argc, char** argv) {
+  unmask::benchmarks::register_all();
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

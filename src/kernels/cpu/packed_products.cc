@@ -1,0 +1,197 @@
+// Our own products: weights in panels, inputs packed row by row, panels and blocks of rows handed
+// to the pool.
+#include <algorithm>
+
+#include "kernels/cpu/products.h"
+#include "kernels/cpu/weight_layout.h"
+
+namespace unmask::cpu {
+
+namespace {
+
+constexpr int kRowsPerTask = 16;      // rows of input packed at once
+constexpr int kRowsUnblocked = 256;   // up to here the rows' inputs stay in L2 between panels
+constexpr int kRowBlock = 128;        // beyond, rows go in blocks: 256 KiB of input a depth block
+constexpr int kTasksPerThread = 8;    // enough to even out threads of different speed
+constexpr int kMaxDepth = 131072;     // times 128 * 127 an int32 holds
+constexpr int kMaxPanelsPerTask = 8;  // consecutive panels let a thread read its next one ahead
+
+/// The first `bytes` of a buffer that grows as needed.
+std::byte* fit(Buffer& buffer, int64_t bytes) {
+  if (buffer.bytes() < static_cast<size_t>(bytes)) {
+    buffer = {};  // free first: both at once would double the peak
+    buffer = allocate_host(static_cast<size_t>(bytes));
+  }
+  return static_cast<std::byte*>(buffer.data());
+}
+
+int ceil_div(int a, int b) { return (a + b - 1) / b; }
+
+/// One kind of packed weights and what multiplies them.
+struct Format {
+  std::string_view name;
+  const WeightLayout& layout;
+  void (*multiply)(const PanelProduct& product);
+  RowQuantization inputs;  // offset 0: bfloat16 instead; 0 columns: all of a row
+};
+
+class PackedProducts;
+
+class PackedWeights final : public ProductMatrix {
+ public:
+  PackedWeights(const HostMatrix& weights, PackedProducts& products);
+  size_t bytes() const override { return storage_.bytes(); }
+  void multiply(Tensor x, Tensor bias, Tensor out) const override;
+
+ private:
+  PackedProducts& products_;
+  int depth_;
+  int panels_;
+  Buffer storage_;
+};
+
+class PackedProducts final : public Products {
+ public:
+  PackedProducts(const Format& format, const KernelTable& table, ThreadPool& pool)
+      : format_(format), table_(table), pool_(pool) {}
+
+  std::string_view name() const override { return format_.name; }
+  std::unique_ptr<ProductMatrix> pack(const HostMatrix& weights) override {
+    return std::make_unique<PackedWeights>(weights, *this);
+  }
+
+  const Format& format() const { return format_; }
+  ThreadPool& pool() const { return pool_; }
+  /// Rows of `x` as the kernel wants them, until the next call.
+  PackedRows pack_rows(Tensor x, int depth) {
+    return format_.inputs.offset == 0 ? narrow_rows(x, depth) : quantize_rows(x, depth);
+  }
+
+ private:
+  PackedRows narrow_rows(Tensor x, int depth);
+  PackedRows quantize_rows(Tensor x, int depth);
+  /// Calls work(row) for every row.
+  template <typename Work>
+  void each_row(int rows, const Work& work) {
+    pool_.run(ceil_div(rows, kRowsPerTask), [&](int task, int) {
+      const int end = std::min(rows, (task + 1) * kRowsPerTask);
+      for (int r = task * kRowsPerTask; r < end; ++r) work(r);
+    });
+  }
+
+  Format format_;
+  const KernelTable& table_;
+  ThreadPool& pool_;
+  Buffer values_;  // of packed rows
+  Buffer scales_;
+  Buffer starts_;
+};
+
+/// Bytes between packed rows. One line more than needed: rows a power of two apart would fall into
+/// the same cache sets.
+int64_t row_stride(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
+
+PackedRows PackedProducts::narrow_rows(Tensor x, int depth) {
+  const int64_t stride = row_stride(int64_t{depth} * 2);
+  std::byte* values = fit(values_, stride * x.rows);
+  each_row(x.rows, [&](int r) {
+    auto* row = reinterpret_cast<uint16_t*>(values + r * stride);
+    table_.to_bf16(x.f32(r), x.cols, row);
+    std::fill(row + x.cols, row + depth, uint16_t{0});
+  });
+  return {values, stride, nullptr, nullptr, 0, 0};
+}
+
+PackedRows PackedProducts::quantize_rows(Tensor x, int depth) {
+  RowQuantization by = format_.inputs;
+  if (by.scale_columns == 0) by.scale_columns = x.cols;
+  if (by.sum_columns == 0) by.sum_columns = x.cols;
+  const int n_scales = ceil_div(x.cols, by.scale_columns);
+  const int n_starts = ceil_div(x.cols, by.sum_columns);
+  const int64_t stride = row_stride(depth);
+  auto* values = reinterpret_cast<int8_t*>(fit(values_, stride * x.rows));
+  auto* scales = reinterpret_cast<float*>(fit(scales_, int64_t{4} * n_scales * x.rows));
+  auto* starts = reinterpret_cast<int32_t*>(fit(starts_, int64_t{4} * n_starts * x.rows));
+  each_row(x.rows, [&](int r) {
+    int8_t* row = values + r * stride;
+    table_.quantize_row(x.f32(r), x.cols, by,
+                        {row, scales + int64_t{r} * n_scales, starts + int64_t{r} * n_starts});
+    std::fill(row + x.cols, row + depth, int8_t{0});
+  });
+  return {values, stride, scales, starts, n_scales, n_starts};
+}
+
+PackedWeights::PackedWeights(const HostMatrix& weights, PackedProducts& products)
+    : ProductMatrix(weights.out, weights.in),
+      products_(products),
+      depth_(products.format().layout.padded(weights.in)),
+      panels_(ceil_div(weights.out, products.format().layout.panel_columns)) {
+  if (products.format().inputs.offset != 0 && weights.in > kMaxDepth) {
+    fail(
+        "[products] {} inputs: found more than {}, which sums of int8 may exceed; use --dtype bf16",
+        weights.in, kMaxDepth);
+  }
+  const WeightLayout& layout = products.format().layout;
+  const size_t panel_bytes = layout.panel_bytes(depth_);
+  storage_ = allocate_host(panel_bytes * static_cast<size_t>(panels_));
+  products.pool().run(panels_, [&](int panel, int) {
+    const int first = panel * layout.panel_columns;
+    layout.pack(
+        weights, {first, std::min(first + layout.panel_columns, weights.out)}, depth_,
+        static_cast<std::byte*>(storage_.data()) + panel_bytes * static_cast<size_t>(panel));
+  });
+}
+
+void PackedWeights::multiply(Tensor x, Tensor bias, Tensor out) const {
+  const Format& format = products_.format();
+  const PackedRows rows = products_.pack_rows(x, depth_);
+  const int width = format.layout.panel_columns;
+  const auto panel_bytes = static_cast<int64_t>(format.layout.panel_bytes(depth_));
+  const int blocks = x.rows > kRowsUnblocked ? ceil_div(x.rows, kRowBlock) : 1;
+  const int tasks_wanted = kTasksPerThread * products_.pool().threads();
+  const int run = std::clamp(panels_ * blocks / tasks_wanted, 1, kMaxPanelsPerTask);
+  const int runs = ceil_div(panels_, run);
+  const auto multiply_panel = [&](int panel, Range block) {
+    const int column = panel * width;
+    format.multiply({.x = rows_from(rows, block.begin),
+                     .rows = block.size(),
+                     .depth = depth_,
+                     .panel = static_cast<const std::byte*>(storage_.data()) + panel * panel_bytes,
+                     .columns = std::min(width, this->out() - column),
+                     .bias = bias ? bias.f32() + column : nullptr,
+                     .out = out.f32(block.begin) + column,
+                     .out_stride = out.stride});
+  };
+  products_.pool().run(blocks * runs, [&](int task, int) {
+    const auto b = int64_t{task / runs};
+    const Range block{static_cast<int>(b * x.rows / blocks),
+                      static_cast<int>((b + 1) * x.rows / blocks)};
+    const int first = task % runs * run;
+    for (int p = first; p < std::min(first + run, panels_); ++p) multiply_panel(p, block);
+  });
+}
+
+}  // namespace
+
+std::unique_ptr<Products> create_packed_products(WeightType weights, const KernelTable& table,
+                                                 ThreadPool& pool) {
+  const auto create = [&](const Format& format) {
+    return std::make_unique<PackedProducts>(format, table, pool);
+  };
+  switch (weights) {
+    case WeightType::f32: break;
+    case WeightType::bf16:
+      if (table.bf16_product == nullptr) break;
+      return create({"bfloat16 packed", kBf16Layout, table.bf16_product, {}});
+    case WeightType::int8:
+      return create({"int8 packed", kInt8Layout, table.int8_product, {0, 0, kInt8Offset}});
+    case WeightType::int4:
+      return create({"int4 packed",
+                     kInt4Layout,
+                     table.int4_product,
+                     {kInt4Group * kInt4GroupsPerScale, kInt4Group, kInt4Offset}});
+  }
+  return nullptr;
+}
+
+}  // namespace unmask::cpu

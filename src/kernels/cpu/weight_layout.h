@@ -1,0 +1,41 @@
+// The layouts of packed weights that our own products read.
+//
+// Output columns lie in panels, one after the other, each as a kernel reads it from first to last
+// byte. Columns and depth are padded with weights of zero.
+#pragma once
+
+#include <cstddef>
+
+#include "core/tensor.h"
+#include "kernels/backend.h"
+
+namespace unmask::cpu {
+
+struct WeightLayout {
+  int panel_columns;
+  int depth_step;  // the inner dimension is padded to a multiple of this
+  /// Bytes of one panel of `depth` (padded), a multiple of 64.
+  size_t (*panel_bytes)(int depth);
+  /// Fills one zeroed panel with the rows `outputs` of `weights`.
+  void (*pack)(const HostMatrix& weights, Range outputs, int depth, std::byte* panel);
+
+  int padded(int depth) const { return (depth + depth_step - 1) / depth_step * depth_step; }
+};
+
+/// bfloat16, [depth / 2][64][2]: 16 columns' pairs fill a register.
+extern const WeightLayout kBf16Layout;
+
+/// 8 bits: [depth / 4][64][4] bytes of weight + 128, then 64 float32 scales. The largest weight of
+/// an output becomes 127 or -127.
+extern const WeightLayout kInt8Layout;
+
+/// 4 bits: blocks of 32 columns and 32 of depth. A block holds [4][32][4] bytes, the lower halves
+/// of one [32][4] for the first 4 of 8 depths and the upper for the others, each weight + 8, and
+/// then 32 float16 scales.
+extern const WeightLayout kInt4Layout;
+
+/// Adding this makes packed weights unsigned.
+inline constexpr int kInt8Offset = 128;
+inline constexpr int kInt4Offset = 8;
+
+}  // namespace unmask::cpu

@@ -1,0 +1,43 @@
+// How weights are kept in memory.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+namespace unmask {
+
+enum class WeightType : uint8_t {
+  f32,   // products of float32
+  bf16,  // weights and inputs rounded to bfloat16
+  int8,  // 8 bits: weights scaled by output, inputs by row
+  int4   // 4 bits: weights scaled by 32s, inputs 8 bits, scaled by 256s
+};
+
+/// As --dtype spells it.
+constexpr std::string_view weight_type_name(WeightType type) {
+  switch (type) {
+    case WeightType::f32: return "f32";
+    case WeightType::bf16: return "bf16";
+    case WeightType::int8: return "int8";
+    case WeightType::int4: return "int4";
+  }
+  return "unknown";
+}
+
+/// True for the types that round weights to less than bfloat16.
+constexpr bool is_quantized(WeightType type) {
+  return type == WeightType::int8 || type == WeightType::int4;
+}
+
+/// About what one weight takes, scales included.
+constexpr double bits_per_weight(WeightType type) {
+  switch (type) {
+    case WeightType::f32: return 32;
+    case WeightType::bf16: return 16;
+    case WeightType::int8: return 8;
+    case WeightType::int4: return 4.5;
+  }
+  return 0;
+}
+
+}  // namespace unmask
