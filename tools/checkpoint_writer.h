@@ -5,8 +5,8 @@
 #include <string>
 #include <vector>
 
-#include "model/families.h"
 #include "generate/random_weights.h"
+#include "model/families.h"
 
 namespace unmask::tools {
 

@@ -11,10 +11,10 @@
 
 #include "checkpoint_writer.h"
 #include "core/error.h"
-#include "io/model_config.h"
-#include "model/families.h"
 #include "generate/model_shapes.h"
 #include "generate/random_weights.h"
+#include "io/model_config.h"
+#include "model/families.h"
 
 namespace unmask::tools {
 namespace {

@@ -1,5 +1,6 @@
 #include "apps/arguments.h"
 
+#include <CLI/CLI.hpp>
 #include <fmt/format.h>
 
 #include "generate/loaded_model.h"

@@ -1,4 +1,5 @@
 // `unmask batch`: many prompts, several at a time.
+#include <CLI/CLI.hpp>
 #include <nlohmann/json.hpp>
 
 #include "apps/cli.h"
@@ -21,7 +22,7 @@ constexpr size_t kMaxFileBytes = size_t{1} << 30;
 struct Entry {
   std::string prompt;
   std::vector<ChatMessage> messages;
-  nlohmann::ordered_json record;
+  std::string record;  // the line itself
 };
 
 bool has_string(const nlohmann::json& object, const char* key) {
@@ -45,7 +46,7 @@ Entry parse_entry(std::string_view line, const std::string& where) {
     fail("{}: expected an object with a string \"prompt\" or an array \"messages\"", where);
   }
   if (entry.prompt.empty() && entry.messages.empty()) fail("{}: the prompt is empty", where);
-  entry.record = nlohmann::ordered_json::parse(line);
+  entry.record = line;
   return entry;
 }
 
@@ -108,7 +109,7 @@ void print_answers(const BatchArguments& a, const LoadedModel& model, const Mode
     const Result& r = results[i];
     const auto answer = std::span(r.tokens).subspan(static_cast<size_t>(r.answer.begin),
                                                     static_cast<size_t>(r.answer.size()));
-    nlohmann::ordered_json line = entries[i].record;
+    auto line = nlohmann::ordered_json::parse(entries[i].record);
     line.update(report(a.model, model, requests[i], r,
                        files.tokenizer.decode(answer, {.skip_special = true})));
     console.out << json_line(line);

@@ -1,4 +1,5 @@
 // `unmask chat`: a conversation, line by line.
+#include <CLI/CLI.hpp>
 #include <optional>
 
 #include "apps/canvas.h"

@@ -1,4 +1,6 @@
 // `unmask completion`: the scripts of completion.h on standard output.
+#include <CLI/CLI.hpp>
+
 #include "apps/cli.h"
 #include "apps/commands.h"
 #include "apps/completion.h"

@@ -1,4 +1,5 @@
 // `unmask inspect-attention`: a picture of what heads look at while a text is being denoised.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
 

@@ -1,4 +1,5 @@
 // `unmask inspect`: what a model is and needs, without loading its weights.
+#include <CLI/CLI.hpp>
 #include <map>
 #include <nlohmann/json.hpp>
 

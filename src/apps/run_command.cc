@@ -1,4 +1,6 @@
 // `unmask run`: one prompt, one answer.
+#include <CLI/CLI.hpp>
+
 #include "apps/canvas.h"
 #include "apps/cli.h"
 #include "apps/commands.h"

@@ -1,4 +1,5 @@
 // `unmask tokenize`: texts to ids and back.
+#include <CLI/CLI.hpp>
 #include <charconv>
 #include <nlohmann/json.hpp>
 

@@ -17,7 +17,8 @@ TEST(ParseShape, KnowsPublishedSizesAndChanges) {
   EXPECT_EQ(dream.n_kv_heads, 4);
   EXPECT_EQ(dream.vocab_size, 1000);
   EXPECT_LT(dream.mask_id, 1000);
-  const ModelConfig own = parse_shape("llada-8b,d=256,heads=4,kv_heads=2,ffn=512,layers=3,vocab=99");
+  const ModelConfig own =
+      parse_shape("llada-8b,d=256,heads=4,kv_heads=2,ffn=512,layers=3,vocab=99");
   EXPECT_EQ(own.dim, 256);
   EXPECT_EQ(own.head_dim, 64);
   EXPECT_EQ(own.ffn_dim, 512);

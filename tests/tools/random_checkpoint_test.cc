@@ -5,9 +5,9 @@
 
 #include "checkpoint_writer.h"
 #include "core/error.h"
-#include "io/model_config.h"
 #include "generate/model_shapes.h"
 #include "generate/random_weights.h"
+#include "io/model_config.h"
 #include "support/temp_dir.h"
 
 namespace unmask::tools {
