@@ -14,8 +14,8 @@ import sys
 
 LEVELS = [["core"], ["io", "kernels"], ["model"], ["methods", "sampling"], ["generate"], ["apps"]]
 LEVEL_OF = {layer: level for level, layers in enumerate(LEVELS) for layer in layers}
-KERNEL_INTERFACE = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/counting/backend.h", "kernels/create_backend.h",
-                    "kernels/select.h"}
+KERNEL_INTERFACE = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/counting/backend.h",
+                    "kernels/create_backend.h", "kernels/select.h"}
 SEEN_BY_METHODS = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/select.h",
                    "model/method.h"}
 
