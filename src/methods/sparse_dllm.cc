@@ -4,40 +4,14 @@
 
 #include "core/random.h"
 #include "methods/selection.h"
-#include "methods/tail_cache.h"
 
 namespace unmask {
 
-SparseDllm::SparseDllm(const SparseDllmOptions& options) : options_(options) {
+SparseDllm::SparseDllm(const SparseDllmOptions& options)
+    : EvictingCache(options.steps), options_(options) {
   if (options.kernel % 2 == 0) {
     fail("[method] sparse-dllm: option 'kernel': found {}, expected an odd number", options.kernel);
   }
-}
-
-StepPlan SparseDllm::plan_step(const Step& step) {
-  const bool alone = options_.first_alone && step.in_block == 0;
-  return {.rows = Rows(step.in_block <= options_.delay ? step.all() : step.block),
-          .commit = alone ? Range{step.block.begin, step.block.begin + 1} : Range{},
-          .measures = step.in_block == options_.delay};
-}
-
-Attention SparseDllm::attend(AttendScope& scope) {
-  // The pass that builds the cache still attends to everything.
-  if (scope.step.in_block == options_.delay) build(scope);
-  if (scope.step.in_block <= options_.delay) return {{scope.k, scope.v}};
-  // The survivors come first, the block's own rows live behind them.
-  return attend_with_fresh_tail(scope);
-}
-
-void SparseDllm::build(AttendScope& scope) {
-  if (scope.layer >= static_cast<int>(kept_.size())) kept_.resize(kept_.size() + 1);
-  Rows& kept = kept_[static_cast<size_t>(scope.layer)];
-  kept = select(scope);
-  // Evicting layer by layer means that no more than the survivors ever stays in memory.
-  scope.store.resize(scope.backend, kept.size() + scope.step.block.size(), scope.k.cols);
-  const Range survivors{0, kept.size()};
-  scope.backend.gather(scope.k, kept, scope.store.keys().slice(survivors));
-  scope.backend.gather(scope.v, kept, scope.store.values().slice(survivors));
 }
 
 std::vector<float> SparseDllm::scores(const AttendScope& scope) const {
@@ -54,17 +28,7 @@ std::vector<float> SparseDllm::scores(const AttendScope& scope) const {
   return all;
 }
 
-std::vector<int> SparseDllm::slot_positions(const AttendScope& scope, int /*kv_head*/) const {
-  // What the previous block left is not read again.
-  if (scope.step.in_block < options_.delay) return {};
-  const Rows& survivors = kept(scope.layer);
-  std::vector<int> positions(survivors.begin(), survivors.end());
-  const Rows block(scope.step.block);
-  positions.insert(positions.end(), block.begin(), block.end());
-  return positions;
-}
-
-Rows SparseDllm::select(const AttendScope& scope) const {
+std::vector<Rows> SparseDllm::select(const AttendScope& scope) const {
   const Range block = scope.step.block;
   const std::vector<float> all = scores(scope);
   // The gap that the block leaves is closed: the pooling sees its two neighbours side by side.
@@ -83,7 +47,7 @@ Rows SparseDllm::select(const AttendScope& scope) const {
   if (options_.prefix_only) {
     for (int p = block.end; p < scope.step.length(); ++p) kept.push_back(p);
   }
-  return Rows(std::move(kept));
+  return {Rows(std::move(kept))};
 }
 
 std::unique_ptr<Method> create_sparse_dllm(Options& options, const MethodContext& context) {
@@ -92,10 +56,9 @@ std::unique_ptr<Method> create_sparse_dllm(Options& options, const MethodContext
   return std::make_unique<SparseDllm>(
       SparseDllmOptions{.keep = options.number("keep", defaults.keep, 0, 1),
                         .kernel = options.count("kernel", defaults.kernel, 1, kMax),
-                        .delay = options.count("delay", defaults.delay, 0, kMax),
                         .random = options.choice("score", {"query", "random"}) == "random",
                         .prefix_only = options.flag("prefix_only", defaults.prefix_only),
-                        .first_alone = context.config.logit_shift > 0});
+                        .steps = read_eviction_steps(options, context)});
 }
 
 }  // namespace unmask

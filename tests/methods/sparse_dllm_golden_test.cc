@@ -23,8 +23,9 @@ TEST_P(GoldenSparseDllm, GenerationEqualsTheReference) {
 
 TEST_P(GoldenSparseDllm, KeepsThePositionsAndGivesTheLogitsOfTheReference) {
   testing::CacheCase c(GetParam());
-  SparseDllm method(
-      {.keep = c.params()["keep_ratio"], .kernel = kernel_of(c), .first_alone = c.dream()});
+  SparseDllm method({.keep = c.params()["keep_ratio"],
+                     .kernel = kernel_of(c),
+                     .steps = {.first_alone = c.dream()}});
   const auto kept = c.has("kept") ? c.tensor<int>("kept") : std::vector<int>{};
   const auto logits =
       c.has("logits_cached") ? c.tensor<float>("logits_cached") : std::vector<float>{};
