@@ -11,9 +11,9 @@
 #include <cmath>
 #include <random>
 
+#include "bench/ceilings.h"
 #include "core/cpu_info.h"
 #include "kernels/create_backend.h"
-#include "peak.h"
 
 namespace unmask {
 namespace {
@@ -92,9 +92,9 @@ class Problem {
     }
   }
   double timed(const AttentionTask& task) {
-    const double begin = peak::cpu_seconds();
+    const double begin = thread_seconds();
     backend_.attention(std::span(&task, 1), heads_);
-    return peak::cpu_seconds() - begin;
+    return thread_seconds() - begin;
   }
 
   Backend& backend_;
@@ -143,7 +143,7 @@ void run(benchmark::State& state, const Case& c) {
     const double speed = problem.operations() * share / seconds;
     state.SetIterationTime(seconds);
     speeds.push_back(speed);
-    shares_of_peak.push_back(speed / peak::operations_per_second(narrow));
+    shares_of_peak.push_back(speed / (narrow ? bf16_ceiling(1) : f32_ceiling(1)));
     ratios.push_back(seconds / (plain * share));
   }
   state.counters["GF/s"] = median(speeds) * 1e-9;

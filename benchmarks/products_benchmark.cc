@@ -9,8 +9,8 @@
 #include <functional>
 #include <random>
 
+#include "bench/ceilings.h"
 #include "kernels/cpu/products.h"
-#include "peaks.h"
 
 namespace unmask::benchmarks {
 namespace {
@@ -18,7 +18,7 @@ namespace {
 struct Kind {
   const char* name;
   std::optional<WeightType> own;  // null: oneDNN's bfloat16
-  double (*peak)();
+  double (*peak)(int threads);
 
   std::unique_ptr<cpu::Products> create(ThreadPool& pool) const {
     const cpu::KernelTable& table = cpu::select_table();
@@ -47,12 +47,13 @@ class WeightCopies {
     }
   }
   bool empty() const { return copies_.empty(); }
-  const cpu::ProductMatrix& next() { return *copies_[next_++ % copies_.size()]; }
+  cpu::Products& products() { return *products_; }
+  const PackedMatrix& next() { return *copies_[next_++ % copies_.size()]; }
 
  private:
   ThreadPool pool_{1};
   std::unique_ptr<cpu::Products> products_;
-  std::vector<std::unique_ptr<cpu::ProductMatrix>> copies_;
+  std::vector<std::unique_ptr<PackedMatrix>> copies_;
   size_t next_ = 0;
 };
 
@@ -78,10 +79,11 @@ void measure(benchmark::State& state, const Kind& kind, const Shape& shape, Weig
   std::generate_n(static_cast<float*>(x.data()), bytes(shape.in) / sizeof(float),
                   [&] { return value(random); });
   const auto multiply = [&] {
-    weights.next().multiply(x.view(rows, shape.in), {}, y.view(rows, shape.out));
+    const LinearMap map{&weights.next(), y.view(rows, shape.out)};
+    weights.products().multiply(x.view(rows, shape.in), std::span(&map, 1));
   };
   multiply();
-  const double limit = rows == 1 ? read_peak() : kind.peak();
+  const double limit = rows == 1 ? read_ceiling(1) : kind.peak(1);
   std::vector<double> times;
   for ([[maybe_unused]] auto _ : state) {
     const double start = thread_seconds();
@@ -93,18 +95,18 @@ void measure(benchmark::State& state, const Kind& kind, const Shape& shape, Weig
   const double seconds = median(times);
   state.counters["GOP/s"] = operations / seconds * 1e-9;
   if (rows == 1) {
-    const double again = std::max(limit, read_peak());
+    const double again = std::max(limit, read_ceiling(1));
     state.counters["of_read"] = static_cast<double>(weights.next().bytes()) / seconds / again;
   } else {
-    state.counters["of_peak"] = operations / seconds / std::max(limit, kind.peak());
+    state.counters["of_peak"] = operations / seconds / std::max(limit, kind.peak(1));
   }
 }
 
 void register_all() {
-  static constexpr Kind kKinds[] = {{"bf16", WeightType::bf16, bf16_peak},
-                                    {"onednn_bf16", std::nullopt, bf16_peak},
-                                    {"int8", WeightType::int8, int8_peak},
-                                    {"int4", WeightType::int4, int8_peak}};
+  static constexpr Kind kKinds[] = {{"bf16", WeightType::bf16, bf16_ceiling},
+                                    {"onednn_bf16", std::nullopt, bf16_ceiling},
+                                    {"int8", WeightType::int8, int8_ceiling},
+                                    {"int4", WeightType::int4, int8_ceiling}};
   static constexpr Shape kShapes[] = {{4096, 4096}, {4096, 12288}, {12288, 4096}, {512, 512}};
   // One set of weights at a time: all together would not fit into memory.
   static std::unique_ptr<WeightCopies> weights;

@@ -49,7 +49,7 @@ MemoryNeed memory_need(const ModelConfig& config, WeightType weights, int rows) 
   const int64_t kv_dim = int64_t{config.n_kv_heads} * config.head_dim;
   const int64_t tile = std::min(n, kFeedForwardTile);
   const int64_t floats = n * (4 * int64_t{config.dim} + 2 * q_dim + 2 * kv_dim) +
-                         tile * (config.dim + 2 * int64_t{config.ffn_dim}) +
+                         tile * (config.dim + int64_t{config.ffn_dim}) +
                          std::min(n, kLogitRows) * config.vocab_size;
   need.workspace = floats * int64_t{sizeof(float)};
   need.kv_per_token = 2 * kv_dim * config.n_layers * int64_t{sizeof(float)};

@@ -14,6 +14,7 @@
 #include "core/rows.h"
 #include "core/tensor.h"
 #include "kernels/block_pattern.h"
+#include "kernels/into.h"
 
 namespace unmask {
 
@@ -39,6 +40,14 @@ class PackedMatrix {
  private:
   int out_;
   int in_;
+};
+
+/// One of the linear maps that share an input x: y = x W^T + bias.
+struct LinearMap {
+  const PackedMatrix* weights;
+  Tensor out;     // [rows, weights->out()]
+  Tensor bias{};  // [1, weights->out()] or null
+  Into into = Into::store;
 };
 
 struct HeadShape {
@@ -127,15 +136,14 @@ class Backend {
   // The transformer.
   /// out[i] = table[tokens[i]]; the table is read in place. Throws Error for ids outside it.
   virtual void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) = 0;
-  /// out = x W^T + bias; x [rows, in], bias [1, out] or null, out [rows, out].
-  virtual void linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) = 0;
+  /// Applies every map to x [rows, in], as if one after the other; no out overlaps x.
+  virtual void linear(Tensor x, std::span<const LinearMap> maps) = 0;
+  void linear(Tensor x, const LinearMap& map) { linear(x, std::span(&map, 1)); }
   /// out = x / sqrt(mean(x^2) + eps) * weight, row by row; weight [1, cols]. x may be out.
   virtual void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) = 0;
   /// Rotates pairs (i, i + head_dim/2) of each head by position * theta^(-2i/head_dim), in place.
   virtual void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) = 0;
   virtual void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) = 0;
-  /// gate = silu(gate) * up.
-  virtual void swiglu(Tensor gate, Tensor up) = 0;
   /// x += y.
   virtual void add(Tensor x, Tensor y) = 0;
   /// x = y + scale * (x - y).

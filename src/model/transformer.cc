@@ -75,15 +75,13 @@ Tensor Transformer::forward(std::span<Slice> batch) {
     // need keys and values there but neither queries nor a feed-forward.
     is_picked = l == config_.n_layers - 1 && !measures;
     const Tensor sum = is_picked ? picked : x;
-    const Tensor output = is_picked ? fit(memory_.output, picked.rows, config_.dim) : normed;
+    const Tensor asking = is_picked ? fit(memory_.output, picked.rows, config_.dim) : normed;
     if (is_picked) {
       backend_.gather(x, wanted_rows, picked);
-      backend_.gather(normed, wanted_rows, output);
+      backend_.gather(normed, wanted_rows, asking);
     }
-    attention(l, batch, is_picked ? pruned : all, normed, output);
-    backend_.add(sum, output);
-    feed_forward(l, sum, output);
-    backend_.add(sum, output);
+    attention(l, batch, is_picked ? pruned : all, normed, asking, sum, Into::add);
+    feed_forward(l, sum, sum, Into::add);
   }
   if (!is_picked) backend_.gather(x, wanted_rows, picked);
   backend_.rms_norm(picked, weights_.final_norm, config_.norm_eps, picked);
@@ -100,7 +98,7 @@ std::vector<LayerPlan> Transformer::plan_layer(int layer, std::span<Slice> batch
       const Tensor input = fit(memory_.output, rows.size(), config_.dim);
       const Tensor values = fit(memory_.v, rows.size(), config_.n_kv_heads * config_.head_dim);
       backend_.gather(own, rows, input);
-      backend_.linear(input, *w.v, w.v_bias, values);
+      backend_.linear(input, {w.v.get(), values, w.v_bias});
       return values;
     };
     LayerScope scope{.layer = layer,
@@ -140,16 +138,17 @@ void Transformer::partial_layer(int layer, std::span<Slice> batch, const Work& a
     }
   };
   backend_.gather(normed, rows, output);
-  attention(layer, batch, some, output, output);
+  // The product reads the attention's own memory, so the rows may make way for it.
+  attention(layer, batch, some, output, output, output, Into::store);
   add(&LayerPlan::attn_out);
   const Tensor input = normed.slice({0, rows.size()});  // the norms have been used
   backend_.gather(x, rows, input);
-  feed_forward(layer, input, output);
+  feed_forward(layer, input, output, Into::store);
   add(&LayerPlan::ffn_out);
 }
 
 void Transformer::attention(int layer, std::span<Slice> batch, const Work& work, Tensor normed,
-                            Tensor asking) {
+                            Tensor asking, Tensor out, Into into) {
   const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
   const int q_dim = config_.n_heads * config_.head_dim;
   const int kv_dim = config_.n_kv_heads * config_.head_dim;
@@ -157,9 +156,14 @@ void Transformer::attention(int layer, std::span<Slice> batch, const Work& work,
   const Tensor k = fit(memory_.k, normed.rows, kv_dim);
   const Tensor v = fit(memory_.v, normed.rows, kv_dim);
   const Tensor context = fit(memory_.context, asking.rows, q_dim);
-  backend_.linear(asking, *w.q, w.q_bias, q);
-  backend_.linear(normed, *w.k, w.k_bias, k);
-  backend_.linear(normed, *w.v, w.v_bias, v);
+  const LinearMap maps[] = {
+      {w.q.get(), q, w.q_bias}, {w.k.get(), k, w.k_bias}, {w.v.get(), v, w.v_bias}};
+  if (asking.data == normed.data && asking.rows == normed.rows) {
+    backend_.linear(normed, maps);
+  } else {
+    backend_.linear(asking, maps[0]);
+    backend_.linear(normed, std::span(maps).subspan(1));
+  }
   backend_.rope(q, work.query_positions, config_.head_dim, config_.rope_theta);
   backend_.rope(k, work.positions, config_.head_dim, config_.rope_theta);
 
@@ -191,32 +195,30 @@ void Transformer::attention(int layer, std::span<Slice> batch, const Work& work,
   for (size_t i = 0; i < batch.size(); ++i) {
     if (tasks[i].importance != nullptr) batch[i].method->attended(layer, *tasks[i].importance);
   }
-  // That was the last use of the norms that asked: their memory takes the projection.
-  backend_.linear(context, *w.attn_out, {}, asking);
+  backend_.linear(context, {.weights = w.attn_out.get(), .out = out, .into = into});
 }
 
-void Transformer::feed_forward(int layer, Tensor x, Tensor out) {
+void Transformer::feed_forward(int layer, Tensor x, Tensor out, Into into) {
   const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
   const int tile = std::min(kFeedForwardTile, std::max(1, x.rows));
+  const Tensor input = fit(memory_.ffn_input, tile, config_.dim);
   const Tensor gate = fit(memory_.gate, tile, config_.ffn_dim);
-  const Tensor up = fit(memory_.up, tile, config_.ffn_dim);
   for (int begin = 0; begin < x.rows; begin += tile) {
     const Range rows{begin, std::min(begin + tile, x.rows)};
-    const Range used{0, rows.size()};
-    const Tensor part = out.slice(rows);
-    backend_.rms_norm(x.slice(rows), w.ffn_norm, config_.norm_eps, part);
-    backend_.linear(part, *w.gate, {}, gate.slice(used));
-    backend_.linear(part, *w.up, {}, up.slice(used));
-    backend_.swiglu(gate.slice(used), up.slice(used));
-    backend_.linear(gate.slice(used), *w.down, {}, part);
+    const Tensor in = input.slice({0, rows.size()});
+    const Tensor inner = gate.slice({0, rows.size()});
+    backend_.rms_norm(x.slice(rows), w.ffn_norm, config_.norm_eps, in);
+    const LinearMap gated[] = {{w.gate.get(), inner}, {w.up.get(), inner, {}, Into::gate}};
+    backend_.linear(in, gated);
+    backend_.linear(inner, {.weights = w.down.get(), .out = out.slice(rows), .into = into});
   }
 }
 
 size_t Transformer::workspace_bytes() const {
   size_t sum = 0;
   for (const Buffer* buffer :
-       {&memory_.x, &memory_.normed, &memory_.output, &memory_.picked, &memory_.q, &memory_.context,
-        &memory_.k, &memory_.v, &memory_.gate, &memory_.up}) {
+       {&memory_.x, &memory_.normed, &memory_.output, &memory_.picked, &memory_.ffn_input,
+        &memory_.q, &memory_.context, &memory_.k, &memory_.v, &memory_.gate}) {
     sum += buffer->bytes();
   }
   return sum;

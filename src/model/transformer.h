@@ -31,7 +31,7 @@ class Transformer {
   /// [sum of wanted, dim]. The memory is reused by the next call.
   Tensor forward(std::span<Slice> batch);
   /// hidden W_head^T. [rows, vocab] into `out`.
-  void logits(Tensor hidden, Tensor out) { backend_.linear(hidden, *weights_.head, {}, out); }
+  void logits(Tensor hidden, Tensor out) { backend_.linear(hidden, {weights_.head.get(), out}); }
 
   /// Bytes of the workspace at its present size.
   size_t workspace_bytes() const;
@@ -50,9 +50,10 @@ class Transformer {
   };
   struct Workspace {
     Buffer x, normed, output, picked;  // [rows, dim]
+    Buffer ffn_input;                  // [tile, dim]
     Buffer q, context;                 // [rows, n_heads * head_dim]
     Buffer k, v;                       // [rows, n_kv_heads * head_dim]
-    Buffer gate, up;                   // [tile, ffn_dim]
+    Buffer gate;                       // [tile, ffn_dim]
   };
 
   Tensor fit(Buffer& buffer, int rows, int cols);
@@ -62,11 +63,12 @@ class Transformer {
   /// x plus the outputs of one layer, of which `plans` want only some rows computed.
   void partial_layer(int layer, std::span<Slice> batch, const Work& all,
                      std::span<const LayerPlan> plans, Tensor normed, Tensor x);
-  /// `asking`: in, the normed rows that ask; out, what attention adds to them. `normed`: the rows
-  /// that get keys and values.
-  void attention(int layer, std::span<Slice> batch, const Work& work, Tensor normed, Tensor asking);
-  /// out = what the feed-forward adds to x.
-  void feed_forward(int layer, Tensor x, Tensor out);
+  /// `normed`: the rows that get keys and values; `asking`: those of them that ask. What attention
+  /// adds to these goes `into` out.
+  void attention(int layer, std::span<Slice> batch, const Work& work, Tensor normed, Tensor asking,
+                 Tensor out, Into into);
+  /// What the feed-forward adds to x goes `into` out, which may be x.
+  void feed_forward(int layer, Tensor x, Tensor out, Into into);
 
   ModelConfig config_;
   const Weights& weights_;

@@ -54,8 +54,11 @@ TEST_P(BackendTest, Linear) {
     const RandomTensor bias(random_, 1, out);
     RandomTensor a(random_, rows, out, 5);
     RandomTensor b(a);
-    cpu_->linear(x.view(), *cpu_->pack(w.matrix()), bias.view(), a.view());
-    reference_->linear(x.view(), *reference_->pack(w.matrix()), bias.view(), b.view());
+    for (const auto& [backend, y] :
+         {std::pair{cpu_.get(), a.view()}, {reference_.get(), b.view()}}) {
+      const auto packed = backend->pack(w.matrix());
+      backend->linear(x.view(), {packed.get(), y, bias.view()});
+    }
     const double w_norm = std::sqrt(static_cast<double>(in)) * 2;
     expect_close(a.view(), b.view(),
                  [&](int r) { return 8 * 6e-8 * (norm(x.view(), r) * w_norm + 4); });
@@ -76,8 +79,10 @@ TEST_P(BackendTest, NarrowLinearRoundsOnlyItsInputs) {
   }
   RandomTensor a(random_, 37, 130);
   RandomTensor b(a);
-  narrow->linear(x.view(), *narrow->pack(w.matrix()), {}, a.view());
-  reference_->linear(rounded_x.view(), *reference_->pack(rounded_w.matrix()), {}, b.view());
+  const auto narrow_packed = narrow->pack(w.matrix());
+  const auto packed = reference_->pack(rounded_w.matrix());
+  narrow->linear(x.view(), {narrow_packed.get(), a.view()});
+  reference_->linear(rounded_x.view(), {packed.get(), b.view()});
   expect_close(a.view(), b.view(), [&](int r) { return 8 * 6e-8 * norm(x.view(), r) * 30; });
 }
 
@@ -88,12 +93,13 @@ TEST_P(BackendTest, LinearRowsDoNotDependOnTheirNeighboursOrThreads) {
     if (type == WeightType::bf16 && detect_isa() < IsaLevel::avx512) continue;
     RandomTensor all(random_, 300, 500);
     const auto one = create_cpu_backend({.threads = 1, .weights = type});
-    one->linear(x.view(), *one->pack(w.matrix()), {}, all.view());
+    const auto packed_for_one = one->pack(w.matrix());
+    one->linear(x.view(), {packed_for_one.get(), all.view()});
     const auto many = create_cpu_backend({.threads = 4, .weights = type});
     const auto packed = many->pack(w.matrix());
     for (const Range rows : {Range{0, 1}, Range{3, 10}, Range{17, 50}, Range{0, 300}}) {
       RandomTensor part(random_, rows.size(), 500);
-      many->linear(x.view().slice(rows), *packed, {}, part.view());
+      many->linear(x.view().slice(rows), {packed.get(), part.view()});
       expect_close(part.view(), all.view().slice(rows), [](int) { return 0; });
     }
   }
@@ -179,19 +185,25 @@ TEST_P(BackendTest, AttentionSurvivesExtremeScores) {
   expect_close(a.view(), b.view(), [](int) { return 1e-2; });  // scores round at 1e-3
 }
 
-TEST_P(BackendTest, Swiglu) {
+TEST_P(BackendTest, LinearGatesAndAdds) {
   for (const int cols : {1, 15, 16, 77}) {
-    RandomTensor gate(random_, 18, cols, 1, 10);
-    RandomTensor expected(gate);
-    const RandomTensor up(random_, 18, cols);
-    gate.view().f32()[0] = -200;  // exp(200) would overflow
-    expected.view().f32()[0] = -200;
-    cpu_->swiglu(gate.view(), up.view());
-    reference_->swiglu(expected.view(), up.view());
-    for (int r = 0; r < 18; ++r) {
-      for (int c = 0; c < cols; ++c) {
-        const float e = expected.view().f32(r)[c];
-        EXPECT_NEAR(gate.view().f32(r)[c], e, 1e-6 + 2e-6 * std::abs(e));
+    const RandomTensor y(random_, 18, cols);
+    RandomTensor identity(random_, cols, cols, 0, 0);
+    for (int i = 0; i < cols; ++i) identity.view().f32(i)[i] = 1;
+    for (const Into into : {Into::gate, Into::add}) {
+      RandomTensor out(random_, 18, cols, 1, 10);
+      out.view().f32()[0] = -200;  // exp(200) would overflow
+      RandomTensor expected(out);
+      for (const auto& [backend, to] :
+           {std::pair{cpu_.get(), out.view()}, {reference_.get(), expected.view()}}) {
+        const auto packed = backend->pack(identity.matrix());
+        backend->linear(y.view(), {.weights = packed.get(), .out = to, .into = into});
+      }
+      for (int r = 0; r < 18; ++r) {
+        for (int c = 0; c < cols; ++c) {
+          const float e = expected.view().f32(r)[c];
+          EXPECT_NEAR(out.view().f32(r)[c], e, 1e-6 + 2e-6 * std::abs(e));
+        }
       }
     }
   }

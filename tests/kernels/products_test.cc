@@ -71,6 +71,13 @@ class PackedProducts : public ::testing::TestWithParam<Case> {
   static std::unique_ptr<cpu::Products> create(const std::string& isa, ThreadPool& pool) {
     return cpu::create_packed_products(type(), kernel_table(isa), pool);
   }
+  static void multiply(cpu::Products& by, Tensor x, const LinearMap& map) {
+    by.multiply(x, std::span(&map, 1));
+  }
+  void multiply(const RandomTensor& x, const RandomTensor& w, Tensor bias, const RandomTensor& y) {
+    const auto packed = products_->pack(w.matrix());
+    multiply(*products_, x.view(), {packed.get(), y.view(), bias});
+  }
   /// Every row of `a` is bit for bit that of `b`.
   static void expect_same(Tensor a, Tensor b) {
     for (int r = 0; r < a.rows; ++r) {
@@ -95,7 +102,7 @@ TEST_P(PackedProducts, StayWithinTheRoundingOfTheirOperands) {
     const RandomTensor w(random_, out, in);
     const RandomTensor bias(random_, 1, out);
     const RandomTensor y(random_, rows, out);
-    products_->pack(w.matrix())->multiply(x.view(), bias.view(), y.view());
+    multiply(x, w, bias.view(), y);
     const int step = std::max(1, rows * out / 500);  // a sample, and each in its place
     for (int i = 0; i < rows * out; i += step) {
       const float* a = x.view().f32(i / out);
@@ -136,7 +143,7 @@ TEST_P(PackedProducts, OfWholeNumbersAreExact) {
     } else {
       fill(w.view(), weight, 32, -8);
     }
-    products_->pack(w.matrix())->multiply(x.view(), {}, y.view());
+    multiply(x, w, {}, y);
     for (int r = 0; r < rows; ++r) {
       for (int c = 0; c < out; ++c) {
         int64_t sum = 0;
@@ -156,7 +163,7 @@ TEST_P(PackedProducts, LeaveWhatLiesBesideTheResult) {
   const RandomTensor w(random_, 90, 70);
   const RandomTensor y(random_, 20, 90, 7);
   const std::vector<float> before = y.values();
-  products_->pack(w.matrix())->multiply(x.view(), {}, y.view());
+  multiply(x, w, {}, y);
   for (size_t i = 0; i < before.size(); ++i) {
     if (i % 97 < 90) continue;
     ASSERT_EQ(y.values()[i], before[i]) << i;
@@ -169,15 +176,45 @@ TEST_P(PackedProducts, RowsDoNotDependOnTheirNeighboursOrThreads) {
   const RandomTensor x(random_, kRows, 1100);
   const RandomTensor w(random_, kOut, 1100);
   const RandomTensor all(random_, kRows, kOut);
-  products_->pack(w.matrix())->multiply(x.view(), {}, all.view());
+  multiply(x, w, {}, all);
   ThreadPool one(1);
   const auto alone = create(std::get<0>(GetParam()), one);
   const auto packed = alone->pack(w.matrix());
   for (const Range rows : {Range{0, 1}, Range{269, 270}, Range{3, 10}, Range{17, 50}}) {
     SCOPED_TRACE(fmt::format("rows {} to {}", rows.begin, rows.end));
     const RandomTensor part(random_, rows.size(), kOut);
-    packed->multiply(x.view().slice(rows), {}, part.view());
+    multiply(*alone, x.view().slice(rows), {packed.get(), part.view()});
     expect_same(part.view(), all.view().slice(rows));
+  }
+}
+
+/// Two maps into the same memory and one beside them, on both sides of the depth and row blocks.
+TEST_P(PackedProducts, WithUsesEqualProductsFollowedByThem) {
+  for (const auto& [rows, in, out] : {Shape{7, 90, 130}, Shape{300, 40, 70}, Shape{20, 2100, 66}}) {
+    SCOPED_TRACE(fmt::format("{} x {} x {}", rows, in, out));
+    const RandomTensor x(random_, rows, in);
+    const RandomTensor w[] = {{random_, out, in}, {random_, out, in}, {random_, out, in}};
+    const RandomTensor bias(random_, 1, out);
+    const RandomTensor y[] = {{random_, rows, out}, {random_, rows, out}, {random_, rows, out}};
+    std::unique_ptr<PackedMatrix> packed[3];
+    for (size_t i = 0; i < 3; ++i) {
+      packed[i] = products_->pack(w[i].matrix());
+      multiply(*products_, x.view(), {packed[i].get(), y[i].view(), bias.view()});
+    }
+    const RandomTensor sum(random_, rows, out, 5);
+    RandomTensor expected_sum(sum);
+    const cpu::KernelTable& table = kernel_table(std::get<0>(GetParam()));
+    for (int r = 0; r < rows; ++r) {
+      table.add(expected_sum.view().f32(r), y[2].view().f32(r), out);
+      table.swiglu(y[0].view().f32(r), y[1].view().f32(r), out);
+    }
+    const RandomTensor gated(random_, rows, out, 9);
+    const LinearMap maps[] = {{packed[0].get(), gated.view(), bias.view()},
+                              {packed[1].get(), gated.view(), bias.view(), Into::gate},
+                              {packed[2].get(), sum.view(), bias.view(), Into::add}};
+    products_->multiply(x.view(), maps);
+    expect_same(gated.view(), y[0].view());
+    expect_same(sum.view(), expected_sum.view());
   }
 }
 
@@ -192,8 +229,9 @@ TEST_P(QuantizedProducts, AreTheSameUnderEveryInstructionSet) {
     const RandomTensor bias(random_, 1, out);
     const RandomTensor a(random_, rows, out);
     const RandomTensor b(random_, rows, out);
-    products_->pack(w.matrix())->multiply(x.view(), bias.view(), a.view());
-    plain->pack(w.matrix())->multiply(x.view(), bias.view(), b.view());
+    multiply(x, w, bias.view(), a);
+    const auto packed = plain->pack(w.matrix());
+    multiply(*plain, x.view(), {packed.get(), b.view(), bias.view()});
     expect_same(a.view(), b.view());
   }
 }
@@ -203,7 +241,7 @@ TEST_P(PackedProducts, OfZerosAreTheBias) {
   const RandomTensor w(random_, 5, 40, 0, 0);
   const RandomTensor bias(random_, 1, 5);
   const RandomTensor y(random_, 3, 5);
-  products_->pack(w.matrix())->multiply(x.view(), bias.view(), y.view());
+  multiply(x, w, bias.view(), y);
   for (int r = 0; r < 3; ++r) expect_same(y.view().slice({r, r + 1}), bias.view());
 }
 

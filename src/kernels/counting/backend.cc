@@ -71,17 +71,18 @@ class Counting final : public CountingBackend {
   }
 
   void embed(std::span<const TokenId>, const HostMatrix&, Tensor) override {}
-  void linear(Tensor x, const PackedMatrix& weights, Tensor, Tensor) override {
+  void linear(Tensor x, std::span<const LinearMap> maps) override {
     if (x.rows == 0) return;
-    count_.product_operations += 2.0 * x.rows * weights.in() * weights.out();
-    count_.weight_bytes += static_cast<double>(weights.bytes());
+    for (const LinearMap& map : maps) {
+      count_.product_operations += 2.0 * x.rows * map.weights->in() * map.weights->out();
+      count_.weight_bytes += static_cast<double>(map.weights->bytes());
+    }
   }
   void rms_norm(Tensor, Tensor, float, Tensor) override {}
   void rope(Tensor, std::span<const int>, int, float) override {}
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     for (const AttentionTask& task : tasks) count(task, shape);
   }
-  void swiglu(Tensor, Tensor) override {}
   void add(Tensor, Tensor) override {}
   void extrapolate(Tensor, Tensor, float) override {}
   void gather(Tensor, const Rows&, Tensor) override {}

@@ -50,13 +50,13 @@ class CpuBackend final : public Backend {
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
-  void linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) override;
+  using Backend::linear;
+  void linear(Tensor x, std::span<const LinearMap> maps) override;
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
   void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override;
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     for (const AttentionTask& task : tasks) attention_.run(task, shape);
   }
-  void swiglu(Tensor gate, Tensor up) override;
   void add(Tensor x, Tensor y) override;
   void extrapolate(Tensor x, Tensor y, float scale) override;
   void gather(Tensor from, const Rows& rows, Tensor out) override;
@@ -113,12 +113,14 @@ void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table,
   });
 }
 
-void CpuBackend::linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) {
-  UNMASK_CHECK(x.cols == weights.in() && out.cols == weights.out() && x.rows == out.rows,
-               "shapes of a product do not fit");
-  UNMASK_CHECK(!bias || bias.cols == out.cols, "shape of a bias");
-  if (x.rows == 0) return;
-  dynamic_cast<const cpu::ProductMatrix&>(weights).multiply(x, bias, out);
+void CpuBackend::linear(Tensor x, std::span<const LinearMap> maps) {
+  for (const LinearMap& map : maps) {
+    UNMASK_CHECK(
+        x.cols == map.weights->in() && map.out.cols == map.weights->out() && x.rows == map.out.rows,
+        "shapes of a product do not fit");
+    UNMASK_CHECK(!map.bias || map.bias.cols == map.out.cols, "shape of a bias");
+  }
+  if (x.rows > 0 && !maps.empty()) products_->multiply(x, maps);
 }
 
 void CpuBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {
@@ -145,11 +147,6 @@ void CpuBackend::rope(Tensor x, std::span<const int> positions, int head_dim, fl
     }
     for (int c = 0; c < x.cols; c += head_dim) table_.rope(x.f32(r) + c, cos, sin, head_dim);
   });
-}
-
-void CpuBackend::swiglu(Tensor gate, Tensor up) {
-  UNMASK_CHECK(gate.rows == up.rows && gate.cols == up.cols, "shapes of a gate");
-  each_row(gate.rows, [&](int r) { table_.swiglu(gate.f32(r), up.f32(r), gate.cols); });
 }
 
 void CpuBackend::add(Tensor x, Tensor y) {

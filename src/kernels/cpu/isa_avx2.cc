@@ -8,8 +8,9 @@ constexpr int kVecBytes = 32;
 #include "kernels/cpu/simd.h"
 // order matters: the kernels are written in terms of simd.h
 #include "kernels/cpu/attention.inc"
-#include "kernels/cpu/product_portable.inc"
 #include "kernels/cpu/rows.inc"
+// products finish their rows with those
+#include "kernels/cpu/product_portable.inc"
 constexpr auto kBf16Product = nullptr;
 constexpr auto kInt8Product = portable_int8_product;
 constexpr auto kInt4Product = portable_int4_product;

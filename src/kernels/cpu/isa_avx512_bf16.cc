@@ -10,8 +10,9 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/simd.h"
 // order matters: the kernels are written in terms of simd.h
 #include "kernels/cpu/attention.inc"
-#include "kernels/cpu/product_portable.inc"
 #include "kernels/cpu/rows.inc"
+// products finish their rows with those
+#include "kernels/cpu/product_portable.inc"
 // and the products in terms of tiles
 #include "kernels/cpu/product_tiles.inc"
 // each kind on its own

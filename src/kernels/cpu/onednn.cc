@@ -60,19 +60,15 @@ struct Panel {
   memory packed;
 };
 
-class OneDnnProducts;
-
-class OneDnnMatrix final : public ProductMatrix {
+class OneDnnMatrix final : public PackedMatrix {
  public:
-  OneDnnMatrix(int out, int in, OneDnnProducts& by) : ProductMatrix(out, in), products(by) {}
+  OneDnnMatrix(int out, int in) : PackedMatrix(out, in) {}
   size_t bytes() const override {
     size_t sum = 0;
     for (const Panel& panel : panels) sum += panel.layout.get_size();
     return sum;
   }
-  void multiply(Tensor x, Tensor bias, Tensor out) const override;
 
-  OneDnnProducts& products;
   std::vector<Panel> panels;
   std::vector<Buffer> storage;
 };
@@ -91,8 +87,8 @@ class OneDnnProducts final : public Products {
   std::string_view name() const override {
     return dtype_ == DType::bf16 ? "bfloat16 by oneDNN" : "float32 by oneDNN";
   }
-  std::unique_ptr<ProductMatrix> pack(const HostMatrix& weights) override;
-  void multiply(Tensor x, const OneDnnMatrix& matrix, Tensor bias, Tensor out);
+  std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override;
+  void multiply(Tensor x, std::span<const LinearMap> maps) override;
 
  private:
   struct Piece {  // one compiled product
@@ -114,7 +110,12 @@ class OneDnnProducts final : public Products {
   /// `x` with dense rows of the weights' type, a copy unless it is that already.
   Tensor dense(Tensor x);
   const Piece& piece(int rows, int in, const Panel& panel);
-  void run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor out, int worker);
+  /// One map of a dense input.
+  void apply(Tensor x, const LinearMap& map);
+  /// A part of a map: some rows, the columns of one panel.
+  void run_piece(Tensor x, const Panel& panel, const LinearMap& part, int worker);
+  /// Leaves one finished row where the product goes.
+  void deliver(float* y, const LinearMap& part, int row) const;
 
   DType dtype_;
   memory::data_type type_;
@@ -126,10 +127,6 @@ class OneDnnProducts final : public Products {
   std::vector<Worker> workers_;
   Buffer dense_;  // copies of inputs
 };
-
-void OneDnnMatrix::multiply(Tensor x, Tensor bias, Tensor out) const {
-  products.multiply(x, *this, bias, out);
-}
 
 memory::desc OneDnnProducts::preferred_layout(int in, int columns) const {
   const memory::desc any({in, columns}, type_, memory::format_tag::any);
@@ -153,7 +150,18 @@ const OneDnnProducts::Piece& OneDnnProducts::piece(int rows, int in, const Panel
   return *slot;
 }
 
-void OneDnnProducts::run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor out, int index) {
+void OneDnnProducts::deliver(float* y, const LinearMap& part, int row) const {
+  float* out = part.out.f32(row);
+  const int n = part.out.cols;
+  if (part.bias) table_.add(y, part.bias.f32(), n);
+  switch (part.into) {
+    case Into::store: std::copy_n(y, n, out); break;
+    case Into::add: table_.add(out, y, n); break;
+    case Into::gate: table_.swiglu(out, y, n); break;
+  }
+}
+
+void OneDnnProducts::run_piece(Tensor x, const Panel& panel, const LinearMap& part, int index) {
   const AloneInOpenMp alone;
   const Piece& p = piece(x.rows, x.cols, panel);
   Worker& worker = workers_[static_cast<size_t>(index)];
@@ -169,10 +177,7 @@ void OneDnnProducts::run_piece(Tensor x, const Panel& panel, Tensor bias, Tensor
                {DNNL_ARG_SCRATCHPAD, memory(needed, engine_, worker.scratch.data())}});
   stream.wait();
   for (int r = 0; r < x.rows; ++r) {
-    const float* from = worker.out.data() + int64_t{r} * panel.columns;
-    for (int c = 0; c < panel.columns; ++c) {
-      out.f32(r)[c] = bias ? from[c] + bias.f32()[c] : from[c];
-    }
+    deliver(worker.out.data() + int64_t{r} * panel.columns, part, r);
   }
 }
 
@@ -201,8 +206,8 @@ void OneDnnProducts::pack_panel(const HostMatrix& weights, Range columns, Panel&
   stream.wait();
 }
 
-std::unique_ptr<ProductMatrix> OneDnnProducts::pack(const HostMatrix& weights) {
-  auto matrix = std::make_unique<OneDnnMatrix>(weights.out, weights.in, *this);
+std::unique_ptr<PackedMatrix> OneDnnProducts::pack(const HostMatrix& weights) {
+  auto matrix = std::make_unique<OneDnnMatrix>(weights.out, weights.in);
   const int width = panel_width(weights.out);
   const int count = (weights.out + width - 1) / width;
   matrix->panels.resize(static_cast<size_t>(count));
@@ -232,8 +237,13 @@ Tensor OneDnnProducts::dense(Tensor x) {
   return dense_.view(x.rows, x.cols, dtype_);
 }
 
-void OneDnnProducts::multiply(Tensor x, const OneDnnMatrix& matrix, Tensor bias, Tensor out) {
+void OneDnnProducts::multiply(Tensor x, std::span<const LinearMap> maps) {
   const Tensor given = dense(x);
+  for (const LinearMap& map : maps) apply(given, map);
+}
+
+void OneDnnProducts::apply(Tensor x, const LinearMap& map) {
+  const auto& matrix = dynamic_cast<const OneDnnMatrix&>(*map.weights);
   const int tiles = (x.rows + kTileRows - 1) / kTileRows;
   const int width = panel_width(matrix.out());
   const int panels = static_cast<int>(matrix.panels.size());
@@ -242,8 +252,11 @@ void OneDnnProducts::multiply(Tensor x, const OneDnnMatrix& matrix, Tensor bias,
     const int first = task % tiles * kTileRows;
     const Range rows{first, std::min(first + kTileRows, x.rows)};
     const Range columns{panel * width, std::min((panel + 1) * width, matrix.out())};
-    run_piece(given.slice(rows), matrix.panels[static_cast<size_t>(panel)],
-              bias ? bias.columns(columns) : bias, out.slice(rows).columns(columns), worker);
+    const LinearMap part{.weights = map.weights,
+                         .out = map.out.slice(rows).columns(columns),
+                         .bias = map.bias ? map.bias.columns(columns) : Tensor{},
+                         .into = map.into};
+    run_piece(x.slice(rows), matrix.panels[static_cast<size_t>(panel)], part, worker);
   });
 }
 

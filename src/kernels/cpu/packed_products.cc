@@ -1,6 +1,7 @@
 // Our own products: weights in panels, inputs packed row by row, panels and blocks of rows handed
 // to the pool.
 #include <algorithm>
+#include <vector>
 
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/weight_layout.h"
@@ -35,20 +36,54 @@ struct Format {
   RowQuantization inputs;  // offset 0: bfloat16 instead; 0 columns: all of a row
 };
 
-class PackedProducts;
-
-class PackedWeights final : public ProductMatrix {
+class PackedWeights final : public PackedMatrix {
  public:
-  PackedWeights(const HostMatrix& weights, PackedProducts& products);
+  PackedWeights(const HostMatrix& weights, const WeightLayout& layout, ThreadPool& pool);
   size_t bytes() const override { return storage_.bytes(); }
-  void multiply(Tensor x, Tensor bias, Tensor out) const override;
+  int depth() const { return depth_; }
+  int panels() const { return panels_; }
+  const std::byte* panel(int i) const {
+    return static_cast<const std::byte*>(storage_.data()) + static_cast<size_t>(i) * panel_bytes_;
+  }
 
  private:
-  PackedProducts& products_;
   int depth_;
   int panels_;
+  size_t panel_bytes_;
   Buffer storage_;
 };
+
+const PackedWeights& weights_of(const LinearMap& map) {
+  return dynamic_cast<const PackedWeights&>(*map.weights);
+}
+
+/// Rows that pass together over the panels, and where a thread keeps sums of them.
+struct RowBlock {
+  PackedRows x;
+  Range rows;
+  float* sums;
+};
+
+/// Panels of the same number, multiplied one after the other: of one map, or of all maps into the
+/// same memory, which is then still in the cache when the next product meets it.
+struct PanelGroup {
+  std::span<const LinearMap> maps;
+  int panel;
+
+  const std::byte* data(size_t map) const { return weights_of(maps[map]).panel(panel); }
+};
+
+std::vector<PanelGroup> group_panels(std::span<const LinearMap> maps) {
+  std::vector<PanelGroup> groups;
+  for (size_t begin = 0; begin < maps.size();) {
+    size_t end = begin + 1;
+    while (end < maps.size() && maps[end].out.data == maps[begin].out.data) ++end;
+    const int panels = weights_of(maps[begin]).panels();
+    for (int p = 0; p < panels; ++p) groups.push_back({maps.subspan(begin, end - begin), p});
+    begin = end;
+  }
+  return groups;
+}
 
 class PackedProducts final : public Products {
  public:
@@ -56,18 +91,16 @@ class PackedProducts final : public Products {
       : format_(format), table_(table), pool_(pool) {}
 
   std::string_view name() const override { return format_.name; }
-  std::unique_ptr<ProductMatrix> pack(const HostMatrix& weights) override {
-    return std::make_unique<PackedWeights>(weights, *this);
-  }
+  std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override;
+  void multiply(Tensor x, std::span<const LinearMap> maps) override;
 
-  const Format& format() const { return format_; }
-  ThreadPool& pool() const { return pool_; }
+ private:
   /// Rows of `x` as the kernel wants them, until the next call.
   PackedRows pack_rows(Tensor x, int depth) {
     return format_.inputs.offset == 0 ? narrow_rows(x, depth) : quantize_rows(x, depth);
   }
-
- private:
+  /// `after`: the panel that comes next.
+  void multiply_group(const RowBlock& block, const PanelGroup& group, const std::byte* after) const;
   PackedRows narrow_rows(Tensor x, int depth);
   PackedRows quantize_rows(Tensor x, int depth);
   /// Calls work(row) for every row.
@@ -85,6 +118,7 @@ class PackedProducts final : public Products {
   Buffer values_;  // of packed rows
   Buffer scales_;
   Buffer starts_;
+  Buffer sums_;  // scratch of every thread
 };
 
 /// Bytes between packed rows. One line more than needed: rows a power of two apart would fall into
@@ -121,53 +155,70 @@ PackedRows PackedProducts::quantize_rows(Tensor x, int depth) {
   return {values, stride, scales, starts, n_scales, n_starts};
 }
 
-PackedWeights::PackedWeights(const HostMatrix& weights, PackedProducts& products)
-    : ProductMatrix(weights.out, weights.in),
-      products_(products),
-      depth_(products.format().layout.padded(weights.in)),
-      panels_(ceil_div(weights.out, products.format().layout.panel_columns)) {
-  if (products.format().inputs.offset != 0 && weights.in > kMaxDepth) {
+PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layout,
+                             ThreadPool& pool)
+    : PackedMatrix(weights.out, weights.in),
+      depth_(layout.padded(weights.in)),
+      panels_(ceil_div(weights.out, layout.panel_columns)),
+      panel_bytes_(layout.panel_bytes(depth_)),
+      storage_(allocate_host(panel_bytes_ * static_cast<size_t>(panels_))) {
+  pool.run(panels_, [&](int panel, int) {
+    const int first = panel * layout.panel_columns;
+    layout.pack(
+        weights, {first, std::min(first + layout.panel_columns, weights.out)}, depth_,
+        static_cast<std::byte*>(storage_.data()) + panel_bytes_ * static_cast<size_t>(panel));
+  });
+}
+
+std::unique_ptr<PackedMatrix> PackedProducts::pack(const HostMatrix& weights) {
+  if (format_.inputs.offset != 0 && weights.in > kMaxDepth) {
     fail(
         "[products] {} inputs: found more than {}, which sums of int8 may exceed; use --dtype bf16",
         weights.in, kMaxDepth);
   }
-  const WeightLayout& layout = products.format().layout;
-  const size_t panel_bytes = layout.panel_bytes(depth_);
-  storage_ = allocate_host(panel_bytes * static_cast<size_t>(panels_));
-  products.pool().run(panels_, [&](int panel, int) {
-    const int first = panel * layout.panel_columns;
-    layout.pack(
-        weights, {first, std::min(first + layout.panel_columns, weights.out)}, depth_,
-        static_cast<std::byte*>(storage_.data()) + panel_bytes * static_cast<size_t>(panel));
-  });
+  return std::make_unique<PackedWeights>(weights, format_.layout, pool_);
 }
 
-void PackedWeights::multiply(Tensor x, Tensor bias, Tensor out) const {
-  const Format& format = products_.format();
-  const PackedRows rows = products_.pack_rows(x, depth_);
-  const int width = format.layout.panel_columns;
-  const auto panel_bytes = static_cast<int64_t>(format.layout.panel_bytes(depth_));
+void PackedProducts::multiply_group(const RowBlock& block, const PanelGroup& group,
+                                    const std::byte* after) const {
+  const int width = format_.layout.panel_columns;
+  const int column = group.panel * width;
+  for (size_t m = 0; m < group.maps.size(); ++m) {
+    const LinearMap& map = group.maps[m];
+    format_.multiply({.x = block.x,
+                      .rows = block.rows.size(),
+                      .depth = weights_of(map).depth(),
+                      .panel = group.data(m),
+                      .next = m + 1 < group.maps.size() ? group.data(m + 1) : after,
+                      .columns = std::min(width, map.weights->out() - column),
+                      .bias = map.bias ? map.bias.f32() + column : nullptr,
+                      .into = map.into,
+                      .out = map.out.f32(block.rows.begin) + column,
+                      .out_stride = map.out.stride,
+                      .sums = block.sums});
+  }
+}
+
+void PackedProducts::multiply(Tensor x, std::span<const LinearMap> maps) {
+  const PackedRows packed = pack_rows(x, weights_of(maps.front()).depth());
+  const std::vector<PanelGroup> groups = group_panels(maps);
+  const auto n_groups = static_cast<int>(groups.size());
   const int blocks = x.rows > kRowsUnblocked ? ceil_div(x.rows, kRowBlock) : 1;
-  const int tasks_wanted = kTasksPerThread * products_.pool().threads();
-  const int run = std::clamp(panels_ * blocks / tasks_wanted, 1, kMaxPanelsPerTask);
-  const int runs = ceil_div(panels_, run);
-  const auto multiply_panel = [&](int panel, Range block) {
-    const int column = panel * width;
-    format.multiply({.x = rows_from(rows, block.begin),
-                     .rows = block.size(),
-                     .depth = depth_,
-                     .panel = static_cast<const std::byte*>(storage_.data()) + panel * panel_bytes,
-                     .columns = std::min(width, this->out() - column),
-                     .bias = bias ? bias.f32() + column : nullptr,
-                     .out = out.f32(block.begin) + column,
-                     .out_stride = out.stride});
-  };
-  products_.pool().run(blocks * runs, [&](int task, int) {
+  const int tasks_wanted = kTasksPerThread * pool_.threads();
+  const int run = std::clamp(n_groups * blocks / tasks_wanted, 1, kMaxPanelsPerTask);
+  const int runs = ceil_div(n_groups, run);
+  const int64_t sums = int64_t{std::min(x.rows, kRowsUnblocked)} * format_.layout.panel_columns;
+  auto* scratch = reinterpret_cast<float*>(fit(sums_, 4 * sums * pool_.threads()));
+  pool_.run(blocks * runs, [&](int task, int worker) {
     const auto b = int64_t{task / runs};
-    const Range block{static_cast<int>(b * x.rows / blocks),
-                      static_cast<int>((b + 1) * x.rows / blocks)};
+    const Range rows{static_cast<int>(b * x.rows / blocks),
+                     static_cast<int>((b + 1) * x.rows / blocks)};
+    const RowBlock block{rows_from(packed, rows.begin), rows, scratch + worker * sums};
     const int first = task % runs * run;
-    for (int p = first; p < std::min(first + run, panels_); ++p) multiply_panel(p, block);
+    for (int g = first; g < std::min(first + run, n_groups); ++g) {
+      const auto at = static_cast<size_t>(g);
+      multiply_group(block, groups[at], groups[std::min(at + 1, groups.size() - 1)].data(0));
+    }
   });
 }
 

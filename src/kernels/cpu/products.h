@@ -1,4 +1,4 @@
-// Matrix products: who packs weights, and packed weights that multiply.
+// Matrix products: who packs weights and multiplies by them.
 #pragma once
 
 #include <memory>
@@ -11,18 +11,6 @@
 
 namespace unmask::cpu {
 
-/// Packed weights of y = x W^T. They work in the memory and on the threads of the Products that
-/// packed them, which must outlive them; one product at a time.
-class ProductMatrix : public PackedMatrix {
- public:
-  /// out = x W^T + bias; x [rows, in], bias [1, out] or null, out [rows, out]. A row's result has
-  /// the same bits whatever the number of threads and the rows beside it.
-  virtual void multiply(Tensor x, Tensor bias, Tensor out) const = 0;
-
- protected:
-  using PackedMatrix::PackedMatrix;
-};
-
 /// One way to compute products with one type of weights.
 class Products {
  public:
@@ -34,7 +22,10 @@ class Products {
   /// For reports, e.g. "bfloat16 by oneDNN".
   virtual std::string_view name() const = 0;
   /// Copies weights into the layout of the products. Throws Error for a matrix it cannot take.
-  virtual std::unique_ptr<ProductMatrix> pack(const HostMatrix& weights) = 0;
+  virtual std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) = 0;
+  /// Backend::linear of matrices that pack() returned. A row's result has the same bits whatever
+  /// the number of threads, the rows beside it and the maps that share its input.
+  virtual void multiply(Tensor x, std::span<const LinearMap> maps) = 0;
 };
 
 /// oneDNN's products. `weights`: f32 or bf16, the type of packed weights and rounded inputs.

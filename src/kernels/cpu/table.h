@@ -3,6 +3,7 @@
 
 #include <stdint.h>  // not <cstdint>: the ISA files must not pull in C++ library code
 
+#include "kernels/into.h"
 #include "kernels/row_math.h"
 
 namespace unmask::cpu {
@@ -103,16 +104,19 @@ struct QuantizedRow {
   int32_t* starts;
 };
 
-/// Some rows times one panel of packed weights: out = x W^T + bias.
+/// Some rows times one panel of packed weights: y = x W^T + bias.
 struct PanelProduct {
   PackedRows x;
   int rows;
   int depth;          // inner dimension, padded
   const void* panel;  // in a layout of weight_layout.h, aligned to 64 bytes
+  const void* next;   // what is read after it
   int columns;        // of the panel that exist
   const float* bias;  // null: none
+  Into into;
   float* out;
   int64_t out_stride;
+  float* sums;  // scratch, [rows, columns of a whole panel]
 };
 
 // The blocks of int4 weights (weight_layout.h).

@@ -38,6 +38,23 @@ class PlainMatrix final : public PackedMatrix {
   std::vector<float> values;  // [out, in]
 };
 
+/// One row of a map.
+void apply(const float* x, const LinearMap& map, int row) {
+  const auto& w = dynamic_cast<const PlainMatrix&>(*map.weights);
+  for (int o = 0; o < w.out(); ++o) {
+    double y = map.bias ? map.bias.f32()[o] : 0;
+    const float* weights = w.values.data() + int64_t{o} * w.in();
+    for (int i = 0; i < w.in(); ++i) y += static_cast<double>(x[i]) * weights[i];
+    float& out = map.out.f32(row)[o];
+    const double old = out;
+    switch (map.into) {
+      case Into::store: out = static_cast<float>(y); break;
+      case Into::add: out = static_cast<float>(old + y); break;
+      case Into::gate: out = static_cast<float>(old / (1 + std::exp(-old)) * y); break;
+    }
+  }
+}
+
 class ReferenceBackend final : public Backend {
  public:
   std::string describe() const override { return "reference"; }
@@ -69,15 +86,10 @@ class ReferenceBackend final : public Backend {
     }
   }
 
-  void linear(Tensor x, const PackedMatrix& weights, Tensor bias, Tensor out) override {
-    const auto& w = dynamic_cast<const PlainMatrix&>(weights);
-    for (int r = 0; r < x.rows; ++r) {
-      for (int o = 0; o < w.out(); ++o) {
-        double sum = bias ? bias.f32()[o] : 0;
-        const float* row = w.values.data() + int64_t{o} * w.in();
-        for (int i = 0; i < w.in(); ++i) sum += static_cast<double>(x.f32(r)[i]) * row[i];
-        out.f32(r)[o] = static_cast<float>(sum);
-      }
+  using Backend::linear;
+  void linear(Tensor x, std::span<const LinearMap> maps) override {
+    for (const LinearMap& map : maps) {
+      for (int r = 0; r < x.rows; ++r) apply(x.f32(r), map, r);
     }
   }
 
@@ -111,15 +123,6 @@ class ReferenceBackend final : public Backend {
 
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     for (const AttentionTask& task : tasks) reference_attention(task, shape);
-  }
-
-  void swiglu(Tensor gate, Tensor up) override {
-    for (int r = 0; r < gate.rows; ++r) {
-      for (int c = 0; c < gate.cols; ++c) {
-        const double g = gate.f32(r)[c];
-        gate.f32(r)[c] = static_cast<float>(g / (1 + std::exp(-g)) * up.f32(r)[c]);
-      }
-    }
   }
 
   void add(Tensor x, Tensor y) override {

@@ -1,0 +1,29 @@
+// What this processor does at best, measured: the denominators of every benchmark.
+#pragma once
+
+namespace unmask {
+
+/// Operations per second (a multiply-add counts as two) of `threads` threads that do nothing but
+/// one instruction on registers. Each thread's rate is taken over its own processor time, the best
+/// of a few repetitions, so that a disturbed moment does not flatter what is compared with it.
+double f32_ceiling(int threads);   // multiply-adds; 0 without FMA
+double bf16_ceiling(int threads);  // vdpbf16ps; 0 without
+double int8_ceiling(int threads);  // vpdpbusd; 0 without
+/// Bytes per second that as many threads read from more memory than any cache holds.
+double read_ceiling(int threads);
+
+struct Ceilings {
+  int threads = 1;
+  double f32 = 0;
+  double bf16 = 0;
+  double int8 = 0;
+  double read = 0;
+};
+Ceilings measure_ceilings(int threads);
+
+/// Seconds on the clock on the wall, from an arbitrary moment.
+double wall_seconds();
+/// Processor time of the calling thread; on a shared machine more telling than the wall.
+double thread_seconds();
+
+}  // namespace unmask

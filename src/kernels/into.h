@@ -1,0 +1,15 @@
+// What becomes of a matrix product. Included by the ISA files, hence without the C++ library.
+#pragma once
+
+#include <stdint.h>
+
+namespace unmask {
+
+/// Where a product y goes.
+enum class Into : uint8_t {
+  store,  // out = y
+  add,    // out += y, as for residuals
+  gate    // out = silu(out) * y, as in SwiGLU (arXiv 2002.05202)
+};
+
+}  // namespace unmask
