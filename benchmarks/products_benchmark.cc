@@ -7,9 +7,11 @@
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <functional>
-#include <random>
+#include <optional>
 
 #include "bench/ceilings.h"
+#include "bench/kernel_cases.h"
+#include "bench/timing.h"
 #include "kernels/cpu/products.h"
 
 namespace unmask::benchmarks {
@@ -32,55 +34,29 @@ struct Shape {
   int out;
 };
 
-/// Weights of one kind and shape, copied until they come from memory in each call as in a step.
-class WeightCopies {
- public:
-  WeightCopies(const Kind& kind, const Shape& shape) : products_(kind.create(pool_)) {
-    if (products_ == nullptr) return;
-    std::mt19937 random(1);
-    std::uniform_real_distribution<float> value(-1, 1);
-    std::vector<float> matrix(static_cast<size_t>(shape.in) * static_cast<size_t>(shape.out));
-    for (float& v : matrix) v = value(random);
-    const size_t wanted = shape.in >= 4096 ? size_t{200} << 20 : size_t{16} << 20;
-    for (size_t bytes = 0; bytes < wanted; bytes += copies_.back()->bytes()) {
-      copies_.push_back(products_->pack({matrix.data(), DType::f32, shape.out, shape.in}));
-    }
+/// The products of one kind, and weights for them.
+struct Weights {
+  Weights(const Kind& kind, const Shape& shape) : products(kind.create(pool)) {
+    if (products == nullptr) return;
+    copies.emplace([&](const HostMatrix& w) { return products->pack(w); }, shape.in, shape.out);
   }
-  bool empty() const { return copies_.empty(); }
-  cpu::Products& products() { return *products_; }
-  const PackedMatrix& next() { return *copies_[next_++ % copies_.size()]; }
 
- private:
-  ThreadPool pool_{1};
-  std::unique_ptr<cpu::Products> products_;
-  std::vector<std::unique_ptr<PackedMatrix>> copies_;
-  size_t next_ = 0;
+  ThreadPool pool{1};
+  std::unique_ptr<cpu::Products> products;  // null: this processor has none
+  std::optional<WeightCopies> copies;
 };
 
-double median(std::vector<double> values) {
-  std::nth_element(values.begin(), values.begin() + static_cast<int64_t>(values.size() / 2),
-                   values.end());
-  return values[values.size() / 2];
-}
-
-void measure(benchmark::State& state, const Kind& kind, const Shape& shape, WeightCopies& weights) {
-  if (weights.empty()) {
+void measure(benchmark::State& state, const Kind& kind, const Shape& shape, Weights& weights) {
+  if (!weights.copies) {
     state.SkipWithError("this processor has no such product");
     return;
   }
   const auto rows = static_cast<int>(state.range(0));
-  const auto bytes = [&](int cols) {
-    return static_cast<size_t>(rows) * static_cast<size_t>(cols) * sizeof(float);
-  };
-  const Buffer x = allocate_host(bytes(shape.in));
-  const Buffer y = allocate_host(bytes(shape.out));
-  std::mt19937 random(2);
-  std::uniform_real_distribution<float> value(-1, 1);
-  std::generate_n(static_cast<float*>(x.data()), bytes(shape.in) / sizeof(float),
-                  [&] { return value(random); });
+  const Buffer x = random_matrix(rows, shape.in);
+  const Buffer y = random_matrix(rows, shape.out);
   const auto multiply = [&] {
-    const LinearMap map{&weights.next(), y.view(rows, shape.out)};
-    weights.products().multiply(x.view(rows, shape.in), std::span(&map, 1));
+    const LinearMap map{&weights.copies->next(), y.view(rows, shape.out)};
+    weights.products->multiply(x.view(rows, shape.in), std::span(&map, 1));
   };
   multiply();
   const double limit = rows == 1 ? read_ceiling(1) : kind.peak(1);
@@ -96,7 +72,8 @@ void measure(benchmark::State& state, const Kind& kind, const Shape& shape, Weig
   state.counters["GOP/s"] = operations / seconds * 1e-9;
   if (rows == 1) {
     const double again = std::max(limit, read_ceiling(1));
-    state.counters["of_read"] = static_cast<double>(weights.next().bytes()) / seconds / again;
+    state.counters["of_read"] =
+        static_cast<double>(weights.copies->next().bytes()) / seconds / again;
   } else {
     state.counters["of_peak"] = operations / seconds / std::max(limit, kind.peak(1));
   }
@@ -109,7 +86,7 @@ void register_all() {
                                     {"int4", WeightType::int4, int8_ceiling}};
   static constexpr Shape kShapes[] = {{4096, 4096}, {4096, 12288}, {12288, 4096}, {512, 512}};
   // One set of weights at a time: all together would not fit into memory.
-  static std::unique_ptr<WeightCopies> weights;
+  static std::unique_ptr<Weights> weights;
   static std::string made_for;
   for (const Kind& kind : kKinds) {
     for (const Shape& shape : kShapes) {
@@ -117,7 +94,7 @@ void register_all() {
       const auto run = [&kind, &shape, name](benchmark::State& state) {
         if (made_for != name) {
           weights.reset();
-          weights = std::make_unique<WeightCopies>(kind, shape);
+          weights = std::make_unique<Weights>(kind, shape);
           made_for = name;
         }
         measure(state, kind, shape, *weights);

@@ -70,6 +70,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
   TokenizeArguments tokenize_arguments;
   InspectArguments inspect_arguments;
   InspectAttentionArguments inspect_attention_arguments;
+  BenchArguments bench_arguments;
   CompletionArguments completion_arguments;
   const std::vector<Command> commands{
       {add_run(app, run_arguments), [&] { return run(run_arguments, console); }},
@@ -80,6 +81,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
       {add_inspect(app, inspect_arguments), [&] { return inspect(inspect_arguments, console); }},
       {add_inspect_attention(app, inspect_attention_arguments),
        [&] { return inspect_attention(inspect_attention_arguments, console); }},
+      {add_bench(app, bench_arguments), [&] { return bench(bench_arguments, console); }},
       {add_completion(app, completion_arguments),
        [&] { return completion(app, completion_arguments, console); }},
   };

@@ -7,6 +7,7 @@
 
 #include "apps/arguments.h"
 #include "apps/console.h"
+#include "bench/generation.h"
 
 namespace unmask {
 
@@ -80,6 +81,20 @@ struct InspectAttentionArguments {
 };
 CLI::App* add_inspect_attention(CLI::App& app, InspectAttentionArguments& arguments);
 int inspect_attention(const InspectAttentionArguments& arguments, Console& console);
+
+struct BenchArguments {
+  std::string shape = "demo";
+  std::vector<std::string> methods{"full"};
+  std::vector<int> contexts{512};
+  std::vector<std::string> dtypes{"bf16"};
+  BenchCase about{};  // but for method and context
+  int threads = 0;
+  std::optional<std::string> preset;
+  bool json = false;
+  std::optional<std::string> plot;
+};
+CLI::App* add_bench(CLI::App& app, BenchArguments& arguments);
+int bench(const BenchArguments& arguments, Console& console);
 
 struct CompletionArguments {
   std::string shell;

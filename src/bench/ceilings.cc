@@ -1,12 +1,11 @@
 #include "bench/ceilings.h"
 
 #include <algorithm>
-#include <chrono>
-#include <ctime>
 #include <immintrin.h>
 #include <numeric>
 #include <vector>
 
+#include "bench/timing.h"
 #include "core/cpu_info.h"
 #include "core/parallel.h"
 #include "core/tensor.h"
@@ -86,16 +85,6 @@ void read_all(const char* from, size_t bytes) {
 }
 
 }  // namespace
-
-double thread_seconds() {
-  timespec t{};
-  clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
-  return static_cast<double>(t.tv_sec) + 1e-9 * static_cast<double>(t.tv_nsec);
-}
-
-double wall_seconds() {
-  return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 double f32_ceiling(int threads) {
   const IsaLevel isa = detect_isa();

@@ -21,9 +21,4 @@ struct Ceilings {
 };
 Ceilings measure_ceilings(int threads);
 
-/// Seconds on the clock on the wall, from an arbitrary moment.
-double wall_seconds();
-/// Processor time of the calling thread; on a shared machine more telling than the wall.
-double thread_seconds();
-
 }  // namespace unmask

@@ -67,6 +67,21 @@ ModelShape tiny_llada() {
   return shape;
 }
 
+/// The model embedded in this project (models/demo).
+ModelShape demo() {
+  ModelShape shape = tiny_llada();
+  shape.config.update({{"d_model", 256},
+                       {"embedding_size", 2048},
+                       {"eos_token_id", 2041},
+                       {"mask_token_id", 2042},
+                       {"max_sequence_length", 4096},
+                       {"mlp_hidden_size", 768},
+                       {"pad_token_id", 2041},
+                       {"vocab_size", 2048}});
+  shape.generation = {{"bos_token_id", 2040}, {"eos_token_id", 2041}};
+  return shape;
+}
+
 ModelShape tiny_dream() {
   ModelShape shape = dream_7b();
   shape.config.update({{"bos_token_id", 496},
@@ -90,6 +105,7 @@ ModelShape tiny_dream() {
 const std::map<std::string, std::function<ModelShape()>>& shapes() {
   static const std::map<std::string, std::function<ModelShape()>> table{{"llada-8b", llada_8b},
                                                                         {"dream-7b", dream_7b},
+                                                                        {"demo", demo},
                                                                         {"tiny-llada", tiny_llada},
                                                                         {"tiny-dream", tiny_dream}};
   return table;

@@ -69,6 +69,16 @@ class CpuBackend final : public Backend {
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override;
 
  private:
+  /// Rotations of the positions from 0 on: [positions, head_dim], cosines before sines.
+  struct Angles {
+    Buffer values;
+    int positions = 0;
+    int head_dim = 0;
+    float theta = 0;
+  };
+  /// At least those of so many positions.
+  const float* angles(int positions, int head_dim, float theta);
+
   /// Calls work(row) for every row, a few rows a task.
   template <typename Work>
   void each_row(int rows, const Work& work) {
@@ -93,7 +103,7 @@ class CpuBackend final : public Backend {
   ThreadPool pool_;
   const cpu::KernelTable& table_;
   std::unique_ptr<cpu::Products> products_;
-  Buffer angles_;  // cos and sin of the rows being rotated
+  Angles angles_;
   cpu::Attention attention_;
 };
 
@@ -130,21 +140,39 @@ void CpuBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {
            [&](int r) { table_.rms_norm(x.f32(r), weight.f32(), eps, x.cols, out.f32(r)); });
 }
 
-void CpuBackend::rope(Tensor x, std::span<const int> positions, int head_dim, float theta) {
-  UNMASK_CHECK(static_cast<int>(positions.size()) == x.rows && x.cols % head_dim == 0,
-               "shapes of a rotation");
+const float* CpuBackend::angles(int positions, int head_dim, float theta) {
+  Angles& known = angles_;
+  if (known.head_dim == head_dim && known.theta == theta && positions <= known.positions) {
+    return static_cast<const float*>(known.values.data());
+  }
+  // Half as many more: a text that grows token by token would compute them all again and again.
+  known.positions = positions + positions / 2;
+  known.head_dim = head_dim;
+  known.theta = theta;
+  float* values = cpu::reserve(known.values, int64_t{known.positions} * head_dim);
   const int half = head_dim / 2;
-  float* angles = cpu::reserve(angles_, int64_t{x.rows} * head_dim);
-  each_row(x.rows, [&](int r) {
-    float* cos = angles + int64_t{r} * head_dim;
-    float* sin = cos + half;
-    const auto position = static_cast<float>(positions[static_cast<size_t>(r)]);
+  each_row(known.positions, [&](int position) {
+    float* cos = values + int64_t{position} * head_dim;
     for (int i = 0; i < half; ++i) {
       const float frequency =
           1.0F / std::pow(theta, static_cast<float>(2 * i) / static_cast<float>(head_dim));
-      cos[i] = std::cos(position * frequency);
-      sin[i] = std::sin(position * frequency);
+      cos[i] = std::cos(static_cast<float>(position) * frequency);
+      cos[i + half] = std::sin(static_cast<float>(position) * frequency);
     }
+  });
+  return values;
+}
+
+void CpuBackend::rope(Tensor x, std::span<const int> positions, int head_dim, float theta) {
+  UNMASK_CHECK(static_cast<int>(positions.size()) == x.rows && x.cols % head_dim == 0,
+               "shapes of a rotation");
+  if (x.rows == 0) return;
+  const auto [least, most] = std::minmax_element(positions.begin(), positions.end());
+  UNMASK_CHECK(*least >= 0, "a position below 0");
+  const float* table = angles(*most + 1, head_dim, theta);
+  each_row(x.rows, [&](int r) {
+    const float* cos = table + int64_t{positions[static_cast<size_t>(r)]} * head_dim;
+    const float* sin = cos + head_dim / 2;
     for (int c = 0; c < x.cols; c += head_dim) table_.rope(x.f32(r) + c, cos, sin, head_dim);
   });
 }
