@@ -27,7 +27,7 @@ void run(benchmark::State& state, const AttentionCase& c) {
   }
   const auto backend =
       create_cpu_backend({.threads = 1, .weights = narrow ? WeightType::bf16 : WeightType::f32});
-  AttentionProblem problem(*backend, 1, c);
+  AttentionProblem problem(*backend, c);
   const bool is_plain = c.density == 0 && c.scale == 0 && !c.is_cached();
   const double share = problem.density();
   problem.pass();  // touches the memory

@@ -7,7 +7,7 @@
 
 #include "apps/arguments.h"
 #include "apps/console.h"
-#include "bench/generation.h"
+#include "bench/bench_case.h"
 
 namespace unmask {
 

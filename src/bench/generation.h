@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "bench/bench_case.h"
 #include "bench/ceilings.h"
 #include "bench/timing.h"
 #include "generate/explain.h"
@@ -31,16 +32,6 @@ class BenchModel {
   WeightType weight_type_;
   RandomModel model_;
   MeteredBackend& meter_;  // the model's
-};
-
-struct BenchCase {
-  std::string method = "full";
-  int context = 512;  // tokens of the canvas, prompt and generation
-  int gen_length = 32;
-  int block_length = 32;
-  int steps = 32;
-  int most_steps = 0;  // measured; 0: all. The others are projected from those like them.
-  int repeat = 1;
 };
 
 /// Steps with the same number of rows that all measure or all do not, all see every key or not.

@@ -25,11 +25,8 @@ Buffer random_matrix(int rows, int cols) {
   return buffer;
 }
 
-AttentionProblem::AttentionProblem(Backend& backend, int threads, const AttentionCase& about)
-    : backend_(backend),
-      threads_(threads),
-      about_(about),
-      heads_{about.n_heads, about.n_heads, about.head_dim} {
+AttentionProblem::AttentionProblem(Backend& backend, const AttentionCase& about)
+    : backend_(backend), about_(about), heads_{about.n_heads, about.n_heads, about.head_dim} {
   const int width = about.n_heads * about.head_dim;
   task_ = {.q = fill(q_, about.queries, width),
            .kv = {fill(k_, about.slots, width), fill(v_, about.slots, width)},
@@ -83,10 +80,9 @@ void AttentionProblem::draw_pattern() {
 }
 
 double AttentionProblem::timed(const AttentionTask& task) {
-  const auto now = [&] { return threads_ == 1 ? thread_seconds() : wall_seconds(); };
-  const double begin = now();
+  const double begin = thread_seconds();
   backend_.attention(std::span(&task, 1), heads_);
-  return now() - begin;
+  return thread_seconds() - begin;
 }
 
 }  // namespace unmask

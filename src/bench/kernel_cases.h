@@ -38,12 +38,11 @@ struct AttentionCase {
   bool is_cached() const { return queries < slots; }
 };
 
-/// Random operands, and passes over them that return the seconds they took: processor time of the
-/// calling thread, or the wall's with several.
+/// Random operands, and passes over them that return the processor time of the calling thread.
 class AttentionProblem {
  public:
-  /// `backend` must outlive the problem; it has `threads` threads.
-  AttentionProblem(Backend& backend, int threads, const AttentionCase& about);
+  /// `backend` must outlive the problem; it has one thread.
+  AttentionProblem(Backend& backend, const AttentionCase& about);
 
   /// What the case is about: a sparse, measuring, cached or plain pass.
   double pass();
@@ -59,7 +58,6 @@ class AttentionProblem {
   double timed(const AttentionTask& task);
 
   Backend& backend_;
-  int threads_;
   AttentionCase about_;
   HeadShape heads_;
   std::mt19937 random_{1};

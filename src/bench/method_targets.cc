@@ -11,7 +11,8 @@ namespace {
 
 // LLaDA-8B's layers and head; fewer layers, since every layer costs the same.
 constexpr const char* kFourLayers = "llada-8b,layers=4";
-constexpr const char* kTwoLayers = "llada-8b,layers=2";
+// With so few layers the head would count for too much.
+constexpr const char* kTwoLayers = "llada-8b,layers=2,vocab=7904";
 // Where attention is nearly all there is to a step.
 constexpr const char* kLongContext =
     "llada-8b,layers=2,d=512,heads=4,kv_heads=4,ffn=512,vocab=1024";
@@ -80,22 +81,26 @@ void sparse_dllm(const Ceilings& ceilings, const TargetSink& sink) {
   const BenchModel model(kTwoLayers, WeightType::int8, ceilings.threads);
   BenchCase about{.context = 4096, .gen_length = 256, .steps = 256, .most_steps = 3};
   const GenerationFigures full = measure_generation(model, about, ceilings);
-  const auto measure = [&](const char* method, int most_steps, double wanted) {
+  const auto measure = [&](const char* method, int most_steps) {
     about.method = method;
     about.most_steps = most_steps;
     const GenerationFigures fast = measure_generation(model, about, ceilings);
-    const double ratio = full.seconds / fast.seconds;
-    sink(
-        {fmt::format("{} over full, LLaDA-8B's layers, 4,096 tokens, 8 blocks of 32, int8", method),
-         {ratio, ratio, ratio},
-         wanted,
-         false,
-         fmt::format("operations {:.1f}x", operations_ratio(full, fast))});
+    const double speed = full.seconds / fast.seconds;
+    const double ideal = operations_ratio(full, fast);
+    const double ratio = speed / ideal;
+    // 12.5 of the 16 that two refreshes in 32 steps allow.
+    sink({fmt::format("{} over its ideal: {:.1f}x of {:.1f}x, LLaDA-8B's layers, 4,096 tokens, "
+                      "8 blocks of 32 steps, int8",
+                      method, speed, ideal),
+          {ratio, ratio, ratio},
+          0.78,
+          false,
+          "its operations"});
   };
-  measure("sparse-dllm:keep=0.5", 64, 12.5);
-  measure("sparse-dllm:keep=0.5,delay=0", 64, 12.5);
+  measure("sparse-dllm:keep=0.5", 32);
+  measure("sparse-dllm:keep=0.5,delay=0", 32);
   // Its refreshes turn sparse after a fifth of the steps: the third block shows how they are then.
-  measure("sparse-dllm+sparsed:keep=0.5", 100, 12.5);
+  measure("sparse-dllm:keep=0.5+sparsed", 100);
 }
 
 }  // namespace

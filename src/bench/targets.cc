@@ -88,10 +88,9 @@ class KernelTargets {
         const Buffer x = random_matrix(rows, in);
         const Buffer y = random_matrix(rows, out);
         const auto seconds = [&] {
-          const auto now = [&] { return threads == 1 ? thread_seconds() : wall_seconds(); };
-          const double begin = now();
+          const double begin = seconds_per_thread(threads);
           backend->linear(x.view(rows, in), {&weights.next(), y.view(rows, out)});
-          return now() - begin;
+          return seconds_per_thread(threads) - begin;
         };
         const std::string what =
             fmt::format("{} product {}x{}, {} row{}, {} thread{}", weight_type_name(type), in, out,
@@ -122,7 +121,7 @@ class KernelTargets {
   }
 
   void of_peak(const std::string& what, const AttentionCase& about, double wanted) {
-    AttentionProblem problem(*backend_, 1, about);
+    AttentionProblem problem(*backend_, about);
     const auto [ratio, limit] = ratios([&] { return problem.operations() / problem.pass(); },
                                        [] { return bf16_ceiling(1); });
     sink_({what, ratio, wanted, false, giga("bf16", limit, "FLOP")});
@@ -130,7 +129,7 @@ class KernelTargets {
 
   /// Taken in turns with a plain pass of the same shape.
   void over_plain(const std::string& what, const AttentionCase& about, double wanted) {
-    AttentionProblem problem(*backend_, 1, about);
+    AttentionProblem problem(*backend_, about);
     problem.pass();
     std::vector<double> ratios;
     for (int i = 0; i < kPasses; ++i) {

@@ -11,6 +11,7 @@ namespace unmask {
 namespace {
 
 constexpr DType kStored = DType::bf16;
+constexpr const char* kDefaultShape = "llada-8b";  // that changes without a name apply to
 
 /// A number that a shape may change, under its name and under those of the two families.
 struct Dimension {
@@ -65,6 +66,9 @@ size_t elements(const TensorSpec& spec) {
 }  // namespace
 
 ModelConfig parse_shape(const std::string& text) {
+  if (const size_t mark = text.find('='); mark < text.find(',')) {
+    return parse_shape(fmt::format("{},{}", kDefaultShape, text));
+  }
   const size_t end = std::min(text.find(','), text.size());
   ModelShape shape = model_shape(text.substr(0, end));
   for (size_t begin = end; begin < text.size();) {

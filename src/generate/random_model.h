@@ -12,8 +12,8 @@
 namespace unmask {
 
 /// The configuration that `text` describes: a name of model_shape_names(), followed by changes as
-/// in "llada-8b,layers=4,d=2048,heads=16,kv_heads=16,ffn=6144,vocab=4096". Throws Error saying what
-/// there is.
+/// in "llada-8b,layers=4,d=2048,heads=16,kv_heads=16,ffn=6144,vocab=4096". Changes without a name
+/// are of llada-8b. Throws Error saying what there is.
 ModelConfig parse_shape(const std::string& text);
 
 class RandomModel {

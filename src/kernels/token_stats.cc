@@ -121,19 +121,26 @@ void shape_distribution(std::span<float> row, const TokenQuery& query, const Row
   if (query.top_k) filter_top_k(row, *query.top_k);
 }
 
+/// What two passes over a row tell.
+struct Distribution {
+  TokenId top;
+  double sum;  // of exp(logit - largest logit)
+};
+
 /// Margin and entropy of the whole distribution.
-void measure(std::span<float> row, const RowMath& math, TokenStats& stats) {
+Distribution measure(std::span<const float> row, const RowMath& math, TokenStats& stats) {
   const int n = static_cast<int>(row.size());
-  const TokenId top = math.argmax(row.data(), n);
-  const float largest = row[static_cast<size_t>(top)];
-  const auto sums = math.exp_sums(row.data(), n, largest);
+  const RowMath::TopTwo top = math.top_two(row.data(), n);
+  const auto sums = math.exp_sums(row.data(), n, top.first);
   stats.neg_entropy = static_cast<float>(sums.weighted / sums.sum - std::log(sums.sum));
-  const Hidden without_top(row, std::span(&top, 1));
-  const double second = row[static_cast<size_t>(math.argmax(row.data(), n))];
-  stats.margin = static_cast<float>((1 - std::exp(second - largest)) / sums.sum);
+  const double second = top.second;
+  stats.margin = static_cast<float>((1 - std::exp(second - top.first)) / sums.sum);
+  return {top.index, sums.sum};
 }
 
-TokenId choose(std::span<float> row, int position, const TokenQuery& query, const RowMath& math) {
+TokenId choose(std::span<float> row, TokenId top, int position, const TokenQuery& query,
+               const RowMath& math) {
+  if (query.temperature <= 0 && query.forbidden.empty()) return top;
   const Hidden without_forbidden(row, query.forbidden);
   if (query.temperature <= 0) return math.argmax(row.data(), static_cast<int>(row.size()));
   if (query.noise == Noise::gumbel) return gumbel_choice(row, position, query);
@@ -141,9 +148,10 @@ TokenId choose(std::span<float> row, int position, const TokenQuery& query, cons
 }
 
 /// softmax(row)[token], with the tokens that carry no confidence out of the sum.
-float probability(std::span<float> row, TokenId token, const TokenQuery& query,
-                  const RowMath& math) {
+float probability(std::span<float> row, const Distribution& all, TokenId token,
+                  const TokenQuery& query, const RowMath& math) {
   const auto& worthless = query.without_confidence;
+  if (token == all.top && worthless.empty()) return static_cast<float>(1 / all.sum);
   if (std::find(worthless.begin(), worthless.end(), token) != worthless.end()) return 0;
   const Hidden without_worthless(row, worthless);
   const int n = static_cast<int>(row.size());
@@ -159,9 +167,9 @@ TokenStats reduce_row(std::span<float> row, int position, const TokenQuery& quer
   for (const TokenId id : query.removed) row[static_cast<size_t>(id)] = kRemoved;
   shape_distribution(row, query, math);
   TokenStats stats;
-  measure(row, math, stats);
-  stats.token = choose(row, position, query, math);
-  stats.probability = probability(row, stats.token, query, math);
+  const Distribution all = measure(row, math, stats);
+  stats.token = choose(row, all.top, position, query, math);
+  stats.probability = probability(row, all, stats.token, query, math);
   return stats;
 }
 

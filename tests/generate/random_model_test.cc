@@ -22,11 +22,15 @@ TEST(ParseShape, KnowsPublishedSizesAndChanges) {
   EXPECT_EQ(own.dim, 256);
   EXPECT_EQ(own.head_dim, 64);
   EXPECT_EQ(own.ffn_dim, 512);
+  const ModelConfig nameless = parse_shape("layers=3,vocab=99");
+  EXPECT_EQ(nameless.n_layers, 3);
+  EXPECT_EQ(nameless.dim, llada.dim);
 }
 
 TEST(ParseShape, SaysWhatIsWrong) {
-  for (const char* wrong : {"", "llada", "llada-8b,", "llada-8b,layers", "llada-8b,layers=0",
-                            "llada-8b,layers=2x", "llada-8b,width=3", "llada-8b,heads=7"}) {
+  for (const char* wrong :
+       {"", "llada", "llada-8b,", "llada-8b,layers", "llada-8b,layers=0", "llada-8b,layers=2x",
+        "layers=x", "=", "llada-8b,width=3", "llada-8b,heads=7"}) {
     EXPECT_THROW(parse_shape(wrong), Error) << wrong;
   }
 }

@@ -313,9 +313,8 @@ INSTANTIATE_TEST_SUITE_P(Isa, BackendTest, ::testing::ValuesIn(testing::isa_leve
                          testing::isa_test_name);
 
 TEST(SelectIsa, RefusesWhatItCannotDo) {
-  setenv("UNMASK_ISA", "sse9", 1);
+  const testing::UnderIsa held("sse9");
   EXPECT_THROW(create_cpu_backend({.threads = 1}), Error);
-  unsetenv("UNMASK_ISA");
   EXPECT_THROW(create_cpu_backend({.threads = -1}), Error);
 }
 

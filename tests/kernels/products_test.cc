@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 #include <gtest/gtest.h>
 
 #include "support/isa.h"
@@ -27,10 +26,8 @@ constexpr Shape kShapes[] = {{1, 1, 1},     {2, 3, 65},    {6, 64, 64},   {13, 7
 
 /// The kernels of `isa`.
 const cpu::KernelTable& kernel_table(const std::string& isa) {
-  setenv("UNMASK_ISA", isa.c_str(), 1);
-  const cpu::KernelTable& table = cpu::select_table();
-  unsetenv("UNMASK_ISA");
-  return table;
+  const testing::UnderIsa held(isa);
+  return cpu::select_table();
 }
 
 double largest(const float* values, int n) {

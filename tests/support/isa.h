@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <gtest/gtest.h>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -21,13 +22,33 @@ inline std::vector<std::string> isa_levels() {
   return names;
 }
 
+/// Holds what is created in its lifetime to one instruction set, whatever the suite runs under.
+class UnderIsa {
+ public:
+  explicit UnderIsa(const std::string& isa) {
+    if (const char* before = std::getenv(kVariable)) before_ = before;
+    setenv(kVariable, isa.c_str(), 1);
+  }
+  ~UnderIsa() {
+    if (before_) {
+      setenv(kVariable, before_->c_str(), 1);
+    } else {
+      unsetenv(kVariable);
+    }
+  }
+  UnderIsa(const UnderIsa&) = delete;
+  UnderIsa& operator=(const UnderIsa&) = delete;
+
+ private:
+  static constexpr const char* kVariable = "UNMASK_ISA";
+  std::optional<std::string> before_;
+};
+
 /// A CPU backend held to `isa`.
 inline std::unique_ptr<Backend> create_cpu_backend_on(const std::string& isa,
                                                       const CpuOptions& options) {
-  setenv("UNMASK_ISA", isa.c_str(), 1);
-  auto backend = create_cpu_backend(options);
-  unsetenv("UNMASK_ISA");
-  return backend;
+  const UnderIsa held(isa);
+  return create_cpu_backend(options);
 }
 
 inline std::string isa_test_name(const ::testing::TestParamInfo<std::string>& info) {

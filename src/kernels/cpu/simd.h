@@ -25,6 +25,7 @@ inline Vec load_part(const float* from, int n, float fill) {
 }
 
 inline Vec vmax(Vec a, Vec b) { return a > b ? a : b; }
+inline Vec vmin(Vec a, Vec b) { return a < b ? a : b; }
 
 inline float sum_lanes(Vec v) {
   float sum = 0;
