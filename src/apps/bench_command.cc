@@ -56,9 +56,10 @@ void add_cases(CLI::App& app, BenchArguments& a) {
       ->type_name(fmt::format("{{{}}}", fmt::join(types, ",")))
       ->group(kGroup);
   add_count(app, "-n,--gen-length", a.about.gen_length, "Tokens to generate (32)")->group(kGroup);
-  add_count(app, "--block-length", a.about.block_length, "Tokens denoised together (32)")
+  add_count(app, "--block-length", a.about.block_length,
+            "Tokens denoised together (32, or all where there are fewer)")
       ->group(kGroup);
-  add_count(app, "--steps", a.about.steps, "Denoising steps in all (32)")->group(kGroup);
+  add_count(app, "--steps", a.about.steps, "Denoising steps in all (one a token)")->group(kGroup);
   add_count(app, "--measured-steps", a.about.most_steps,
             "Run only so many steps, and project the others from those like them")
       ->group(kGroup);
@@ -75,8 +76,26 @@ PictureFormat picture_format(const std::string& file) {
        printable(suffix));
 }
 
-BenchRun measure(const BenchArguments& a, WeightType type, const Ceilings& ceilings,
-                 Console& console) {
+/// Every method at every context.
+std::vector<BenchCase> cases_of(const BenchArguments& a) {
+  const ModelConfig config = parse_shape(a.shape);
+  BenchCase about = a.about;
+  if (about.block_length == 0) about.block_length = std::min(32, about.gen_length);
+  if (about.steps == 0) about.steps = about.gen_length;
+  std::vector<BenchCase> cases;
+  for (const int context : a.contexts) {
+    for (const std::string& method : a.methods) {
+      about.method = method;
+      about.context = context;
+      check_bench_case(config, about);
+      cases.push_back(about);
+    }
+  }
+  return cases;
+}
+
+BenchRun measure(const BenchArguments& a, const std::vector<BenchCase>& cases, WeightType type,
+                 const Ceilings& ceilings, Console& console) {
   ProgressLine line(console.err, console.err_terminal);
   line.show(fmt::format("making {} weights", weight_type_name(type)));
   const BenchModel model(a.shape, type, ceilings.threads);
@@ -85,18 +104,13 @@ BenchRun measure(const BenchArguments& a, WeightType type, const Ceilings& ceili
                model.meter().describe(),
                model.weight_bytes(),
                {}};
-  for (const int context : a.contexts) {
-    for (const std::string& method : a.methods) {
-      BenchCase about = a.about;
-      about.method = method;
-      about.context = context;
-      const auto progress = [&](int step, int steps) {
-        if (interrupted()) throw Interrupted{};
-        line.show(fmt::format("{}, {} tokens, {}: step {}/{}", run.weights, context, method, step,
-                              steps));
-      };
-      run.generations.push_back(measure_generation(model, about, ceilings, progress));
-    }
+  for (const BenchCase& about : cases) {
+    const auto progress = [&](int step, int steps) {
+      if (interrupted()) throw Interrupted{};
+      line.show(fmt::format("{}, {} tokens, {}: step {}/{}", run.weights, about.context,
+                            about.method, step, steps));
+    };
+    run.generations.push_back(measure_generation(model, about, ceilings, progress));
   }
   return run;
 }
@@ -124,11 +138,13 @@ CLI::App* add_bench(CLI::App& app, BenchArguments& a) {
   CLI::App* command =
       app.add_subcommand("bench", "Measure generations next to what the processor can do");
   add_cases(*command, a);
-  CLI::Option* preset = restrict_to(
-      command->add_option("--preset", a.preset,
-                          "Measure what this project wants to reach: kernels, steps and "
-                          "generations, about ten minutes"),
-      {"targets"});
+  CLI::Option* preset =
+      restrict_to(
+          command->add_option("--preset", a.preset,
+                              "Measure what this project wants to reach: kernels, steps and "
+                              "generations, about ten minutes"),
+          {"targets"})
+          ->group("What is measured");
   for (const CLI::Option* other : command->get_options()) {
     const std::string& name = other->get_name();
     if (name != "--help" && name != "--preset" && name != "--threads") preset->excludes(name);
@@ -154,13 +170,14 @@ int bench(const BenchArguments& a, Console& console) {
     return measure_targets(a, threads, console);
   }
   const PictureFormat format = a.plot ? picture_format(*a.plot) : PictureFormat::svg;
+  const std::vector<BenchCase> cases = cases_of(a);
   std::optional<AtomicFile> file;  // before the work, which may take hours
   if (a.plot) file.emplace(*a.plot);
   const Ceilings ceilings = measure_ceilings(threads);
   if (!a.json) console.out << ceilings_text(ceilings);
   std::vector<BenchRun> runs;
   for (const std::string& dtype : a.dtypes) {
-    runs.push_back(measure(a, *parse_weight_type(dtype), ceilings, console));
+    runs.push_back(measure(a, cases, *parse_weight_type(dtype), ceilings, console));
     if (!a.json) console.out << bench_text(runs.back()) << std::flush;
   }
   if (a.json) console.out << json_line(bench_json(ceilings, runs));

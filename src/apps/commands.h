@@ -87,7 +87,8 @@ struct BenchArguments {
   std::vector<std::string> methods{"full"};
   std::vector<int> contexts{512};
   std::vector<std::string> dtypes{"bf16"};
-  BenchCase about{};  // but for method and context
+  // But for method and context; 0: see bench --help.
+  BenchCase about{.block_length = 0, .steps = 0};
   int threads = 0;
   std::optional<std::string> preset;
   bool json = false;

@@ -114,6 +114,10 @@ double limit_seconds(const WorkCount& work, WeightType weights, const Ceilings& 
          work.attention_operations / attention;
 }
 
+void check_bench_case(const ModelConfig& config, const BenchCase& about) {
+  random_request(config, about);
+}
+
 GenerationFigures measure_generation(const BenchModel& model, const BenchCase& about,
                                      const Ceilings& ceilings, const BenchProgress& progress) {
   const Request request = random_request(model.model().config(), about);

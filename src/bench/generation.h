@@ -57,6 +57,9 @@ struct GenerationFigures {
   double tokens_per_second() const { return about.gen_length / seconds; }
 };
 
+/// Throws Error saying what to change when a case is impossible.
+void check_bench_case(const ModelConfig& config, const BenchCase& about);
+
 /// Called after every measured step; what it throws ends the measurement.
 using BenchProgress = std::function<void(int step, int steps)>;
 

@@ -256,6 +256,33 @@ class Interrupt(Case):
         self.assertGreater(report["masks_left"], 0)
 
 
+class Bench(Case):
+    SMALL = ("--shape", "tiny-llada", "--context", "48", "-n", "16", "--block-length", "8",
+             "--steps", "8", "--threads", "1", "--dtype", "f32")
+
+    def test_measures_and_draws(self):
+        with tempfile.TemporaryDirectory() as folder:
+            picture = pathlib.Path(folder) / "plot.svg"
+            result = unmask("bench", *self.SMALL, "--method", "full", "--method", "dkv-cache",
+                            "--json", "--plot", str(picture))
+            self.assert_success(result)
+            xml.etree.ElementTree.parse(picture)
+        report = json.loads(result.stdout)
+        self.assertGreater(report["ceilings"]["read_bytes_per_second"], 0)
+        full, cached = report["models"][0]["generations"]
+        self.assertEqual((full["method"], cached["method"]), ("full", "dkv-cache"))
+        self.assertEqual(full["over_full"], 1)
+        self.assertEqual([kind["steps"] for kind in full["kinds_of_steps"]], [8])
+        self.assertGreater(full["operations"], cached["operations"])
+
+    def test_refuses_what_it_cannot_measure(self):
+        self.assert_error(unmask("bench", "--shape", "gpt-2"), "llada-8b")
+        self.assert_error(unmask("bench", *self.SMALL, "--plot", "x.pdf"), ".svg or .png")
+        self.assert_error(unmask("bench", "--dtype", "int3"), "int4", status=2)
+        self.assert_error(unmask("bench", "--preset", "targets", "--context", "64"), "--preset",
+                          status=2)
+
+
 class Others(Case):
     def test_tokens_survive_a_round_trip(self):
         text = "Rain \u65e5\u672c\n\"fell\""
