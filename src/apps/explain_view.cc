@@ -30,10 +30,11 @@ std::string header(const ExplainedRequest& about) {
   return fmt::format(
       "method    {}\n"
       "canvas    {} tokens, {} of them prompt; {} blocks of {} in {} steps\n"
-      "model     {} layers of {}, {} heads of {} ({} of keys), {} weights\n",
+      "model     {} layers of {}, {} heads of {} ({} of keys), {} weights\n"
+      "backend   {}\n",
       r.method, r.tokens.size(), r.prompt_length, r.gen_length() / r.block_length, r.block_length,
       r.steps, about.config.n_layers, about.config.dim, about.config.n_heads, about.config.head_dim,
-      about.config.n_kv_heads, about.weights);
+      about.config.n_kv_heads, about.weights, about.backend);
 }
 
 std::string line(std::span<const PlannedStep> group) {
@@ -113,6 +114,7 @@ nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explana
   return {{"method", about.request.method},
           {"canvas", about.request.tokens.size()},
           {"dtype", about.weights},
+          {"backend", about.backend},
           {"steps", std::move(steps)},
           {"rows", plan.rows},
           {"total", work(plan.total)},

@@ -13,11 +13,11 @@ struct ExplainedRequest {
   const Request& request;
   const ModelConfig& config;
   std::string weights;  // type of the weights in memory
+  std::string backend;  // what would compute it, and whose products
 };
 
 /// A table with a line for each run of like steps (operations and bytes are means), totals, and the
-/// comparison with `full`, the plan
-/// of the same request without a method.
+/// comparison with `full`, the plan of the same request without a method.
 std::string explain_text(const ExplainedRequest& about, const Explanation& plan,
                          const Explanation& full);
 /// The same with every step.

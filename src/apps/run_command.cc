@@ -140,7 +140,9 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
   const auto bytes = bits_per_weight(weights) / 8;
   const Explanation plan = explain(files.config, request, bytes);
   const Explanation full = explain(files.config, vanilla, bytes);
-  const ExplainedRequest about{request, files.config, std::string(weight_type_name(weights))};
+  const auto backend = create_cpu_backend({.threads = a.model.threads, .weights = weights});
+  const ExplainedRequest about{request, files.config, std::string(weight_type_name(weights)),
+                               backend->describe()};
   console.out << (a.json ? json_line(explain_json(about, plan, full))
                          : explain_text(about, plan, full));
   return kSuccess;

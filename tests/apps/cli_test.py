@@ -121,8 +121,9 @@ class Explain(Case):
             self.assertGreaterEqual(plan["operations_of_full_over_method"], 1)
 
     def test_prints_a_table(self):
-        result = run("--explain", "--method", "sparse-dllm+sparsed:block=32")
+        result = run("--explain", "--method", "sparse-dllm+sparsed:block=32", "--dtype", "int8")
         self.assert_success(result)
+        self.assertRegex(result.stdout, r"(?m)^backend   cpu .*products: int8 packed$")
         for part in ("steps", "density", "2-15", "total", "GFLOP", "against"):
             self.assertIn(part, result.stdout)
         self.assert_error(run("--explain", "--live"), "--live", status=2)
