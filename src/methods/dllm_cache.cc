@@ -42,7 +42,7 @@ Rows DllmCache::moved(LayerScope& scope) const {
   const Tensor stored = scope.store.values().slice(generated);
   std::vector<float> similarity(static_cast<size_t>(generated.size()));
   scope.backend.cosine_rows(fresh, stored, similarity);
-  scope.backend.scatter(fresh, Rows(generated), scope.store.values());
+  scope.store.put_values(scope.backend, Rows(generated), fresh);
   std::vector<int> rows;
   for (const int i : smallest(similarity, static_cast<int>(generated.size() * options_.transfer))) {
     rows.push_back(generated.begin + i);

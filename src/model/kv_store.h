@@ -24,9 +24,9 @@ class KvStore {
   size_t bytes() const {
     return keys_.bytes() + values_.bytes() + packed_.keys.bytes() + packed_.values.bytes();
   }
-  /// To read or to write, so attention packs every slot anew. Valid until the next resize.
-  Tensor keys() { return view().k; }
-  Tensor values() { return view().v; }
+  /// To be read. Valid until the next resize, as all views are.
+  Tensor values() const { return values_.view(slots_, width_); }
+  /// To read or to write, so attention packs every slot anew.
   KvView view() {
     packed_.forget();
     return whole();
@@ -38,6 +38,12 @@ class KvStore {
     backend.scatter(v, slots, whole().v);
     packed_.forget(slots);
     return whole();
+  }
+
+  /// Replaces the values of some slots; their keys stay.
+  void put_values(Backend& backend, const Rows& slots, Tensor v) {
+    backend.scatter(v, slots, whole().v);
+    packed_.forget(slots);
   }
 
  private:

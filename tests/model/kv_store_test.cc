@@ -46,11 +46,23 @@ TEST_F(KvStoreTest, AttentionSeesWhatWasPut) {
 TEST_F(KvStoreTest, AttentionSeesWhatWasWrittenThroughAView) {
   replace(Rows(Range{0, 70}));
   const auto before = attend(store_.view());
-  store_.keys().f32(50)[0] += 3;
+  store_.view().k.f32(50)[0] += 3;
   const auto after = attend(store_.view());
   EXPECT_NE(before, after);
-  store_.values().f32(1)[0] += 3;
+  store_.view().v.f32(1)[0] += 3;
   EXPECT_NE(after, attend(store_.view()));
+}
+
+TEST_F(KvStoreTest, AttentionSeesValuesThatWerePutAlone) {
+  replace(Rows(Range{0, 70}));
+  const auto before = attend(store_.view());
+  const RandomTensor v(random_, 1, 32);
+  store_.put_values(*backend_, Rows(std::vector<int>{33}), v.view());
+  EXPECT_EQ(store_.values().f32(33)[5], v.view().f32()[5]);
+  const RandomTensor none(random_, 0, 32);
+  const auto after = attend(store_.put(*backend_, Rows(), none.view(), none.view()));
+  EXPECT_NE(before, after);
+  EXPECT_EQ(after, attend(store_.view()));
 }
 
 TEST_F(KvStoreTest, CountsTheBytesOfBothForms) {
