@@ -9,11 +9,11 @@
 namespace unmask {
 
 struct Preset {
-  std::string_view name;
-  std::string_view what;  // for help texts
-  std::vector<std::string> tasks;
-  std::vector<int> lengths;
-  std::vector<std::string> methods;  // the first is what the others are compared with
+  std::string_view name{};
+  std::string_view what{};  // for help texts
+  std::vector<std::string> tasks{};
+  std::vector<int> lengths{};
+  std::vector<std::string> methods{};  // the first is what the others are compared with
 };
 
 std::span<const Preset> presets();
