@@ -97,11 +97,13 @@ void add_what_to_ask(CLI::App& app, EvalArguments& a) {
       ->group(kGroup);
   restrict_to(app.add_option("--task", a.tasks, "Generated tasks, repeatable"),
               generated_task_names())
+      ->delimiter(',')
       ->allow_extra_args(false)
       ->group(kGroup);
   app.add_option("--length", a.lengths,
                  "Lengths of the canvas of generated tasks, prompt and answer (1024), repeatable")
       ->check(CLI::Range(64, kMaxLength).description(""))
+      ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("N")
       ->group(kGroup);

@@ -165,7 +165,8 @@ std::string eval_page(const EvalFacts& facts, const Summary& summary, int heads)
   const std::string overview =
       "<p>Score: mean over tasks and lengths, 0 to 1. Difference: points of a hundred from the "
       "first method on the same examples, with its standard error. Density: keys that a query "
-      "sees, as a share of the canvas, and memory (weights, activations, caches): as "
+      "sees, as a share of the canvas, mean over the steps, and memory (weights, activations, "
+      "caches): as "
       "planned. Speed: as measured in this run, answer tokens before the end token.</p>\n" +
       to_html(overview_table(summary));
   return fmt::format(

@@ -195,6 +195,31 @@ Record Worker::choose(const Job& job, const Example& example) {
   return record;
 }
 
+Cost planned_cost(const Explanation& plan, double canvas) {
+  Cost cost{.operations = plan.total.product_operations + plan.total.attention_operations,
+            .peak_bytes = static_cast<double>(plan.peak_bytes)};
+  double seen = 0;
+  int passes = 0;
+  for (const PlannedStep& step : plan.steps) {
+    if (step.rows == 0) continue;
+    seen += step.keys_per_query() / canvas;
+    ++passes;
+  }
+  if (passes > 0) cost.density = seen / passes;
+  return cost;
+}
+
+Cost mean_cost(std::span<const Cost> costs) {
+  Cost mean{.density = 0};
+  const auto n = static_cast<double>(costs.size());
+  for (const Cost& cost : costs) {
+    mean.density += cost.density / n;
+    mean.operations += cost.operations / n;
+    mean.peak_bytes = std::max(mean.peak_bytes, cost.peak_bytes);
+  }
+  return mean;
+}
+
 }  // namespace
 
 bool run_evaluation(const EvalRun& run, LoadedModel& model, ResultStore& store, Console& console) {
@@ -205,24 +230,16 @@ void add_costs(const EvalRun& run, double bytes_per_weight, Summary& summary) {
   for (MethodSummary& method : summary.methods) {
     const auto& planned = run.plan.methods;
     if (std::count(planned.begin(), planned.end(), method.method) == 0) continue;
-    Cost cost{.density = 0};
-    double cells = 0;
+    std::vector<Cost> costs;
     for (const EvalTask& task : run.plan.tasks) {
       const Example example = task.example(0);
       if (example.metric == Metric::choice) continue;
       const Request request =
           eval_request(run.arguments, run.plan, run.files, example, method.method);
-      const Explanation plan = explain(run.files.config, request, bytes_per_weight);
-      cost.density +=
-          plan.total.pairs / plan.total.queries / static_cast<double>(request.tokens.size());
-      cost.operations += plan.total.product_operations + plan.total.attention_operations;
-      cost.peak_bytes = std::max(cost.peak_bytes, static_cast<double>(plan.peak_bytes));
-      ++cells;
+      costs.push_back(planned_cost(explain(run.files.config, request, bytes_per_weight),
+                                   static_cast<double>(request.tokens.size())));
     }
-    if (cells == 0) continue;
-    cost.density /= cells;
-    cost.operations /= cells;
-    method.cost = cost;
+    if (!costs.empty()) method.cost = mean_cost(costs);
   }
 }
 

@@ -37,7 +37,7 @@ struct Cell {
 
 /// What a generation is planned to cost, mean over the cells of a method.
 struct Cost {
-  double density = 1;     // keys that a query sees, as a share of the canvas
+  double density = 1;     // keys that a query sees, as a share of the canvas, mean over the steps
   double operations = 0;  // of a generation
   double peak_bytes = 0;  // weights, activations and caches: the largest of the cells
 };
