@@ -25,21 +25,24 @@ std::string with_question(const List& list, std::string_view question) {
   return fmt::format("Text: Words: {}. Question: {}", fmt::join(list, " "), question);
 }
 
-/// The prompt of the longest list `make_list(n)` that fits.
+/// The prompt of a list `make_list(n)` that just fits.
 template <typename MakeList>
 std::string fill(const Room& room, std::string_view question, MakeList make_list) {
-  int n = kFewestWords;
-  const auto tokens = [&] { return room.count(with_question(make_list(n), question)); };
-  const int of_fewest = tokens();
-  if (of_fewest > room.tokens) {
+  const auto tokens = [&](int n) { return room.count(with_question(make_list(n), question)); };
+  const int fewest = tokens(kFewestWords);
+  if (fewest > room.tokens) {
     fail(
-        "[eval] a prompt of {} tokens cannot hold a list of {} words, which takes {}; use a larger "
-        "--length",
-        room.tokens, n, of_fewest);
+        "[eval] a prompt of {} tokens cannot hold a list of {} words, which takes {}; use a "
+        "larger --length",
+        room.tokens, kFewestWords, fewest);
   }
-  n = static_cast<int>(int64_t{n} * room.tokens / of_fewest);
-  for (int found = tokens(); found > room.tokens; found = tokens())
-    n -= 1 + (found - room.tokens) / 8;
+  // A word takes a token at least; how many it does take shows when there are many.
+  int n = std::max(kFewestWords, room.tokens);
+  for (int found = tokens(n); found > room.tokens; found = tokens(n)) {
+    const double tokens_a_word = std::max(1.0, static_cast<double>(found) / n);
+    n -= 1 + static_cast<int>((found - room.tokens) / tokens_a_word);
+    n = std::max(n, kFewestWords);
+  }
   return with_question(make_list(n), question);
 }
 

@@ -56,8 +56,12 @@ TEST(Tasks, DependOnSeedLengthAndIndexAlone) {
 // The examples of a seed must stay what they are: results would no longer be comparable.
 TEST(Tasks, StayTheSameFromReleaseToRelease) {
   const Puzzle puzzle = make("multikey", 60);
-  EXPECT_EQ(puzzle.prompt, "");
-  EXPECT_EQ(puzzle.references, std::vector<std::string>{""});
+  EXPECT_EQ(puzzle.prompt,
+            "Text: A tired traveler ran around the broken gate. His uncle described the quiet lake "
+            "last week. The number of the yellow tiger is silver. The number of the royal rabbit "
+            "is tower. The local band wrote about the empty station without a word. His uncle "
+            "described the city museum. Question: What is the number of the royal rabbit?");
+  EXPECT_EQ(puzzle.references, std::vector<std::string>{"tower"});
 }
 
 TEST(Tasks, NeedlesHoldWhatIsAskedFor) {
