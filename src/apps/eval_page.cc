@@ -23,9 +23,10 @@ table { border-collapse: collapse; font-variant-numeric: tabular-nums; font-size
 th, td { text-align: right; padding: 3px 10px; border-bottom: 1px solid #8884; white-space: nowrap; }
 th:first-child, td:first-child { text-align: left; }
 td:first-child, li { font-family: ui-monospace, monospace; font-size: 13px; }
-dl { display: grid; grid-template-columns: max-content auto; gap: 2px 16px; }
+dl { display: flex; flex-wrap: wrap; gap: 0 20px; }
 dt { font-weight: 600; }
-dd { margin: 0; }
+dd { margin: 0 0 0 .5em; }
+dl div { display: flex; }
 figure { margin: 1rem 0; display: inline-block; vertical-align: top; }
 svg { max-width: 100%; height: auto; font: 11px system-ui, sans-serif; }
 svg text { fill: currentColor; }
@@ -159,7 +160,7 @@ std::string fidelity(const Summary& summary, int heads) {
 std::string eval_page(const EvalFacts& facts, const Summary& summary, int heads) {
   std::string about = "<dl>\n";
   for (const auto& [name, value] : facts) {
-    about += fmt::format("<dt>{}</dt><dd>{}</dd>\n", html_text(name), html_text(value));
+    about += fmt::format("<div><dt>{}</dt><dd>{}</dd></div>\n", html_text(name), html_text(value));
   }
   about += "</dl>\n";
   const std::string overview =

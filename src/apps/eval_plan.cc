@@ -58,17 +58,23 @@ std::vector<T> first_given(const std::vector<T>& given, const std::vector<T>& ot
   return given.empty() ? otherwise : given;
 }
 
-void check_methods(const EvalPlan& plan, const ModelFiles& files) {
+bool has_choices(const EvalTask& task) {
+  for (int i = 0; task.name.length == 0 && i < task.count; ++i) {
+    if (task.example(i).metric == Metric::choice) return true;
+  }
+  return false;
+}
+
+/// Likelihood takes one pass of full attention.
+void check_methods(const EvalArguments& a, const EvalPlan& plan, const ModelFiles& files) {
   for (const std::string& method : plan.methods) create_method(method, {files.config});
-  if (plan.methods == std::vector<std::string>{"full"}) return;
+  const bool only_full = plan.methods == std::vector<std::string>{"full"};
   for (const EvalTask& task : plan.tasks) {
-    for (int i = 0; task.name.length == 0 && i < task.count; ++i) {
-      if (task.example(i).metric != Metric::choice) continue;
-      fail(
-          "[eval] {}: likelihood takes one pass of full attention, so a multiple choice says "
-          "nothing about other methods; leave out --method",
-          task.name.task);
-    }
+    if ((only_full && !a.fidelity) || !has_choices(task)) continue;
+    fail(
+        "[eval] {}: multiple choice takes one pass of full attention, which says nothing about "
+        "methods; leave out --method and --fidelity",
+        task.name.task);
   }
 }
 
@@ -122,7 +128,7 @@ EvalPlan plan_evaluation(const EvalArguments& a, const ModelFiles& files) {
   }
   for (const std::string& file : a.files) plan.tasks.push_back(from_file(a, file));
   check_names(plan);
-  check_methods(plan, files);
+  check_methods(a, plan, files);
   return plan;
 }
 

@@ -20,8 +20,7 @@ struct PlotAxes {
   std::string y{};
 };
 
-/// Points in a box; x from 0 (or the smallest, where x is a ratio around 1) to the largest, y from
-/// 0 to 1.
+/// Points in a box; x from 0 to the largest, y from 0 to 1.
 std::string scatter_plot(const PlotAxes& axes, const std::vector<PlotPoint>& points);
 
 struct BarGroup {

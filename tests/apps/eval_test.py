@@ -180,6 +180,7 @@ class Eval(Case):
         out = json.loads(self.success("eval", "-f", file, "--mc-samples", "16", "--json"))
         self.assertEqual(out["methods"][0]["score"], 1)
         self.failure("choices", "--method", of=("eval", "-f", file, "--method", "sparsed"))
+        self.failure("choices", "--fidelity", of=("eval", "-f", file, "--fidelity"))
 
     def test_refuses_what_is_impossible(self):
         for part, arguments in (("nothing to evaluate", ()), ("magic", ("--task", "vt", "--method", "magic")),
@@ -188,6 +189,13 @@ class Eval(Case):
             self.failure(part, of=("eval", *arguments))
         self.failure("--task", of=("eval", "--task", "tenkey"), status=2)
         self.failure("--preset", of=("eval", "--preset", "none"), status=2)
+
+
+    def test_shells_complete_it(self):
+        script = subprocess.run([PROGRAM, "completion", "bash"], capture_output=True, text=True, timeout=60,
+                                check=True).stdout
+        self.assertIn("eval,--preset) mapfile -t COMPREPLY < <(compgen -W 'compare sparsed-ablation", script)
+        self.assertIn("eval,-o|eval,--out) mapfile -t COMPREPLY < <(compgen -d", script)
 
 
 class Score(Case):
