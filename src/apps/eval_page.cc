@@ -71,6 +71,7 @@ double score_at(const Summary& summary, const std::string& method, int length) {
 std::string bars(const Summary& summary) {
   const std::vector<int> lengths = lengths_of(summary);
   std::vector<std::string> series;
+  series.reserve(lengths.size());
   for (const int length : lengths) {
     series.push_back(length > 0 ? format_count(length) + " tokens" : "files");
   }

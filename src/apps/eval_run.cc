@@ -18,6 +18,10 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
 /// Estimates what is left from the seconds that each method took for a position so far.
 class TimeLeft {
  public:
@@ -113,9 +117,10 @@ bool Worker::run() {
     if (!same) example = job.task->example(job.key.index);
     last = &job;
     show(job.key, 0);
+    const auto start = Clock::now();
     Record record = answer(job, *example);
     if (interrupted()) return false;
-    time_.done(job.key, record.seconds);
+    time_.done(job.key, since(start));
     store_.add(std::move(record));
     ++done_;
   }
@@ -170,27 +175,25 @@ Record Worker::choose(const Job& job, const Example& example) {
   Record record{.key = job.key};
   double best = 0;
   const auto start = Clock::now();
-  const auto seconds = [&] { return std::chrono::duration<double>(Clock::now() - start).count(); };
   for (const std::string& choice : example.choices) {
-    std::vector<TokenId> tokens = prompt;
     const std::vector<TokenId> answer = run_.files.tokenizer.encode(choice);
-    tokens.insert(tokens.end(), answer.begin(), answer.end());
-    const Range range{static_cast<int>(prompt.size()), static_cast<int>(tokens.size())};
+    const auto on_progress = [&](int, int) {
+      show(job.key, since(start));
+      return !interrupted();
+    };
     const Likelihood found =
-        log_likelihood(model_.transformer(), tokens, range, options, [&](int, int) {
-          show(job.key, seconds());
-          return !interrupted();
-        });
+        answer_log_likelihood(model_.transformer(), prompt, answer, options, on_progress);
     if (interrupted()) return record;
     if (record.answer.empty() || found.log_likelihood > best) {
       best = found.log_likelihood;
       record.answer = choice;
     }
-    record.canvas = std::max(record.canvas, range.end);
+    const auto canvas = static_cast<int>(prompt.size() + answer.size());
+    record.canvas = std::max(record.canvas, canvas);
     record.forward_passes += found.samples;
-    record.rows += int64_t{found.samples} * range.end;
+    record.rows += int64_t{found.samples} * canvas;
   }
-  record.seconds = seconds();
+  record.seconds = since(start);
   record.score = record.answer == example.references[0] ? 1 : 0;
   return record;
 }

@@ -30,17 +30,15 @@ std::vector<Scored> score_answers(const ScoreArguments& a, const ModelFiles& fil
   std::vector<Scored> all;
   for (const std::string& text : a.answers) {
     const std::vector<TokenId> answer = files.tokenizer.encode(text);
-    std::vector<TokenId> tokens = prompt;
-    tokens.insert(tokens.end(), answer.begin(), answer.end());
-    const Range range{static_cast<int>(prompt.size()), static_cast<int>(tokens.size())};
     const auto on_progress = [&](int done, int total) {
       line.show(fmt::format("answer {} of {}, sample {} of {}", all.size() + 1, a.answers.size(),
                             done, total));
       return !interrupted();
     };
     const LikelihoodOptions options{a.samples, a.seed};
-    all.push_back({text, range.size(),
-                   log_likelihood(model.transformer(), tokens, range, options, on_progress)});
+    const Likelihood found =
+        answer_log_likelihood(model.transformer(), prompt, answer, options, on_progress);
+    all.push_back({text, static_cast<int>(answer.size()), found});
     if (interrupted()) throw Interrupted{};
   }
   return all;

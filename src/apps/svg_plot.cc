@@ -133,11 +133,12 @@ std::string shade_plot(const std::string& title, int columns, const std::vector<
   constexpr double kCell = 26, kLabels = 60;
   const int rows = static_cast<int>(values.size()) / columns;
   std::string out = open_svg(kLabels + kCell * columns + 10, kTop + kCell * rows + 10, title);
+  auto next = values.begin();
   for (int r = 0; r < rows; ++r) {
     const double y = kTop + kCell * r;
     out += text(kLabels - 6, y + 17, "end", fmt::format("layer {}", r));
     for (int c = 0; c < columns; ++c) {
-      const double value = values[static_cast<size_t>(r * columns + c)];
+      const double value = *next++;
       const std::string name = fmt::format("layer {}, head {}: {:.3f}", r, c, value);
       out += rectangle(kLabels + kCell * c, y, kCell - 1, kCell - 1, "#117733", value, name);
       out += text(kLabels + kCell * c + kCell / 2, y + 17, "middle",

@@ -138,4 +138,13 @@ Likelihood log_likelihood(Transformer& model, std::span<const TokenId> tokens, R
   return result;
 }
 
+Likelihood answer_log_likelihood(Transformer& model, std::span<const TokenId> prompt,
+                                 std::span<const TokenId> answer, const LikelihoodOptions& options,
+                                 const LikelihoodProgress& progress) {
+  std::vector<TokenId> tokens(prompt.begin(), prompt.end());
+  tokens.insert(tokens.end(), answer.begin(), answer.end());
+  const Range range{static_cast<int>(prompt.size()), static_cast<int>(tokens.size())};
+  return log_likelihood(model, tokens, range, options, progress);
+}
+
 }  // namespace unmask

@@ -36,4 +36,9 @@ Likelihood log_likelihood(Transformer& model, std::span<const TokenId> tokens, R
                           const LikelihoodOptions& options,
                           const LikelihoodProgress& progress = {});
 
+/// log p(answer | prompt), the answer right behind the prompt.
+Likelihood answer_log_likelihood(Transformer& model, std::span<const TokenId> prompt,
+                                 std::span<const TokenId> answer, const LikelihoodOptions& options,
+                                 const LikelihoodProgress& progress = {});
+
 }  // namespace unmask

@@ -17,7 +17,9 @@ struct RecordKey {
   std::string method{};
   int index = 0;  // of the example in its task
 
-  auto operator<=>(const RecordKey&) const = default;
+  auto tied() const { return std::tie(task, length, method, index); }
+  bool operator==(const RecordKey& other) const { return tied() == other.tied(); }
+  bool operator<(const RecordKey& other) const { return tied() < other.tied(); }
 };
 
 struct Record {

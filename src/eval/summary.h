@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <tuple>
 #include <vector>
 
 #include "eval/record.h"
@@ -24,7 +25,9 @@ Mean mean_of(std::span<const double> values);
 struct CellName {
   std::string task{};
   int length = 0;
-  auto operator<=>(const CellName&) const = default;
+  auto tied() const { return std::tie(task, length); }
+  bool operator==(const CellName& other) const { return tied() == other.tied(); }
+  bool operator<(const CellName& other) const { return tied() < other.tied(); }
 };
 
 /// One task at one length under one method.
