@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the direction of #include lines between the layers of src/.
 
-    core < io, kernels < model < methods, sampling < generate < bench < apps
+    core < io, kernels < model < methods, sampling < generate < bench, eval < apps
 
 A layer may include itself and what stands to its left; layers between two commas do not see each
 other. Kernels are reached through their interface only, and methods see of the model only
@@ -12,7 +12,7 @@ import pathlib
 import re
 import sys
 
-LEVELS = [["core"], ["io", "kernels"], ["model"], ["methods", "sampling"], ["generate"], ["bench"],
+LEVELS = [["core"], ["io", "kernels"], ["model"], ["methods", "sampling"], ["generate"], ["bench", "eval"],
           ["apps"]]
 LEVEL_OF = {layer: level for level, layers in enumerate(LEVELS) for layer in layers}
 KERNEL_INTERFACE = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/counting/backend.h",

@@ -124,7 +124,7 @@ void add_raw_argument(CLI::App& app, bool& raw) {
       ->excludes("--template");
 }
 
-void add_generation_arguments(CLI::App& app, GenerationArguments& g) {
+void add_denoising_arguments(CLI::App& app, GenerationArguments& g) {
   add_count(app, "-n,--gen-length", g.gen_length,
             "Tokens to generate (128, or what Dream's "
             "generation_config.json says)");
@@ -134,6 +134,10 @@ void add_generation_arguments(CLI::App& app, GenerationArguments& g) {
   add_sampler_arguments(app, g);
   app.add_flag("--no-early-stop", g.no_early_stop, "Go on when the answer is complete")
       ->group(kSamplingGroup);
+}
+
+void add_generation_arguments(CLI::App& app, GenerationArguments& g) {
+  add_denoising_arguments(app, g);
   app.add_option("--method", g.method, "Acceleration method, NAME or NAME:OPTION=VALUE,... (full)")
       ->type_name(fmt::format("{{{}}}", fmt::join(method_names(), ",")))
       ->group(kSamplingGroup);

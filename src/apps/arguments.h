@@ -58,6 +58,8 @@ void add_prompt_arguments(CLI::App& app, PromptArguments& arguments);
 void add_chat_arguments(CLI::App& app, ChatArguments& arguments);
 /// --raw; after add_chat_arguments, whose options it excludes.
 void add_raw_argument(CLI::App& app, bool& raw);
+/// All of GenerationArguments but the method.
+void add_denoising_arguments(CLI::App& app, GenerationArguments& arguments);
 void add_generation_arguments(CLI::App& app, GenerationArguments& arguments);
 
 /// Lets `option` take one of `values` only.

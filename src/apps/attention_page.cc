@@ -1,7 +1,7 @@
 #include <fmt/format.h>
 
 #include "apps/attention_view.h"
-#include "io/utf8.h"
+#include "apps/html.h"
 
 namespace unmask {
 
@@ -32,26 +32,13 @@ were left out. Outlines are the blocks that the method chose.</dd>
 and heads differ, one pattern for each head, measured once, serves all later steps.</dd>
 </dl>)";
 
-std::string escaped(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    switch (c) {
-      case '&': out += "&amp;"; break;
-      case '<': out += "&lt;"; break;
-      case '>': out += "&gt;"; break;
-      default: out += c;
-    }
-  }
-  return out;
-}
-
 }  // namespace
 
 std::string attention_page(const AttentionRecord& record) {
   std::string picture = attention_picture(record, PictureFormat::svg);
   picture.erase(0, picture.find("<svg"));  // the declaration belongs to files of their own
-  const std::string title = escaped(sanitize_utf8(
-      fmt::format("Attention in layer {} of {}, {}", record.layer, record.model, record.method)));
+  const std::string title = html_text(
+      fmt::format("Attention in layer {} of {}, {}", record.layer, record.model, record.method));
   return fmt::format(
       "<!DOCTYPE html>\n"
       "<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\"/>\n"

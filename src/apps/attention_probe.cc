@@ -1,32 +1,13 @@
 #include "apps/attention_probe.h"
 
 #include <algorithm>
-#include <cmath>
 #include <limits>
+
+#include "eval/attention_math.h"
 
 namespace unmask {
 
 namespace {
-
-/// One head's columns of a backend's tensor.
-std::vector<float> download_head(Backend& backend, Tensor from, int head, int head_dim) {
-  std::vector<float> out(static_cast<size_t>(from.rows) * static_cast<size_t>(head_dim));
-  if (out.empty()) return out;
-  backend.download(from.columns({head * head_dim, (head + 1) * head_dim}), out.data());
-  return out;
-}
-
-/// Scores of one query and every key. [keys]
-void score(std::span<const float> query, std::span<const float> keys, std::span<double> out) {
-  const double scale = 1 / std::sqrt(static_cast<double>(query.size()));
-  for (size_t j = 0; j < out.size(); ++j) {
-    double sum = 0;
-    for (size_t d = 0; d < query.size(); ++d) {
-      sum += static_cast<double>(query[d]) * static_cast<double>(keys[j * query.size() + d]);
-    }
-    out[j] = sum * scale;
-  }
-}
 
 /// Hides the keys that a query's block does not look at.
 void mask(const ChosenBlocks& chosen, int query, std::span<const int> positions,
@@ -49,13 +30,6 @@ ChosenBlocks chosen_blocks(const BlockPattern& pattern, int head) {
 }
 
 }  // namespace
-
-void softmax(std::span<double> scores) {
-  const double largest = *std::max_element(scores.begin(), scores.end());
-  double sum = 0;
-  for (double& s : scores) sum += s = std::exp(s - largest);
-  for (double& s : scores) s /= sum;
-}
 
 StepPlan AttentionProbe::plan_step(const Step& step) {
   StepPlan plan = watched_->plan_step(step);
@@ -84,7 +58,7 @@ HeadObservation AttentionProbe::observe(const AttendScope& scope, const Attentio
                                         int head) const {
   const int dim = scope.shape.head_dim;
   const int kv_head = head / (scope.shape.n_heads / scope.shape.n_kv_heads);
-  const std::vector<int> positions = key_positions(scope, attention, kv_head);
+  const std::vector<int> positions = key_positions(*watched_, scope, attention, kv_head);
   const std::vector<float> q = download_head(scope.backend, scope.q, head, dim);
   const std::vector<float> k = download_head(scope.backend, attention.kv.k, kv_head, dim);
 
@@ -101,7 +75,7 @@ HeadObservation AttentionProbe::observe(const AttendScope& scope, const Attentio
   for (size_t r = 0; r < scope.positions.size(); ++r) {
     const int query = scope.positions[r];
     const auto width = static_cast<size_t>(dim);
-    score(std::span(q).subspan(r * width, width), k, scores);
+    attention_scores(std::span(q).subspan(r * width, width), k, scores);
     probabilities = scores;
     softmax(probabilities);
     blocks.add(query, positions, probabilities);
@@ -115,19 +89,6 @@ HeadObservation AttentionProbe::observe(const AttendScope& scope, const Attentio
   seen.map = map.mean();
   seen.blocks = blocks.mean();
   return seen;
-}
-
-std::vector<int> AttentionProbe::key_positions(const AttendScope& scope, const Attention& attention,
-                                               int kv_head) const {
-  if (attention.kv.k.data == scope.k.data) return {scope.positions.begin(), scope.positions.end()};
-  std::vector<int> positions = slot_positions(scope, kv_head);
-  if (static_cast<int>(positions.size()) != attention.kv.k.rows) {
-    fail(
-        "[inspect-attention] method '{}' does not say which positions its cache holds; choose "
-        "another method",
-        name());
-  }
-  return positions;
 }
 
 }  // namespace unmask

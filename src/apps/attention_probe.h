@@ -36,14 +36,9 @@ class AttentionProbe final : public Method {
   /// The place of a step in the record; null when it is not watched.
   StepObservation* place_of(const Step& step);
   HeadObservation observe(const AttendScope& scope, const Attention& attention, int head) const;
-  std::vector<int> key_positions(const AttendScope& scope, const Attention& attention,
-                                 int kv_head) const;
 
   std::unique_ptr<Method> watched_;
   AttentionRecord& record_;
 };
-
-/// exp(s) / sum of exp(s), in place; -infinity becomes 0. At least one score is finite.
-void softmax(std::span<double> scores);
 
 }  // namespace unmask

@@ -71,6 +71,8 @@ int run_main(int argc, const char* const* argv, Console& console) {
   InspectArguments inspect_arguments;
   InspectAttentionArguments inspect_attention_arguments;
   BenchArguments bench_arguments;
+  EvalArguments eval_arguments;
+  ScoreArguments score_arguments;
   CompletionArguments completion_arguments;
   const std::vector<Command> commands{
       {add_run(app, run_arguments), [&] { return run(run_arguments, console); }},
@@ -82,6 +84,8 @@ int run_main(int argc, const char* const* argv, Console& console) {
       {add_inspect_attention(app, inspect_attention_arguments),
        [&] { return inspect_attention(inspect_attention_arguments, console); }},
       {add_bench(app, bench_arguments), [&] { return bench(bench_arguments, console); }},
+      {add_eval(app, eval_arguments), [&] { return eval(eval_arguments, console); }},
+      {add_score(app, score_arguments), [&] { return score(score_arguments, console); }},
       {add_completion(app, completion_arguments),
        [&] { return completion(app, completion_arguments, console); }},
   };

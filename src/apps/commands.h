@@ -97,6 +97,40 @@ struct BenchArguments {
 CLI::App* add_bench(CLI::App& app, BenchArguments& arguments);
 int bench(const BenchArguments& arguments, Console& console);
 
+struct EvalArguments {
+  ModelArguments model;
+  ChatArguments chat;
+  GenerationArguments generation;  // its method is not used
+  bool raw = false;
+  std::optional<std::string> preset;
+  std::vector<std::string> tasks;
+  std::vector<int> lengths;
+  std::vector<std::string> files;
+  std::optional<std::string> metric;
+  std::vector<std::string> methods;
+  int limit = 100;
+  std::optional<int> tokens_per_step;
+  int samples = 128;
+  bool fidelity = false;
+  std::optional<std::string> out;
+  bool json = false;
+};
+CLI::App* add_eval(CLI::App& app, EvalArguments& arguments);
+int eval(const EvalArguments& arguments, Console& console);
+
+struct ScoreArguments {
+  ModelArguments model;
+  PromptArguments prompt;
+  ChatArguments chat;
+  bool raw = false;
+  std::vector<std::string> answers;
+  int samples = 128;
+  uint64_t seed = 0;
+  bool json = false;
+};
+CLI::App* add_score(CLI::App& app, ScoreArguments& arguments);
+int score(const ScoreArguments& arguments, Console& console);
+
 struct CompletionArguments {
   std::string shell;
 };

@@ -22,6 +22,7 @@ SparseD::Settings SparseD::read(Options& options, const ModelConfig& config) {
   s.skip = options.number("skip", s.skip, 0, 1);
   s.block = options.count("block", s.block, 8, 128);
   s.every = options.count("every", s.every, 0, 1000000);
+  s.reuse = options.flag("reuse", s.reuse);
   s.selection.select = options.number("select", s.selection.select, 0, 1);
   s.selection.coverage = options.number("coverage", s.selection.coverage, 0, 1);
   s.selection.isolated = options.flag("isolated", s.selection.isolated);
@@ -43,20 +44,43 @@ SparseD::Pass SparseD::pass_of(const Step& step) const {
 
 StepPlan SparseD::plan_step(const Step& step) {
   pass_ = pass_of(step);
+  if (pass_ == Pass::sparse && !settings_.reuse) {
+    StepPlan plan = Method::plan_step(step);
+    plan.measures = true;
+    return plan;
+  }
   if (pass_ != Pass::measuring) return Method::plan_step(step);
   // A measurement takes place even where nothing is due: later steps need its patterns.
   last_measured_ = step.index;
   return {.rows = Rows(step.all()), .measures = true};
 }
 
+void SparseD::prepare_importance(const Step& step) {
+  importance_.block_size = settings_.block;
+  importance_.scale = settings_.scale;
+  importance_.first_generation_block = first_generation_block(step, settings_.block);
+}
+
+void SparseD::measure_now(AttendScope& scope) {
+  prepare_importance(scope.step);
+  const size_t bytes =
+      static_cast<size_t>(scope.q.rows) * static_cast<size_t>(scope.q.cols) * sizeof(float);
+  if (unused_.bytes() < bytes) unused_ = scope.backend.allocate(bytes);
+  const AttentionTask dense{.q = scope.q,
+                            .kv = {scope.k, scope.v},
+                            .out = unused_.view(scope.q.rows, scope.q.cols),
+                            .importance = &importance_};
+  scope.backend.attention({&dense, 1}, scope.shape);
+  attended(scope.layer, importance_);
+}
+
 Attention SparseD::attend(AttendScope& scope) {
   Attention attention{{scope.k, scope.v}};
   if (pass_ == Pass::measuring) {
-    importance_.block_size = settings_.block;
-    importance_.scale = settings_.scale;
-    importance_.first_generation_block = first_generation_block(scope.step, settings_.block);
+    prepare_importance(scope.step);
     attention.importance = &importance_;
   } else if (pass_ == Pass::sparse) {
+    if (!settings_.reuse) measure_now(scope);
     attention.pattern = &patterns_[static_cast<size_t>(scope.layer)];
   }
   return attention;

@@ -18,10 +18,11 @@ class SparseD final : public Method {
     double skip = 0.2;  // share of the steps that run full attention
     int block = 128;    // positions in a block
     int every = 0;      // steps between two measurements; 0: measure once
+    bool reuse = true;  // false: a sparse step measures patterns of its own, for experiments
     float scale = 0;    // of the scores when blocks are ranked
     BlockSelection selection;
   };
-  /// Reads skip, select, block, every, isolated, coverage and scale.
+  /// Reads skip, select, block, every, reuse, isolated, coverage and scale.
   static Settings read(Options& options, const ModelConfig& config);
 
   SparseD(const Settings& settings, int n_layers)
@@ -41,11 +42,16 @@ class SparseD final : public Method {
   /// What the attention of a step does. One that measures is full and leaves new patterns.
   enum class Pass : uint8_t { full, measuring, sparse };
   Pass pass_of(const Step& step) const;
+  /// What attend() asks to be measured.
+  void prepare_importance(const Step& step);
+  /// Measures a layer by a dense pass of its own before its sparse attention.
+  void measure_now(AttendScope& scope);
 
   Settings settings_;
   Pass pass_ = Pass::full;            // of the planned step
   std::optional<int> last_measured_;  // index of that step
   BlockImportance importance_;        // of the layer at hand
+  Buffer unused_;                     // output of the dense pass without reuse
   std::vector<BlockPattern> patterns_;
 };
 

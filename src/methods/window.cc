@@ -15,6 +15,7 @@ constexpr int kMost = 1 << 20;  // longer than any context
 Window::Settings Window::read(Options& options, bool with_sinks) {
   Settings s;
   s.window = options.count("window", s.window, 1, kMost);
+  s.share = options.number("share", s.share, 0, 1);
   s.block = options.count("block", s.block, 8, 128);
   s.skip = options.number("skip", s.skip, 0, 1);
   // Four first tokens are what StreamingLLM keeps.
@@ -32,7 +33,9 @@ BlockPattern Window::pattern(int length) const {
   const int block = settings_.block;
   const int blocks = (length + block - 1) / block;
   const int sink_blocks = (settings_.sinks + block - 1) / block;
-  const int half = settings_.window / 2;
+  const int window =
+      settings_.share > 0 ? static_cast<int>(length * settings_.share) : settings_.window;
+  const int half = window / 2;
   BlockPattern pattern(block, n_heads_, blocks);
   for (int row = 0; row < n_heads_ * blocks; ++row) {
     // The block reads what any of its positions sees.

@@ -12,11 +12,12 @@ class Window final : public Method {
  public:
   struct Settings {
     int window = 256;  // positions around a query that it sees, half of them on either side
+    double share = 0;  // > 0: instead of `window`, the window's share of the sequence
     int sinks = 0;     // positions at the beginning that every query sees
     int block = 32;    // positions in a block; windows and sinks are rounded up to whole blocks
     double skip = 0;   // share of the steps that run full attention
   };
-  /// Reads window, block and skip, and sinks where the method has them.
+  /// Reads window, share, block and skip, and sinks where the method has them.
   static Settings read(Options& options, bool with_sinks);
 
   Window(std::string_view name, const Settings& settings, int n_heads)

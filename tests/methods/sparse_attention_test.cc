@@ -29,10 +29,12 @@ Result run(testing::LoadedModel& model, const Request& r) {
   return generate(model.transformer, std::span(&r, 1))[0];
 }
 
-const std::vector<std::string> kMethods{
-    "sparsed:skip=0,select=0.2,block=8", "sparsed:skip=0,select=0.3,block=16,every=3,scale=paper",
-    "sparsed:skip=0.2,coverage=0.7,block=8,isolated=false", "sliding-window:window=16,block=8",
-    "streaming-llm:window=16,sinks=9,block=8,skip=0.25"};
+const std::vector<std::string> kMethods{"sparsed:skip=0,select=0.2,block=8",
+                                        "sparsed:skip=0,select=0.3,block=16,every=3,scale=paper",
+                                        "sparsed:skip=0.2,coverage=0.7,block=8,isolated=false",
+                                        "sparsed:skip=0,select=0.2,block=8,reuse=false",
+                                        "sliding-window:window=16,block=8",
+                                        "streaming-llm:window=16,sinks=9,block=8,skip=0.25"};
 
 TEST(SparseMethods, KeepingEverythingEqualsFullAttention) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
@@ -41,7 +43,8 @@ TEST(SparseMethods, KeepingEverythingEqualsFullAttention) {
     for (const char* method :
          {"sparsed:select=1,skip=0,block=8", "sparsed:select=1,skip=0,block=16,every=2",
           "sparsed:select=1,skip=0.3,block=32,isolated=false", "sparsed:coverage=1,skip=0,block=8",
-          "sparsed:select=0.1,skip=1", "sliding-window:window=200",
+          "sparsed:select=0.1,skip=1", "sparsed:select=1,skip=0,block=8,reuse=false",
+          "sliding-window:window=200", "sliding-window:share=1",
           "streaming-llm:window=1,sinks=200,block=8", "sliding-window:window=1,block=8,skip=1"}) {
       EXPECT_EQ(run(model, request(model, 37, 24, method)).tokens, full.tokens) << method;
     }
@@ -54,6 +57,27 @@ TEST(SparseMethods, RestrictingAttentionChangesTheText) {
   for (const std::string& method : kMethods) {
     EXPECT_NE(run(model, request(model, 61, 32, method)).tokens, full.tokens) << method;
   }
+}
+
+TEST(SparseMethods, PatternsFollowTheStepsWithoutReuse) {
+  auto model = load("llada-tiny");
+  const auto tokens = [&](const char* options) {
+    return run(model,
+               request(model, 61, 32, fmt::format("sparsed:skip=0,select=0.2,block=8{}", options)))
+        .tokens;
+  };
+  EXPECT_NE(tokens(",reuse=false"), tokens(""));
+  EXPECT_EQ(tokens(",reuse=true"), tokens(""));
+}
+
+TEST(SparseMethods, AWindowCanBeAShareOfTheSequence) {
+  auto model = load("llada-tiny");
+  const auto tokens = [&](const char* options) {
+    return run(model, request(model, 68, 32, fmt::format("sliding-window:block=8,{}", options)))
+        .tokens;
+  };
+  EXPECT_EQ(tokens("share=0.25"), tokens("window=25"));
+  EXPECT_NE(tokens("share=0.5"), tokens("window=25"));
 }
 
 TEST(SparseMethods, ThreadsNeverChangeAToken) {

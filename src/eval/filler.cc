@@ -1,0 +1,63 @@
+#include "eval/filler.h"
+
+#include <algorithm>
+#include <cctype>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+#include "eval/words.h"
+
+namespace unmask {
+
+namespace {
+
+constexpr int kTries = 8;  // sentences that are too long for what is left
+
+std::string filler_sentence(Draw& draw) {
+  if (draw.chance(0.15)) return std::string(draw.pick(words::kShortSentences));
+  std::string sentence = fmt::format("{} {} {}", draw.pick(words::kSubjects),
+                                     draw.pick(words::kVerbs), draw.pick(words::kPlaces));
+  if (draw.chance(0.55)) sentence += fmt::format(" {}", draw.pick(words::kTails));
+  if (draw.chance(0.12)) sentence = fmt::format("{}, {}", draw.pick(words::kTails), sentence);
+  sentence.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(sentence.front())));
+  return sentence + '.';
+}
+
+std::vector<std::string> filler(Draw& draw, int tokens, const Room& room) {
+  std::vector<std::string> sentences;
+  for (int misses = 0; misses < kTries;) {
+    std::string sentence = filler_sentence(draw);
+    const int size = room.count(" " + sentence);
+    if (size > tokens) {
+      ++misses;
+      continue;
+    }
+    tokens -= size;
+    sentences.push_back(std::move(sentence));
+  }
+  return sentences;
+}
+
+}  // namespace
+
+std::string hide(Draw& draw, std::vector<std::string> facts, FactOrder order,
+                 std::string_view question, const Room& room) {
+  const std::string asked = fmt::format(" Question: {}", question);
+  int left = room.tokens - room.count("Text:") - room.count(asked);
+  for (const std::string& fact : facts) left -= room.count(" " + fact);
+  if (left < 0) {
+    fail("[eval] a prompt of {} tokens cannot hold {} facts and a question; use a larger --length",
+         room.tokens, facts.size());
+  }
+  if (order == FactOrder::any) draw.shuffle(facts);
+  std::vector<std::string> sentences = filler(draw, left, room);
+  const auto total = static_cast<int>(sentences.size() + facts.size());
+  std::vector<int> places = draw.sample(total, static_cast<int>(facts.size()));
+  std::sort(places.begin(), places.end());
+  for (size_t i = 0; i < facts.size(); ++i) {
+    sentences.insert(sentences.begin() + places[i], std::move(facts[i]));
+  }
+  return fmt::format("Text: {}{}", fmt::join(sentences, " "), asked);
+}
+
+}  // namespace unmask

@@ -1,0 +1,90 @@
+#include "eval/presets.h"
+
+#include <algorithm>
+#include <fmt/ranges.h>
+
+#include "core/error.h"
+
+namespace unmask {
+
+namespace {
+
+const std::vector<std::string> kTasks{"multikey", "multivalue", "multiquery", "qa1"};
+
+/// Everything side by side, each at the settings of its paper and at harder ones; the windows as
+/// wide as SparseD's default share of the keys.
+Preset compare() {
+  return {
+      "compare",
+      "all methods side by side",
+      kTasks,
+      {512, 1024},
+      {"full", "sparsed:block=32,select=0.5", "sparsed:block=32,select=0.3",
+       "sparsed:block=16,select=0.1", "sparse-dllm:keep=0.5", "sparse-dllm:keep=0.3",
+       "sparse-dllm:keep=0.1", "maskkv:keep=0.3", "fast-dllm:cache=prefix", "fast-dllm:cache=dual",
+       "streaming-dllm", "dkv-cache", "dllm-cache", "sparse-dllm:keep=0.5+sparsed:block=32,skip=0",
+       "sliding-window:share=0.3,block=16", "streaming-llm:share=0.3,block=16,sinks=16"}};
+}
+
+/// The ablations of SparseD (arXiv 2509.24014): early steps, reuse, isolated selection, the share
+/// and the size of blocks; and the scale in which the released code ranks them.
+Preset sparsed_ablation() {
+  return {
+      "sparsed-ablation",
+      "SparseD: skipping, reusing, isolated selection, select, block, scale",
+      kTasks,
+      {1024},
+      {"full", "sparsed:block=32,select=0.3", "sparsed:block=32,select=0.3,skip=0",
+       "sparsed:block=32,select=0.3,reuse=false", "sparsed:block=32,select=0.3,isolated=false",
+       "sparsed:block=32,select=0.3,scale=paper", "sparsed:block=32,select=0.5",
+       "sparsed:block=32,select=0.2", "sparsed:block=32,select=0.1", "sparsed:block=32,select=0.05",
+       "sparsed:block=32,select=0.05,isolated=false", "sparsed:block=32,select=0.05,skip=0",
+       "sparsed:block=32,select=0.05,scale=paper", "sparsed:block=16,select=0.3",
+       "sparsed:block=64,select=0.3", "sparsed:block=128,select=0.3"}};
+}
+
+/// The ablations of Sparse-dLLM (arXiv 2508.02558): the step that builds the cache (table 3), the
+/// side that is evicted (table 4), the share that stays by the width of the pooling (table 7); and
+/// eviction by lot as a control.
+Preset sparse_dllm_ablation() {
+  Preset p{"sparse-dllm-ablation",
+           "Sparse-dLLM: delay, keep x pooling kernel, prefix-only, random eviction",
+           kTasks,
+           {1024},
+           {"full"}};
+  for (const int delay : {0, 2, 4}) p.methods.push_back(fmt::format("sparse-dllm:delay={}", delay));
+  p.methods.emplace_back("sparse-dllm:prefix_only=true");
+  for (const char* keep : {"0.5", "0.3", "0.2", "0.1", "0.05"}) {
+    for (const int kernel : {1, 3, 5}) {
+      p.methods.push_back(fmt::format("sparse-dllm:keep={},kernel={}", keep, kernel));
+    }
+  }
+  p.methods.emplace_back("sparse-dllm:keep=0.5,score=random");
+  return p;
+}
+
+}  // namespace
+
+std::span<const Preset> presets() {
+  static const std::vector<Preset> list{compare(), sparsed_ablation(), sparse_dllm_ablation()};
+  return list;
+}
+
+std::vector<std::string> preset_names() {
+  std::vector<std::string> names;
+  for (const Preset& p : presets()) names.emplace_back(p.name);
+  return names;
+}
+
+const Preset& preset(std::string_view name) {
+  const auto all = presets();
+  const auto found =
+      std::find_if(all.begin(), all.end(), [&](const Preset& p) { return p.name == name; });
+  if (found == all.end()) {
+    fail("[eval] unknown preset '{}'; there is {}", printable(name),
+         fmt::join(preset_names(), ", "));
+  }
+  return *found;
+}
+
+}  // namespace unmask

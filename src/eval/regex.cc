@@ -1,0 +1,61 @@
+#include "eval/regex.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
+#include <string>
+
+#include "core/error.h"
+
+namespace unmask {
+
+namespace {
+
+std::string message_of(int code) {
+  unsigned char text[256];
+  pcre2_get_error_message(code, text, sizeof text);
+  return reinterpret_cast<const char*>(text);
+}
+
+PCRE2_SPTR code_units(std::string_view text) {
+  return reinterpret_cast<PCRE2_SPTR>(text.empty() ? "" : text.data());
+}
+
+}  // namespace
+
+void Regex::CodeDeleter::operator()(pcre2_real_code_8* code) const { pcre2_code_free(code); }
+
+Regex::Regex(std::string_view pattern) {
+  int error = 0;
+  size_t place = 0;
+  code_.reset(pcre2_compile(code_units(pattern), pattern.size(), PCRE2_UTF | PCRE2_UCP, &error,
+                            &place, nullptr));
+  if (!code_) {
+    fail("[eval] regular expression '{}': {} at offset {}", printable(pattern), message_of(error),
+         place);
+  }
+}
+
+std::optional<std::string_view> Regex::find(std::string_view text, size_t from) const {
+  const std::unique_ptr<pcre2_match_data, void (*)(pcre2_match_data*)> match(
+      pcre2_match_data_create_from_pattern(code_.get(), nullptr), pcre2_match_data_free);
+  if (!match) throw std::bad_alloc();
+  const int found =
+      pcre2_match(code_.get(), code_units(text), text.size(), from, 0, match.get(), nullptr);
+  if (found == PCRE2_ERROR_NOMATCH) return std::nullopt;
+  if (found < 0) fail("[eval] a regular expression failed on an answer: {}", message_of(found));
+  const size_t* bounds = pcre2_get_ovector_pointer(match.get());
+  return text.substr(bounds[0], bounds[1] - bounds[0]);
+}
+
+std::optional<std::string_view> Regex::last_match(std::string_view text) const {
+  std::optional<std::string_view> last;
+  for (size_t from = 0; from <= text.size();) {
+    const auto found = find(text, from);
+    if (!found || found->empty()) break;
+    last = found;
+    from = static_cast<size_t>(found->data() - text.data()) + found->size();
+  }
+  return last;
+}
+
+}  // namespace unmask

@@ -1,0 +1,172 @@
+#!/usr/bin/env python3
+"""Runs the experiments of docs/evaluation.md and writes their tables into it: write_evaluation.py
+--help.
+
+Results are kept in a folder, so an interrupted run goes on; remove the folder after a change of the
+model. The verdicts on the papers' claims follow from the results by rule.
+"""
+
+import argparse
+import json
+import math
+import pathlib
+import re
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PRESETS = ("compare", "sparsed-ablation", "sparse-dllm-ablation")
+FIDELITY = ["--task", "multikey,multiquery", "--length", "512", "--fidelity", "--tokens-per-step", "2"]
+FIDELITY_METHODS = ("full", "sparsed:block=32,select=0.5", "sparsed:block=32,select=0.3",
+                    "sparsed:block=32,select=0.3,skip=0", "sparsed:block=16,select=0.1",
+                    "sparse-dllm:keep=0.5", "sparse-dllm:keep=0.3", "sparse-dllm:keep=0.1",
+                    "sparse-dllm:keep=0.5,score=random", "fast-dllm:cache=dual",
+                    "sliding-window:share=0.3,block=16")
+
+SPARSED = "sparsed:block=32,select=0.3"
+STARVED = "sparsed:block=32,select=0.05"
+# A claim: text, preset, method, what it is compared with, and the points by which the first may fall
+# short of the second ("within"), or has to ("below").
+CLAIMS = (
+    ("SparseD at half of the keys is within 0.5 points of full attention", "compare",
+     "sparsed:block=32,select=0.5", "full", "within", 0.5),
+    ("SparseD at 30 % of the keys is within 0.5 points of full attention", "compare", SPARSED,
+     "full", "within", 0.5),
+    ("a sliding window as wide is more than 20 points below", "compare",
+     "sliding-window:share=0.3,block=16", "full", "below", 20),
+    ("attention sinks do not save it", "compare", "streaming-llm:share=0.3,block=16,sinks=16",
+     "full", "below", 20),
+    ("Sparse-dLLM at keep 0.5 is within 1 point of full attention", "compare", "sparse-dllm:keep=0.5",
+     "full", "within", 1),
+    ("what to keep matters: by lot it is more than 20 points below", "sparse-dllm-ablation",
+     "sparse-dllm:keep=0.5,score=random", "full", "below", 20),
+    ("early steps matter: SparseD without skipping is worse", "sparsed-ablation", SPARSED + ",skip=0",
+     SPARSED, "below", 0),
+    ("the same at 5 % of the keys", "sparsed-ablation", STARVED + ",skip=0", STARVED, "below", 0),
+    ("reusing patterns costs less than 0.5 points", "sparsed-ablation", SPARSED,
+     SPARSED + ",reuse=false", "within", 0.5),
+    ("isolated selection matters: a joint ranking is worse", "sparsed-ablation",
+     SPARSED + ",isolated=false", SPARSED, "below", 0),
+    ("the same at 5 % of the keys", "sparsed-ablation", STARVED + ",isolated=false", STARVED, "below",
+     0),
+    ("the released scale is within 0.5 points of attention's own", "sparsed-ablation", SPARSED,
+     SPARSED + ",scale=paper", "within", 0.5),
+    ("the same at 5 % of the keys", "sparsed-ablation", STARVED, STARVED + ",scale=paper", "within",
+     0.5),
+    ("evicting only before the block is within 1 point of both sides", "sparse-dllm-ablation",
+     "sparse-dllm:prefix_only=true", "sparse-dllm:keep=0.5,kernel=3", "within", 1),
+    ("building the cache at once is worse than a step later", "sparse-dllm-ablation",
+     "sparse-dllm:delay=0", "sparse-dllm:keep=0.5,kernel=3", "below", 0),
+    ("waiting longer gains less than 1 point", "sparse-dllm-ablation", "sparse-dllm:keep=0.5,kernel=3",
+     "sparse-dllm:delay=4", "within", 1),
+    ("keep 0.3 without pooling is within 1 point of keep 0.5 with it", "sparse-dllm-ablation",
+     "sparse-dllm:keep=0.3,kernel=1", "sparse-dllm:keep=0.5,kernel=3", "within", 1),
+    ("wide pooling hurts at keep 0.1", "sparse-dllm-ablation", "sparse-dllm:keep=0.1,kernel=5",
+     "sparse-dllm:keep=0.1,kernel=1", "below", 0),
+)
+
+
+def evaluate(arguments, name: str, options: list[str], limit: int) -> dict:
+    folder = arguments.folder / name
+    command = [str(arguments.program), "eval", "-m", str(arguments.model), "--limit", str(limit),
+               "-o", str(folder), *options]
+    print("running", " ".join(command), flush=True)
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+    lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+    return {"summary": json.loads((folder / "summary.json").read_text(encoding="utf-8")),
+            "records": [json.loads(line) for line in lines]}
+
+
+def difference(records: list[dict], method: str, other: str) -> tuple[float, float]:
+    """Points by which `method` scores better on the same examples, and their standard error."""
+    scores: dict[str, dict] = {method: {}, other: {}}
+    for record in records:
+        if record["method"] in scores:
+            example = (record["task"], record["length"], record["index"])
+            scores[record["method"]][example] = record["score"]
+    pairs = [100 * (score - scores[other][example]) for example, score in scores[method].items()]
+    return statistics.mean(pairs), statistics.stdev(pairs) / math.sqrt(len(pairs))
+
+
+def verdict(mean: float, error: float, kind: str, points: float) -> str:
+    """Two standard errors decide."""
+    low, high = mean - 2 * error, mean + 2 * error
+    if kind == "within":
+        return "yes" if low >= -points else "no" if high < -points else "open"
+    return "yes" if high < -points else "no" if low >= -points else "open"
+
+
+def table(header: list[str], rows: list[list[str]]) -> str:
+    lines = ["| " + " | ".join(header) + " |", "|---|" + "---:|" * (len(header) - 1)]
+    return "\n".join(lines + ["| " + " | ".join(row) + " |" for row in rows])
+
+
+def method_table(summary: dict) -> str:
+    cells = {(c["method"], c["task"], c["length"]): c["score"]["mean"] for c in summary["cells"]}
+    columns = list(dict.fromkeys((c["task"], c["length"]) for c in summary["cells"]))
+    rows = []
+    for m in summary["methods"]:
+        gap = m["difference"]
+        rows.append([f"`{m['method']}`", *(f"{cells[m['method'], *column]:.3f}" for column in columns),
+                     f"{m['score']:.3f}", f"{100 * gap['mean']:+.1f} ± {100 * gap['standard_error']:.1f}",
+                     f"{m['planned']['density']:.2f}", f"{m['rows']:,.0f}",
+                     f"{m['planned']['peak_memory_bytes'] / 2**20:.1f}"])
+    header = ["method", *(f"{task} {length:,}" for task, length in columns), "mean", "difference",
+              "density", "rows", "MiB"]
+    return table(header, rows)
+
+
+def fidelity_table(summary: dict) -> str:
+    rows = []
+    for m in summary["methods"]:
+        f = m["fidelity"]
+        rows.append([f"`{m['method']}`", f"{m['score']:.3f}",
+                     *(f"{f[key]['mean']:.3f}" for key in ("token_agreement", "step_agreement",
+                                                           "output_error", "retained_mass")),
+                     f"{min(f['retained_mass_of_heads']):.3f}"])
+    return table(["method", "score", "equal tokens", "equal choices", "output error", "retained mass",
+                  "least of a head"], rows)
+
+
+def claims_table(results: dict) -> str:
+    rows = []
+    for text, preset, method, other, kind, points in CLAIMS:
+        mean, error = difference(results[preset]["records"], method, other)
+        rows.append([text, f"{mean:+.1f} ± {error:.1f}", verdict(mean, error, kind, points)])
+    return table(["claim", "points", "holds"], rows)
+
+
+def replace(document: str, name: str, content: str) -> str:
+    pattern = re.compile(rf"(<!-- begin {name} -->\n).*?(<!-- end {name} -->)", re.DOTALL)
+    document, count = pattern.subn(lambda match: f"{match[1]}{content}\n{match[2]}", document)
+    if count != 1:
+        raise SystemExit(f"write_evaluation.py: docs/evaluation.md: found {count} places for {name}")
+    return document
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--program", type=pathlib.Path, default=ROOT / "build" / "release" / "unmask")
+    parser.add_argument("--model", type=pathlib.Path, default=ROOT / "models" / "demo")
+    parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build" / "evaluation")
+    parser.add_argument("--limit", type=int, default=200, help="examples of each task and length")
+    parser.add_argument("--fidelity-limit", type=int, default=20, help="of the table of fidelity")
+    arguments = parser.parse_args()
+    results = {name: evaluate(arguments, name, ["--preset", name], arguments.limit) for name in PRESETS}
+    methods = [option for method in FIDELITY_METHODS for option in ("--method", method)]
+    fidelity = evaluate(arguments, "fidelity", FIDELITY + methods, arguments.fidelity_limit)
+    path = ROOT / "docs" / "evaluation.md"
+    document = path.read_text(encoding="utf-8")
+    document = replace(document, "limits", f"{arguments.limit} examples of each task and length; the "
+                       f"table of fidelity {arguments.fidelity_limit}.")
+    for name in PRESETS:
+        document = replace(document, name, method_table(results[name]["summary"]))
+    document = replace(document, "claims", claims_table(results))
+    document = replace(document, "fidelity", fidelity_table(fidelity["summary"]))
+    path.write_text(document, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
