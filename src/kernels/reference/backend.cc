@@ -3,30 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "kernels/create_backend.h"
+#include "kernels/plain_row_math.h"
 #include "kernels/reference/attention.h"
 #include "kernels/token_stats.h"
 
 namespace unmask {
 
 namespace {
-
-int argmax(const float* row, int n) {
-  return static_cast<int>(std::max_element(row, row + n) - row);
-}
-
-RowMath::ExpSums exp_sums(const float* row, int n, float shift) {
-  RowMath::ExpSums sums{0, 0};
-  for (int i = 0; i < n; ++i) {
-    if (row[i] == -std::numeric_limits<float>::infinity()) continue;
-    const double d = static_cast<double>(row[i]) - shift;
-    sums.sum += std::exp(d);
-    sums.weighted += std::exp(d) * d;
-  }
-  return sums;
-}
 
 class PlainMatrix final : public PackedMatrix {
  public:
@@ -149,7 +134,7 @@ class ReferenceBackend final : public Backend {
     for (int r = 0; r < logits.rows; ++r) {
       const auto i = static_cast<size_t>(r);
       out[i] = reduce_row({logits.f32(r), static_cast<size_t>(logits.cols)}, positions[i], query,
-                          {argmax, exp_sums});
+                          plain_row_math());
     }
   }
 
