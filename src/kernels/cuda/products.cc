@@ -20,7 +20,7 @@ constexpr size_t kWorkspaceBytes = size_t{32} << 20;  // what cuBLAS itself take
 constexpr int kCandidates = 8;                        // algorithms that are timed
 constexpr int kTimedRuns = 3;                         // of each, after one that is not timed
 
-void check(cublasStatus_t status, const char* call) {
+void check_lt(cublasStatus_t status, const char* call) {
   if (status != CUBLAS_STATUS_SUCCESS) call_failed(call, cublasLtGetStatusString(status));
 }
 
@@ -71,8 +71,8 @@ int bucket(int rows) {
 /// The library counts columns first: out^T [cols, rows] = weights^T^T x^T.
 struct Problem {
   explicit Problem(const Product& p) {
-    check(cublasLtMatmulDescCreate(operation.address(), CUBLAS_COMPUTE_32F, CUDA_R_32F),
-          "cublasLtMatmulDescCreate");
+    check_lt(cublasLtMatmulDescCreate(operation.address(), CUBLAS_COMPUTE_32F, CUDA_R_32F),
+             "cublasLtMatmulDescCreate");
     set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
     if (p.bias != nullptr) {
       set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
@@ -85,13 +85,13 @@ struct Problem {
 
   template <typename Value>
   void set(cublasLtMatmulDescAttributes_t attribute, const Value& value) {
-    check(cublasLtMatmulDescSetAttribute(operation.get(), attribute, &value, sizeof value),
-          "cublasLtMatmulDescSetAttribute");
+    check_lt(cublasLtMatmulDescSetAttribute(operation.get(), attribute, &value, sizeof value),
+             "cublasLtMatmulDescSetAttribute");
   }
   static void create(Layout& layout, cudaDataType_t type, int rows, int cols, int64_t stride) {
-    check(cublasLtMatrixLayoutCreate(layout.address(), type, static_cast<uint64_t>(rows),
-                                     static_cast<uint64_t>(cols), stride),
-          "cublasLtMatrixLayoutCreate");
+    check_lt(cublasLtMatrixLayoutCreate(layout.address(), type, static_cast<uint64_t>(rows),
+                                        static_cast<uint64_t>(cols), stride),
+             "cublasLtMatrixLayoutCreate");
   }
 
   Operation operation;
@@ -102,7 +102,7 @@ struct Problem {
 
 struct Products::State {
   explicit State(Device& on) : device(on), workspace(on.allocate(kWorkspaceBytes)) {
-    check(cublasLtCreate(handle.address()), "cublasLtCreate");
+    check_lt(cublasLtCreate(handle.address()), "cublasLtCreate");
     const char* setting = std::getenv("UNMASK_CUDA_TUNE");
     tunes = setting == nullptr || std::string_view(setting) != "off";
   }
@@ -130,10 +130,11 @@ struct Products::State {
 Products::State::Candidates Products::State::suggestions(const Product& p,
                                                          const Problem& problem) const {
   Preference preference;
-  check(cublasLtMatmulPreferenceCreate(preference.address()), "cublasLtMatmulPreferenceCreate");
+  check_lt(cublasLtMatmulPreferenceCreate(preference.address()), "cublasLtMatmulPreferenceCreate");
   const auto set = [&](cublasLtMatmulPreferenceAttributes_t attribute, const auto& value) {
-    check(cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof value),
-          "cublasLtMatmulPreferenceSetAttribute");
+    check_lt(
+        cublasLtMatmulPreferenceSetAttribute(preference.get(), attribute, &value, sizeof value),
+        "cublasLtMatmulPreferenceSetAttribute");
   };
   set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(p.weights));
@@ -145,7 +146,7 @@ Products::State::Candidates Products::State::suggestions(const Product& p,
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
       handle.get(), problem.operation.get(), problem.weights.get(), problem.x.get(),
       problem.out.get(), problem.out.get(), preference.get(), kCandidates, results.data(), &found);
-  if (status != CUBLAS_STATUS_NOT_SUPPORTED) check(status, "cublasLtMatmulAlgoGetHeuristic");
+  if (status != CUBLAS_STATUS_NOT_SUPPORTED) check_lt(status, "cublasLtMatmulAlgoGetHeuristic");
   Candidates algorithms;
   for (int i = 0; i < found; ++i) {
     const auto& result = results[static_cast<size_t>(i)];
@@ -170,11 +171,11 @@ void Products::State::multiply(const Product& p, const Problem& problem,
                                const cublasLtMatmulAlgo_t& algorithm) const {
   const float one = 1;
   const float zero = 0;
-  check(cublasLtMatmul(handle.get(), problem.operation.get(), &one, p.weights,
-                       problem.weights.get(), p.x, problem.x.get(), &zero, p.out, problem.out.get(),
-                       p.out, problem.out.get(), &algorithm, workspace.data(), kWorkspaceBytes,
-                       device.stream()),
-        "cublasLtMatmul");
+  check_lt(cublasLtMatmul(handle.get(), problem.operation.get(), &one, p.weights,
+                          problem.weights.get(), p.x, problem.x.get(), &zero, p.out,
+                          problem.out.get(), p.out, problem.out.get(), &algorithm, workspace.data(),
+                          kWorkspaceBytes, device.stream()),
+           "cublasLtMatmul");
 }
 
 float Products::State::milliseconds(const Product& p, const Problem& problem,
