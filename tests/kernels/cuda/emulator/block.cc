@@ -71,7 +71,7 @@ bool Block::land_something(bool force) {
 }
 
 void Block::barrier(int id, int threads, bool wait) {
-  if (fault_ == Fault::swapped_turns && (id == 1 || id == 2)) id = 3 - id;
+  if (fault_ == Fault::swapped_turns && wait && (id == 1 || id == 2)) id = 3 - id;
   if (fault_ == Fault::no_warpgroup_barrier && id != 0 && threads == 128) return;
   if (fault_ == Fault::no_block_barrier && id == 0) return;
   Meeting& meeting = barriers_.at(static_cast<size_t>(id));

@@ -19,7 +19,7 @@ enum class Fault : uint8_t {
   extra_arrival,         // mbarriers expect one arrival more than there are
   missing_arrival,       // ... or one fewer
   half_the_bytes,        // announced of a copy
-  swapped_turns,         // named barriers 1 and 2
+  swapped_turns,         // named barriers 1 and 2 where they are waited for
   no_warpgroup_barrier,  // barriers of 128 threads do nothing
   no_proxy_fence,        // writes reach the copy engine by luck
   no_store_wait,         // memory is given back while it is stored
