@@ -1,0 +1,145 @@
+#include "kernels/cuda/attention_case.h"
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <numeric>
+
+#include "core/dtype.h"
+
+namespace unmask::cuda::testing {
+
+namespace {
+
+constexpr Bf16 kPoison = 0x7fc1;  // NaN
+
+std::vector<Bf16> random_matrix(std::mt19937& random, int rows, int64_t stride, float spread) {
+  std::normal_distribution<float> normal(0, spread);
+  std::vector<Bf16> values(static_cast<size_t>(rows * stride));
+  for (Bf16& value : values) value = f32_to_bf16(normal(random));
+  return values;
+}
+
+}  // namespace
+
+AttentionCase::AttentionCase(const CaseShape& shape, uint64_t seed) : positions_(shape.positions) {
+  std::mt19937 random(static_cast<unsigned>(seed));
+  // Rows are wider than the heads: a kernel that writes beside its columns is noticed.
+  const int64_t q_stride = shape.n_heads * shape.head_dim + 8;
+  const int64_t k_stride = shape.n_kv_heads * shape.head_dim + 16;
+  q_ = random_matrix(random, shape.rows, q_stride, shape.spread);
+  k_ = random_matrix(random, shape.keys, k_stride, 1);
+  v_ = random_matrix(random, shape.keys, k_stride, 1);
+  out_.assign(q_.size(), kPoison);
+  lse_.assign(static_cast<size_t>(shape.n_heads) * static_cast<size_t>(shape.rows), std::nanf(""));
+  task_ = {.q = q_.data(),
+           .k = k_.data(),
+           .v = v_.data(),
+           .out = out_.data(),
+           .lse = lse_.data(),
+           .q_stride = q_stride,
+           .k_stride = k_stride,
+           .v_stride = k_stride,
+           .out_stride = q_stride,
+           .rows = shape.rows,
+           .keys = shape.keys,
+           .n_heads = shape.n_heads,
+           .n_kv_heads = shape.n_kv_heads,
+           .head_dim = shape.head_dim,
+           .scale = 1 / std::sqrt(static_cast<float>(shape.head_dim))};
+  if (shape.block_size > 0) draw_lists(shape, random);
+}
+
+void AttentionCase::draw_lists(const CaseShape& shape, std::mt19937& random) {
+  const int n = (shape.keys + shape.block_size - 1) / shape.block_size;
+  const int stride = std::min(n, shape.longest);
+  const int lists = shape.n_heads * n;
+  blocks_.assign(static_cast<size_t>(lists * stride), 0xffff);
+  std::vector<uint16_t> all(static_cast<size_t>(n));
+  std::iota(all.begin(), all.end(), uint16_t{0});
+  for (int i = 0; i < lists; ++i) {
+    const int count = 1 + static_cast<int>(random() % static_cast<unsigned>(stride));
+    std::shuffle(all.begin(), all.end(), random);
+    uint16_t* list = blocks_.data() + static_cast<std::ptrdiff_t>(i) * stride;
+    std::copy_n(all.begin(), count, list);
+    std::sort(list, list + count);
+    counts_.push_back(count);
+  }
+  task_.lists = {blocks_.data(), counts_.data(), stride, shape.block_size, n};
+  if (positions_.empty()) return;
+  tiles_ = query_tiles(positions_, shape.block_size);
+  task_.tiles = tiles_.data();
+  task_.n_tiles = static_cast<int>(tiles_.size());
+}
+
+std::vector<int> AttentionCase::seen_keys(int head, int row) const {
+  std::vector<int> keys;
+  if (task_.lists.blocks == nullptr) {
+    keys.resize(static_cast<size_t>(task_.keys));
+    std::iota(keys.begin(), keys.end(), 0);
+    return keys;
+  }
+  const int size = task_.lists.block_size;
+  const int position = positions_.empty() ? row : positions_[static_cast<size_t>(row)];
+  const int list = head * task_.lists.n_blocks + position / size;
+  for (int i = 0; i < counts_[static_cast<size_t>(list)]; ++i) {
+    const int first = blocks_[static_cast<size_t>(list * task_.lists.stride + i)] * size;
+    for (int k = first; k < std::min(task_.keys, first + size); ++k) keys.push_back(k);
+  }
+  return keys;
+}
+
+Errors AttentionCase::errors() const {
+  const DeviceAttention& t = task_;
+  const auto dim = static_cast<size_t>(t.head_dim);
+  double difference = 0;
+  double size = 0;
+  Errors errors;
+  std::vector<double> query(dim);
+  std::vector<double> value(dim);
+  for (int head = 0; head < t.n_heads; ++head) {
+    const int64_t kv_column = head / (t.n_heads / t.n_kv_heads) * t.head_dim;
+    for (int row = 0; row < t.rows; ++row) {
+      const int64_t at = row * t.q_stride + head * t.head_dim;
+      for (size_t d = 0; d < dim; ++d) query[d] = bf16_to_f32(t.q[at + static_cast<int64_t>(d)]);
+      const std::vector<int> keys = seen_keys(head, row);
+      std::vector<double> weights;
+      for (const int key : keys) {
+        const Bf16* k = t.k + key * t.k_stride + kv_column;
+        double score = 0;
+        for (size_t d = 0; d < dim; ++d) score += query[d] * double{bf16_to_f32(k[d])};
+        weights.push_back(score * double{t.scale});
+      }
+      const double largest = *std::max_element(weights.begin(), weights.end());
+      double sum = 0;
+      std::fill(value.begin(), value.end(), 0);
+      for (size_t i = 0; i < keys.size(); ++i) {
+        const double weight = std::exp(weights[i] - largest);
+        const Bf16* v = t.v + keys[i] * t.v_stride + kv_column;
+        sum += weight;
+        for (size_t d = 0; d < dim; ++d) value[d] += weight * double{bf16_to_f32(v[d])};
+      }
+      const double lse = largest + std::log(sum);
+      const double wrong = std::fabs(lse_[static_cast<size_t>(head * t.rows + row)] - lse) /
+                           std::max(1.0, std::fabs(lse));
+      if (!(wrong <= errors.lse)) errors.lse = wrong;
+      for (size_t d = 0; d < dim; ++d) {
+        const double expected = value[d] / sum;
+        const double got = bf16_to_f32(out_[static_cast<size_t>(at) + d]);
+        difference += (got - expected) * (got - expected);
+        size += expected * expected;
+      }
+    }
+  }
+  errors.relative_l2 = std::sqrt(difference / size);
+  for (int row = 0; row < t.rows; ++row) {
+    for (int64_t c = t.n_heads * t.head_dim; c < t.out_stride; ++c) {
+      if (out_[static_cast<size_t>(row * t.out_stride + c)] != kPoison) {
+        errors.relative_l2 = std::numeric_limits<double>::infinity();
+      }
+    }
+  }
+  return errors;
+}
+
+}  // namespace unmask::cuda::testing
