@@ -133,8 +133,9 @@ void add_fill_arguments(CLI::App& app, RunArguments& a) {
 
 int explain_request(const RunArguments& a, const ModelFiles& files, const Request& request,
                     Console& console) {
-  const WeightType weights = resolve_weight_type(parse_weight_type(a.model.dtype),
-                                                 Checkpoint(a.model.directory), files.config);
+  const WeightType weights =
+      resolve_weight_type(parse_weight_type(a.model.dtype), find_device(a.model.device).kind,
+                          Checkpoint(a.model.directory), files.config);
   Request vanilla = request;
   vanilla.method = "full";
   const auto bytes = bits_per_weight(weights) / 8;
