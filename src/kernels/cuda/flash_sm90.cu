@@ -6,6 +6,8 @@
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/tensor_map.h"
 // Kernels follow the instructions they are to run on.
+#include "kernels/cuda/softmax.inc"
+//
 #include "kernels/cuda/tiles_sm90.inc"
 //
 #include "kernels/cuda/flash_sm90.inc"

@@ -4,6 +4,7 @@
 
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/flash.h"
+#include "kernels/cuda/flash_mma.h"
 
 namespace unmask::cuda {
 
@@ -73,6 +74,34 @@ inline ScorePlan score_plan(const DeviceImportance& t, float* workspace) {
                    .all = t.all,
                    .generation = t.generation,
                    .first_generation_block = t.first_generation_block}};
+}
+
+// For sm_80 and later (scores_mma.inc).
+
+/// A dense pass for the log-sum-exps alone, keys not split.
+inline MmaParams lse_pass(const DeviceImportance& t, const LseParams& own) {
+  const int first = own.first_block * t.block_size;
+  return mma_params({}, {.q = t.q,
+                         .k = t.k + first * t.k_stride,
+                         .lse = own.lse,
+                         .q_stride = t.q_stride,
+                         .k_stride = t.k_stride,
+                         .rows = t.rows,
+                         .keys = t.rows - first,
+                         .n_heads = t.n_heads,
+                         .n_kv_heads = t.n_kv_heads,
+                         .head_dim = t.head_dim,
+                         .scale = t.scale});
+}
+
+/// A pass whose tiles are the query blocks of one head.
+inline MmaParams block_pass(const DeviceImportance& t) {
+  MmaParams p = lse_pass(t, {nullptr, 0});
+  p.side_heads = 1;
+  p.tile_step = t.block_size;
+  p.tile_rows = ceil_div(t.block_size, kWarpRows) * kWarpRows;
+  p.n_tiles = t.n_blocks();
+  return p;
 }
 
 }  // namespace unmask::cuda

@@ -5,6 +5,8 @@
 #include "kernels/cuda/emulator/launch.h"
 #include "kernels/cuda/scores_case.h"
 // Kernels follow the instructions they are to run on.
+#include "kernels/cuda/softmax.inc"
+//
 #include "kernels/cuda/tiles_sm90.inc"
 //
 #include "kernels/cuda/scores_sm90.inc"
