@@ -1,9 +1,13 @@
 // Launches flash_sm90.inc.
 #include <algorithm>
 
+#include "kernels/cuda/check.h"
+#include "kernels/cuda/instructions_sm90.h"
 #include "kernels/cuda/launch.h"
 #include "kernels/cuda/tensor_map.h"
-// The kernel needs its instruction layer, which tensor_map.h includes, before it.
+// Kernels follow the instructions they are to run on.
+#include "kernels/cuda/softmax.inc"
+//
 #include "kernels/cuda/tiles_sm90.inc"
 //
 #include "kernels/cuda/flash_sm90.inc"
@@ -23,13 +27,13 @@ __global__ void __launch_bounds__(kBlockThreads, 1)
 template <int kHeadDim>
 void launch(const DeviceTraits& device, const DeviceAttention& task, Stream stream) {
   constexpr uint32_t kShared = FlashSm90<kHeadDim>::kSharedBytes;
-  allow_shared_memory(flash_sm90_kernel<kHeadDim>, kShared);
+  allow_shared_memory(reinterpret_cast<const void*>(&flash_sm90_kernel<kHeadDim>), kShared);
   const FlashParams p = flash_params(task);
   const FlashBoxes boxes = flash_boxes(task);
   const int blocks = std::min(p.query_tiles * p.n_heads, device.multiprocessors);
   flash_sm90_kernel<kHeadDim><<<blocks, kBlockThreads, kShared, stream>>>(
       p, encode(boxes.q), encode(boxes.k), encode(boxes.v), encode(boxes.out));
-  check_launch("flash_sm90");
+  check(cudaGetLastError(), "flash_sm90");
 }
 
 }  // namespace

@@ -37,6 +37,9 @@ GPU_FN float load_shared(SharedAddress at) {
   return value;
 }
 
+/// Stores two bfloat16 at a multiple of four bytes.
+GPU_FN void store_pair(uint16_t* to, uint32_t pair) { *reinterpret_cast<uint32_t*>(to) = pair; }
+
 // Arithmetic.
 
 /// 2^x to 22 bits; tiny results become 0.
@@ -107,7 +110,7 @@ GPU_FN void load_matrices_transposed(uint32_t (&to)[4], SharedAddress row) {
 }
 /// d += a b of a warp: a 16 x 16, b 16 x 8 as two halves of its depth, d 16 x 8. Lane l owns rows
 /// l / 4 and l / 4 + 8 of d, columns 2 (l % 4) and the next.
-GPU_FN void multiply_16x8x16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+GPU_FN void multiply_16x8x16(float* d, const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   asm volatile(
       "mma.sync.aligned.m16n8k16.row.col.f32.bf16.bf16.f32 "
       "{%0, %1, %2, %3}, {%4, %5, %6, %7}, {%8, %9}, {%0, %1, %2, %3};"

@@ -6,13 +6,15 @@ namespace unmask::cuda {
 
 namespace {
 
-constexpr int kThreads = 256;      // of a block
+constexpr int kThreads = 256;       // of a block
 constexpr int kWideThreads = 1024;  // for rows of a vocabulary, of which few are reduced at a time
 constexpr int kWideRow = 16384;
 constexpr int kWarp = 32;
 
 template <typename Work>
-concept Reduces = requires { typename Work::Part; };
+concept Reduces = requires {
+  typename Work::Part;
+};
 
 template <typename Work>
 concept Gives = requires(const Work& work, const typename Work::Part& part) {

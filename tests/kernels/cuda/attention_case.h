@@ -1,4 +1,5 @@
-// One call of attention with random inputs, its float64 result, and how far a kernel's lies from it.
+// One call of attention with random inputs, its float64 result, and how far a kernel's lies from
+// it.
 #pragma once
 
 #include <cstdint>

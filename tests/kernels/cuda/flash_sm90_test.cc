@@ -8,6 +8,8 @@
 #include "kernels/cuda/emulator/instructions.h"
 #include "kernels/cuda/emulator/launch.h"
 // Kernels follow the instructions they are to run on.
+#include "kernels/cuda/softmax.inc"
+//
 #include "kernels/cuda/tiles_sm90.inc"
 //
 #include "kernels/cuda/flash_sm90.inc"

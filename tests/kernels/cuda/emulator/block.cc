@@ -197,7 +197,7 @@ void Block::tma_store_wait() {
 
 void Block::cp_async(uint32_t to, const void* from, bool clear) {
   SmallCopy copy{.to = to};
-  if (!clear || fault_ == Fault::no_clearing) std::memcpy(copy.data.data(), from, kUnit);
+  if (!clear) std::memcpy(copy.data.data(), from, kUnit);
   memory_.begin(SharedMemory::Use::landing, {to / kUnit});
   memory_.at(to, kUnit);
   small_copies_[static_cast<size_t>(threads_.current())].back().push_back(copy);

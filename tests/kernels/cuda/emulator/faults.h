@@ -28,7 +28,6 @@ enum class Fault : uint8_t {
   no_small_copy_wait,    // cp.async is not waited for
   no_block_barrier,      // __syncthreads() does nothing
   not_transposed,        // ldmatrix.trans does not transpose
-  no_clearing,           // rows beyond the last are read, not cleared
 };
 
 }  // namespace unmask::cuda::emulator

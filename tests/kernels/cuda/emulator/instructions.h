@@ -46,6 +46,8 @@ GPU_FN float load_shared(SharedAddress at) {
   return value;
 }
 
+GPU_FN void store_pair(uint16_t* to, uint32_t pair) { std::memcpy(to, &pair, 4); }
+
 GPU_FN float exp2_fast(float x) { return std::exp2(x); }
 GPU_FN float log2_fast(float x) { return std::log2(x); }
 GPU_FN float multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
@@ -94,7 +96,7 @@ GPU_FN void cp_async_wait() {
 
 void load_matrices(uint32_t (&to)[4], SharedAddress row);
 void load_matrices_transposed(uint32_t (&to)[4], SharedAddress row);
-void multiply_16x8x16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
+void multiply_16x8x16(float* d, const uint32_t (&a)[4], uint32_t b0, uint32_t b1);
 
 GPU_FN void mbarrier_init(SharedAddress barrier, int arrivals) {
   Block::current().mbarrier_init(barrier, arrivals);

@@ -89,7 +89,7 @@ void load_matrices_transposed(uint32_t (&to)[4], SharedAddress row) {
   load(to, row, Block::current().fault() != Fault::not_transposed);
 }
 
-void multiply_16x8x16(float (&d)[4], const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
+void multiply_16x8x16(float* d, const uint32_t (&a)[4], uint32_t b0, uint32_t b1) {
   Multiply mine{d, a, {b0, b1}};
   Block::current().warp_together("mma", mine, multiply);
 }
