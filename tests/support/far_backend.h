@@ -13,7 +13,7 @@
 namespace unmask::testing {
 
 /// Another backend behind addresses that no processor accepts: touching one ends the process.
-class FarBackend final : public Backend {
+class FarBackend : public Backend {
  public:
   explicit FarBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {}
 

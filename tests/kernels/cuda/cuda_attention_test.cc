@@ -149,7 +149,7 @@ TEST_F(CudaAttentionTest, CachesPackOnlyWhatChanged) {
   c.compare(device, c.on_host());
   const void* memory = packed.keys.data();
   // Two slots change and say so.
-  const Rows changed({7, 49});
+  const Rows changed(std::vector<int>{7, 49});
   for (const int slot : changed) {
     for (int i = 0; i < 64; ++i) c.k.view().f32(slot)[i] += 1;
   }
