@@ -21,8 +21,6 @@ bool is_dense(const DeviceRows& rows) { return rows.rows == 1 || rows.stride == 
 
 }  // namespace
 
-void call_failed(const char* call, const char* reason) { fail("[cuda] {}: {}", call, reason); }
-
 Device::Device() {
   check_device();
   cudaDeviceProp properties{};
