@@ -2,6 +2,7 @@
 // it.
 #pragma once
 
+#include <climits>
 #include <cstdint>
 #include <random>
 #include <vector>
@@ -35,11 +36,18 @@ class AttentionCase {
 
   /// Pointers into this object; outputs start as NaN.
   const DeviceAttention& task() const { return task_; }
-  /// Compares the outputs. NaN where one was not written; infinite where something else was.
-  Errors errors() const;
+  /// Compares the outputs of at most so many rows and heads, spread over all. NaN where one was not
+  /// written; infinite where something else was.
+  Errors errors(int most_rows = INT_MAX, int most_heads = INT_MAX) const;
 
  private:
+  struct Expected {
+    std::vector<double> out;  // [head_dim]
+    double lse = 0;
+  };
   std::vector<int> seen_keys(int head, int row) const;
+  Expected expected(int head, int row) const;
+  bool wrote_beside_columns() const;
   void draw_lists(const CaseShape& shape, std::mt19937& random);
 
   std::vector<Bf16> q_, k_, v_, out_;
