@@ -245,7 +245,6 @@ void CudaBackend::attention_mass(Tensor q, const Rows& rows, Tensor k, const Hea
                                  std::span<float> out) {
   UNMASK_CHECK(
       q.cols == shape.n_heads * shape.head_dim && k.cols == shape.n_kv_heads * shape.head_dim &&
-
           out.size() == static_cast<size_t>(k.rows) * static_cast<size_t>(shape.n_kv_heads),
       "shapes of an attention mass");
   std::fill(out.begin(), out.end(), 0.0F);
