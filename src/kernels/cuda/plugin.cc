@@ -8,6 +8,7 @@
 
 #define UNMASK_EXPORT extern "C" __attribute__((visibility("default")))
 
+// NOLINTNEXTLINE(readability-identifier-naming): a symbol of C
 UNMASK_EXPORT const char unmask_cuda_interface[] = UNMASK_INTERFACE;
 
 UNMASK_EXPORT unmask::Backend* unmask_cuda_create_backend(unmask::PluginRequest* request) {

@@ -5,7 +5,9 @@
 
 extern "C" {
 
+// NOLINTNEXTLINE(readability-identifier-naming): a symbol of C
 extern const char unmask_cuda_interface[];
+// NOLINTNEXTLINE(readability-identifier-naming)
 const char unmask_cuda_interface[] = FAKE_INTERFACE;
 
 unmask::Backend* unmask_cuda_create_backend(unmask::PluginRequest* request) {
