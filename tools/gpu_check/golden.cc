@@ -62,16 +62,24 @@ void check_golden(const MakeBackend& make, const fs::path& golden, Report& repor
     // Cases that sample were recorded with another generator's numbers.
     if (params.value("temperature", 0.0) > 0 || params.value("alg_temp", 0.0) > 0) continue;
     const double share = agreement(make, golden, c);
-    report.add({.part = "golden", .what = folder.filename(), .value = share, .unit = "equal"});
+    // Chosen for margins that rounding to bfloat16 does not cross.
+    const std::string name = folder.filename();
+    const bool wide = name.ends_with("wide-margins");
+    report.add({.part = "golden",
+                .what = name,
+                .value = share,
+                .unit = "equal",
+                .at_least = wide ? std::optional(1.0) : std::nullopt});
     sum += share;
     ++cases;
   }
-  // The recorded text is float32's. Rounding to bfloat16 moves near-ties.
+  // The recorded text is float32's. Rounding to bfloat16 moves near-ties, and all that follows one
+  // differs: the host's own bfloat16 arithmetic in plain loops agrees with 0.87 of it.
   report.add({.part = "golden",
               .what = fmt::format("mean of {} cases", cases),
               .value = cases == 0 ? 0 : sum / cases,
               .unit = "equal",
-              .at_least = 0.9});
+              .at_least = 0.8});
 }
 
 }  // namespace unmask::tools
