@@ -7,6 +7,9 @@
 
 #include "gpu_check/device_memory.h"
 #include "gpu_check/event_timer.h"
+#ifdef UNMASK_CUDNN
+#include "gpu_check/cudnn_attention.h"
+#endif
 #include "gpu_check/kernels.h"
 #include "kernels/select.h"
 
@@ -93,6 +96,9 @@ class KernelTimes {
 
   void run(Report& report) {
     for (const double density : {0.1, 0.3, 0.5}) add_sparse(density);
+#ifdef UNMASK_CUDNN
+    add_cudnn(report);
+#endif
     add_dense();
     add_selection();
     add_cached_step();
@@ -148,6 +154,17 @@ class KernelTimes {
     add_attention("dense, kernel for sm_80", dense_flops(), dense(),
                   {80, device_.traits().multiprocessors});
   }
+#ifdef UNMASK_CUDNN
+  /// Where the library refuses, the check has lost what it compares with: a failure.
+  void add_cudnn(Report& report) {
+    try {
+      cudnn_ = std::make_unique<CudnnAttention>(device_, dense());
+      contenders_.push_back({"dense, cuDNN", dense_flops(), [this] { cudnn_->queue(); }});
+    } catch (const Error& error) {
+      report.fail("times", error.what());
+    }
+  }
+#endif
   void add_sparse(double density) {
     const int count = std::max(1, static_cast<int>(blocks() * density));
     lists_.emplace_back(device_,
@@ -247,6 +264,9 @@ class KernelTimes {
   std::vector<DeviceArray<int32_t>> counts_;
   std::vector<DeviceArray<std::byte>> workspaces_;
   std::vector<Contender> contenders_;
+#ifdef UNMASK_CUDNN
+  std::unique_ptr<CudnnAttention> cudnn_;
+#endif
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 // Checks and times the attention kernels on the first CUDA device.
 #include <CLI/CLI.hpp>
+#include <cstdio>
 #include <fmt/format.h>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -7,47 +8,50 @@
 
 #include "gpu_check/kernels.h"
 
+namespace unmask::tools {
 namespace {
-
-using namespace unmask;
 
 struct Options {
   std::vector<int> lengths{4224, 8320, 16512, 32896, 65664};
   std::string json;
-  uint32_t seed = std::random_device{}();
+  uint32_t seed = std::random_device()();
 };
 
 int run(const Options& options) {
   cuda::Device device;
-  fmt::print("{}, seed {}\n", device.name(), options.seed);
-  tools::Report report;
-  tools::check_kernels(device, options.seed, report);
-  tools::time_kernels(device, options.lengths, options.seed, report);
+  fmt::print("{}\nseed {}\n", device.name(), options.seed);
+  Report report;
+  check_kernels(device, options.seed, report);
+  time_kernels(device, options.lengths, options.seed, report);
   if (!options.json.empty()) {
+    const nlohmann::ordered_json about{
+        {"device", device.name()}, {"seed", options.seed}, {"findings", report.json()}};
     std::ofstream file(options.json);
-    file << nlohmann::ordered_json{{"device", device.name()},
-                                   {"seed", options.seed},
-                                   {"findings", report.json()}}
-                .dump(2)
-         << '\n';
+    file << about.dump(1) << "\n";
     if (!file.flush()) fail("[output] {}: cannot be written", options.json);
   }
+  fmt::print("{}\n", report.passed() ? "everything passed" : "something FAILED");
   return report.passed() ? 0 : 1;
 }
 
-}  // namespace
-
-int main(int argc, char** argv) {
-  CLI::App app{"Checks and times the attention kernels on a CUDA device."};
+int main_checked(int argc, char** argv) {
   Options options;
+  CLI::App app("Checks and times the attention kernels on a CUDA device");
   app.add_option("--lengths", options.lengths, "positions of the timed sequences")->delimiter(',');
   app.add_option("--json", options.json, "file for the findings");
-  app.add_option("--seed", options.seed, "of the random values; else another each time");
+  app.add_option("--seed", options.seed, "of the random values; drawn where it is not given");
   CLI11_PARSE(app, argc, argv);
+  return run(options);
+}
+
+}  // namespace
+}  // namespace unmask::tools
+
+int main(int argc, char** argv) {
   try {
-    return run(options);
+    return unmask::tools::main_checked(argc, argv);
   } catch (const std::exception& error) {
-    fmt::print(stderr, "{}\n", error.what());
+    std::fprintf(stderr, "%s\n", error.what());
     return 2;
   }
 }

@@ -23,7 +23,6 @@ namespace {
 using testing::AttentionCase;
 using testing::CaseShape;
 using testing::ScoresCase;
-using testing::ScoresShape;
 
 constexpr double kRelativeL2 = 5e-3;
 constexpr double kLse = 1e-4;
