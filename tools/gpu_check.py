@@ -23,8 +23,9 @@ ROOT = HERE if PACKED else HERE.parent
 BUILD = ROOT / "bin" if PACKED else ROOT / "build" / "release"
 GOLDEN = ROOT / "golden" if PACKED else ROOT / "tests" / "golden"
 PROGRAMS = ["gpu_kernel_check", "gpu_check"]
-# Part of every system with a C++ compiler, and tied to its kernel or driver.
+# Tied to the system's kernel or driver.
 SYSTEM = re.compile(r"^(ld-linux|linux-vdso|libc|libm|libdl|libpthread|librt|libcuda)[.-]")
+CUDA = ("libcublasLt.so.13", "libcublas.so.13", "libcudnn.so.9")
 
 
 def build():
@@ -34,10 +35,10 @@ def build():
 
 
 def libraries(program: pathlib.Path) -> set[pathlib.Path]:
-    """What the program loads, without the system's own and without CUDA, which the machine has."""
+    """What the program loads, without what the system and CUDA's toolkit bring."""
     listing = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
     paths = (pathlib.Path(path) for path in re.findall(r"=> (/\S+)", listing))
-    return {p for p in paths if not SYSTEM.match(p.name) and "cublas" not in p.name}
+    return {p for p in paths if not SYSTEM.match(p.name) and p.name not in CUDA}
 
 
 def pack(folder: pathlib.Path):
@@ -55,13 +56,13 @@ def pack(folder: pathlib.Path):
 
 
 def cuda_libraries() -> list[str]:
-    """Folders where cuBLASLt may lie when the system's linker does not know it."""
+    """Folders where the toolkit's libraries may lie when the system's linker does not know it."""
     roots = [os.environ.get("CUDA_PATH", ""), "/usr/local/cuda", *map(str, sorted(
         pathlib.Path("/usr/local").glob("cuda-13*")))]
     folders = [f"{root}/lib64" for root in roots if root]
     for path in sys.path:  # as Python's packages of CUDA have it
         folders += map(str, pathlib.Path(path or ".").glob("nvidia/*/lib"))
-    return [f for f in folders if any(pathlib.Path(f).glob("libcublasLt.so.13*"))]
+    return [f for f in folders if any((pathlib.Path(f) / name).exists() for name in CUDA)]
 
 
 def run(out: pathlib.Path, arguments: list[str]) -> int:
