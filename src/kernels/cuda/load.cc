@@ -27,8 +27,10 @@ void* open_plugin(const std::string& path) {
   if (plugin != nullptr) return plugin;
   const std::string reason = dlerror();
   if (reason.find("No such file") == std::string::npos || reason.find(path) != 0) {
-    fail("[cuda] {} does not load: {}; CUDA's libraries must be where the system finds them",
-         kPluginFile, reason);
+    fail(
+        "[cuda] {} does not load: {}; CUDA's libraries must be where the system "
+        "finds them; or use --device cpu",
+        kPluginFile, reason);
   }
   fail("[cuda] {} not found; build it with CUDA 13 and -DUNMASK_CUDA=ON, or use --device cpu",
        path);
