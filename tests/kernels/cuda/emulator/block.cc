@@ -114,6 +114,7 @@ void Block::mbarrier_arrive(uint32_t address, uint32_t bytes) {
   barrier.bytes += fault_ == Fault::half_the_bytes ? bytes / 2 : bytes;
   --barrier.pending;
   finish_phase(barrier);
+  threads_.dawdle();  // what follows an arrival may come much later than what waits for it
 }
 
 void Block::mbarrier_wait(uint32_t address, uint32_t parity) {

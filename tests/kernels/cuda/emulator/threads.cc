@@ -56,6 +56,10 @@ void Threads::wait_while(const uint64_t& counter, uint64_t value) {
   leave(fiber);
 }
 
+void Threads::dawdle() {
+  for (int rounds = draw(2) * draw(20); rounds > 0; --rounds) wait_while(round_, round_);
+}
+
 bool Threads::run_warp(int warp) {
   bool ran = false;
   for (int t = warp * kWarp; t < (warp + 1) * kWarp && failure_.empty(); ++t) {
@@ -78,6 +82,7 @@ void Threads::run(const std::function<void()>& body, const std::function<bool(bo
   const int warps = count() / kWarp;
   std::vector<int> nap(static_cast<size_t>(warps));
   while (live_ > 0) {
+    ++round_;
     bool progress = false;
     const int first = draw(warps);
     for (int i = 0; i < warps; ++i) {

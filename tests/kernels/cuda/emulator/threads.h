@@ -39,6 +39,8 @@ class Threads {
   int current() const { return current_; }
   /// Lets others run until `counter` is not `value` any more.
   void wait_while(const uint64_t& counter, uint64_t value);
+  /// Lets others run for a random while, often none.
+  void dawdle();
   /// A number below `limit`.
   int draw(int limit) { return static_cast<int>(random_() % static_cast<unsigned>(limit)); }
 
@@ -63,6 +65,7 @@ class Threads {
   const std::function<void()>* body_ = nullptr;
   std::jmp_buf scheduler_{};
   std::string failure_;
+  uint64_t round_ = 0;
   int current_ = 0;
   int live_ = 0;
 };

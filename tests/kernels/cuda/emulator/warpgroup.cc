@@ -129,7 +129,6 @@ void Warpgroup::issue(int thread, float* d, const Product& product, const uint32
   if (++at.present < kThreads) return;
   at.units = units_of(product, fault);
   memory.begin(SharedMemory::Use::reading, at.units);
-  at.reading = true;
 }
 
 void Warpgroup::commit(int thread) {
@@ -182,8 +181,7 @@ void Warpgroup::wait(int thread, int pending, Threads& threads, SharedMemory& me
   while (groups_done_ < wanted) threads.wait_while(groups_done_, groups_done_);
   for (; own.collected < groups_[wanted - 1].end; ++own.collected) {
     Issued& issued = issued_[own.collected];
-    if (issued.reading) memory.end(SharedMemory::Use::reading, issued.units);
-    issued.reading = false;
+    if (index(thread) == 0) memory.end(SharedMemory::Use::reading, issued.units);
     float* d = issued.shares[index(thread)].d;
     if (--own.writing[d] > 0) continue;
     const std::vector<float>& values = results_.at(issued.shares[0].d)[index(thread)];

@@ -37,6 +37,7 @@ class Warpgroup {
              SharedMemory& memory, Fault fault);
   void commit(int thread);
   /// Waits until all groups but the newest `pending` are done, and hands the thread its results.
+  /// The first thread speaks for all: what it has not waited for is still being read.
   void wait(int thread, int pending, Threads& threads, SharedMemory& memory);
 
   bool can_run() const;
@@ -55,7 +56,6 @@ class Warpgroup {
     Product product;
     std::vector<Share> shares;    // by thread
     std::vector<uint32_t> units;  // of shared memory that it reads
-    bool reading = false;
     int present = 0;
   };
   struct Group {
