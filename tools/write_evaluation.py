@@ -71,6 +71,8 @@ def evaluate(arguments, name: str, options: list[str], limit: int) -> dict:
     folder = arguments.folder / name
     command = [str(arguments.program), "eval", "-m", str(arguments.model), "--limit", str(limit),
                "-o", str(folder), *options]
+    if arguments.threads:
+        command += ["--threads", str(arguments.threads)]
     print("running", " ".join(command), flush=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[1:]
@@ -152,6 +154,7 @@ def main() -> int:
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build" / "evaluation")
     parser.add_argument("--limit", type=int, default=200, help="examples of each task and length")
     parser.add_argument("--fidelity-limit", type=int, default=20, help="of the table of fidelity")
+    parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
     results = {name: evaluate(arguments, name, ["--preset", name], arguments.limit) for name in PRESETS}
     methods = [option for method in FIDELITY_METHODS for option in ("--method", method)]
