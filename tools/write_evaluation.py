@@ -11,9 +11,11 @@ import json
 import math
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PRESETS = ("compare", "sparsed-ablation", "sparse-dllm-ablation")
@@ -147,6 +149,18 @@ def replace(document: str, name: str, content: str) -> str:
     return document
 
 
+def take_picture(report: pathlib.Path):
+    browser = shutil.which("chromium")
+    if browser is None:
+        print("write_evaluation.py: there is no chromium, so the picture stays as it was")
+        return
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+                        f"--user-data-dir={profile}", "--window-size=1240,1480",
+                        f"--screenshot={ROOT / 'docs' / 'images' / 'evaluation.png'}",
+                        report.resolve().as_uri()], check=True, stderr=subprocess.DEVNULL)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "build" / "release" / "unmask")
@@ -168,6 +182,7 @@ def main() -> int:
     document = replace(document, "claims", claims_table(results))
     document = replace(document, "fidelity", fidelity_table(fidelity["summary"]))
     path.write_text(document, encoding="utf-8")
+    take_picture(arguments.folder / "compare" / "report.html")
     return 0
 
 
