@@ -83,14 +83,16 @@ def evaluate(arguments, name: str, options: list[str], limit: int) -> dict:
 
 
 def difference(records: list[dict], method: str, other: str) -> tuple[float, float]:
-    """Points by which `method` scores better on the same examples, and their standard error."""
+    """Points by which `method` scores better on the same examples, and their standard error, which is
+    never less than the weight of one example: equal results on a few examples prove little."""
     scores: dict[str, dict] = {method: {}, other: {}}
     for record in records:
         if record["method"] in scores:
             example = (record["task"], record["length"], record["index"])
             scores[record["method"]][example] = record["score"]
     pairs = [100 * (score - scores[other][example]) for example, score in scores[method].items()]
-    return statistics.mean(pairs), statistics.stdev(pairs) / math.sqrt(len(pairs))
+    error = statistics.stdev(pairs) / math.sqrt(len(pairs))
+    return statistics.mean(pairs), max(error, 100 / len(pairs))
 
 
 def verdict(mean: float, error: float, kind: str, points: float) -> str:
