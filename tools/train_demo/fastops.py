@@ -1,22 +1,20 @@
-"""The kernels of fastops.cc as differentiable torch functions.
+"""The kernels in kernels/ as differentiable torch functions.
 
-`load()` compiles them on first use; where the machine lacks AVX512-BF16 or a compiler it returns
-None, and the model computes with plain torch operations instead.
+    cmake --build --preset release --target train_demo_kernels
+
+builds them. Without them, or on a processor without AVX512-BF16, the model computes with plain torch
+operations instead.
 """
 
 from __future__ import annotations
 
 import ctypes
-import hashlib
-import os
 import pathlib
-import subprocess
 
 import torch
 
-SOURCE = pathlib.Path(__file__).with_name("fastops.cc")
-BUILD = SOURCE.parents[2] / "build" / "train_demo"
-FLAGS = ["-std=c++20", "-O3", "-march=native", "-ffast-math", "-shared", "-fPIC"]
+BUILD = pathlib.Path(__file__).resolve().parents[2] / "build" / "release"
+NAME = "libtrain_demo_kernels.so"
 
 
 class _Shape(ctypes.Structure):
@@ -38,23 +36,12 @@ def _machine_has_bf16() -> bool:
     return info.exists() and "avx512_bf16" in info.read_text(encoding="utf-8")
 
 
-def compile_library() -> pathlib.Path:
-    """Path of the shared library of today's source, compiled when it is not there yet."""
-    digest = hashlib.sha256(SOURCE.read_bytes() + " ".join(FLAGS).encode()).hexdigest()[:12]
-    library = BUILD / f"fastops-{digest}.so"
-    if not library.exists():
-        BUILD.mkdir(parents=True, exist_ok=True)
-        part = library.with_suffix(f".{os.getpid()}")
-        subprocess.run(["g++", *FLAGS, str(SOURCE), "-o", str(part)], check=True)
-        part.rename(library)
-    return library
-
-
 def load() -> FastOps | None:
-    """The kernels, or None where this machine cannot run them."""
-    if not _machine_has_bf16():
+    """The kernels, or None where they are not built or the processor cannot run them."""
+    library = next(BUILD.rglob(NAME), None)
+    if library is None or not _machine_has_bf16():
         return None
-    return FastOps(ctypes.CDLL(str(compile_library())))
+    return FastOps(ctypes.CDLL(str(library)))
 
 
 class FastOps:

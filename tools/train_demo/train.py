@@ -269,8 +269,9 @@ def main() -> None:
     options = parse_arguments()
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
-    if options.device == "cpu" and not options.plain:
-        fastops.load()  # compiles once, before the processes start
+    fast = options.device == "cpu" and not options.plain and fastops.load() is not None
+    print(f"{options.processes} processes on {options.device},",
+          "with kernels of our own" if fast else "with torch operations only", flush=True)
     state = initial_state(options)
     team = Team(options.processes, state.weights.numel())
     others = [multiprocessing.Process(target=lambda r=r: Worker(r, team, state, options).run(),
