@@ -16,7 +16,6 @@ from bpe import Tokenizer
 
 FACT_TOKENS = 24  # of the text, that a fact and the filler around it take on average
 QUESTION_FIRST = 0.15  # share of the training texts that ask in front, too
-LONGEST_SENTENCE = 12  # words of the assoc phrases come from lists; sentences are bucketed
 
 
 @dataclasses.dataclass

@@ -36,7 +36,7 @@ def write_safetensors(path: pathlib.Path, tensors: dict[str, torch.Tensor]) -> N
     blobs: list[bytes] = []
     at = 0
     for name, tensor in sorted(tensors.items()):
-        blob = tensor.bfloat16().contiguous().view(torch.int16).numpy().tobytes()
+        blob = tensor.bfloat16().cpu().contiguous().view(torch.int16).numpy().tobytes()
         header[name] = {"dtype": "BF16", "shape": list(tensor.shape),
                         "data_offsets": [at, at + len(blob)]}
         at += len(blob)

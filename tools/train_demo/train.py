@@ -17,6 +17,8 @@ import mmap
 import multiprocessing
 import os
 import pathlib
+import signal
+import sys
 import time
 
 import torch
@@ -265,7 +267,17 @@ def initial_state(options: argparse.Namespace) -> State:
     return state
 
 
+def work(rank: int, team: Team, state: State, options: argparse.Namespace) -> None:
+    """One process from start to end; when it fails, the others stop waiting for it."""
+    try:
+        Worker(rank, team, state, options).run()
+    except BaseException:
+        team.barrier.abort()
+        raise
+
+
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))
     options = parse_arguments()
     torch.set_num_threads(1)
     options.out.mkdir(parents=True, exist_ok=True)
@@ -274,12 +286,11 @@ def main() -> None:
           "with kernels of our own" if fast else "with torch operations only", flush=True)
     state = initial_state(options)
     team = Team(options.processes, state.weights.numel())
-    others = [multiprocessing.Process(target=lambda r=r: Worker(r, team, state, options).run(),
-                                      daemon=True)
-              for r in range(1, options.processes)]
+    others = [multiprocessing.Process(target=work, args=(rank, team, state, options), daemon=True)
+              for rank in range(1, options.processes)]
     for process in others:
         process.start()
-    Worker(0, team, state, options).run()
+    work(0, team, state, options)
     for process in others:
         process.join()
 
