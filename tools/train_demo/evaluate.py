@@ -3,6 +3,7 @@
 
 Prints one Markdown row a task and length: for each model the share of expected strings found and
 the share of examples with all of them. The examples follow from the seed, which no training uses.
+With --write it only writes them, in the form of tests/demo.
 """
 
 from __future__ import annotations
@@ -36,10 +37,15 @@ def make_examples(builder: Builder, task: str, length: int, count: int, response
 
 
 def batch_lines(examples: list[Example]) -> str:
-    """The input of `unmask batch`, which hands `expected` back with each answer."""
-    return "".join(
-        json.dumps({"messages": [{"role": "user", "content": e.user}], "expected": e.expected})
-        + "\n" for e in examples)
+    """The input of `unmask batch`, which hands everything back with each answer."""
+    lines = []
+    for i, e in enumerate(examples):
+        total = len(e.ids)
+        lines.append(json.dumps({
+            "id": f"{e.task}_{total}_{i}", "task": e.task, "total_tokens": total,
+            "prompt_tokens": e.prompt, "gen_length": total - e.prompt,
+            "messages": [{"role": "user", "content": e.user}], "expected": e.expected}) + "\n")
+    return "".join(lines)
 
 
 def answers(program: pathlib.Path, model: pathlib.Path, lines: str, response: int,
@@ -67,8 +73,8 @@ def score(results: list[dict]) -> tuple[float, float]:
 def parse_arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("tasks", nargs="*", default=DEFAULT, metavar="TASK:LENGTH,LENGTH...")
-    parser.add_argument("--model", type=pathlib.Path, action="append", required=True,
-                        help="folder of a model; may be given several times")
+    parser.add_argument("--model", type=pathlib.Path, action="append",
+                        help="folder of a model (build/train_demo/model); may come several times")
     parser.add_argument("--limit", type=int, default=100, help="examples a task and length")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--response", type=int, default=32, help="tokens to generate")
@@ -76,26 +82,38 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--program", type=pathlib.Path,
                         default=ROOT / "build" / "release" / "unmask")
     parser.add_argument("--show", type=int, default=0, help="answers to print a task")
-    return parser.parse_args()
+    parser.add_argument("--write", type=pathlib.Path, help="folder for the examples")
+    options = parser.parse_args()
+    options.model = options.model or [ROOT / "build" / "train_demo" / "model"]
+    return options
+
+
+def table_row(options: argparse.Namespace, lines: str) -> str:
+    """What each model finds in the examples."""
+    cells = []
+    for model in options.model:
+        results = answers(options.program, model, lines, options.response, options.threads)
+        cells.append("{:.3f}, {:.3f}".format(*score(results)))
+        for result in results[:options.show]:
+            print(f"    {result['expected']} <- {result['text']!r}")
+    return " | ".join(cells)
 
 
 def main() -> None:
     options = parse_arguments()
     builder = Builder(Tokenizer.load(options.model[0] / "tokenizer.json"))
-    print("| task | tokens | " + " | ".join(f"{m.name}: found, all" for m in options.model) + " |")
-    print("|---|---|" + "---|" * len(options.model), flush=True)
+    if not options.write:
+        print("| task | tokens | " + " | ".join(f"{m.name}: found, all" for m in options.model)
+              + " |\n|---|---|" + "---|" * len(options.model), flush=True)
     for entry in options.tasks:
         task, _, lengths = entry.partition(":")
         for length in map(int, lengths.split(",")):
             lines = batch_lines(make_examples(builder, task, length, options.limit,
                                               options.response, options.seed))
-            cells = []
-            for model in options.model:
-                results = answers(options.program, model, lines, options.response, options.threads)
-                cells.append("{:.3f}, {:.3f}".format(*score(results)))
-                for result in results[:options.show]:
-                    print(f"    {result['expected']} <- {result['text']!r}")
-            print(f"| {task} | {length:,} | " + " | ".join(cells) + " |", flush=True)
+            if options.write:
+                (options.write / f"{task}_{length}.jsonl").write_text(lines, encoding="utf-8")
+            else:
+                print(f"| {task} | {length:,} | {table_row(options, lines)} |", flush=True)
 
 
 if __name__ == "__main__":
