@@ -5,7 +5,8 @@
 
 A layer may include itself and what stands to its left; layers between two commas do not see each
 other. Kernels are reached through their interface only, and methods see of the model only
-model/method.h. tests/ and tools/ may include any layer, but kernel internals only in tests/kernels.
+model/method.h. tests/ and tools/ may include any layer, but kernel internals only in tests/kernels
+and in tools/gpu_check, which runs cases of those tests on a device.
 """
 
 import pathlib
@@ -28,7 +29,7 @@ def objection(source: str, target: str) -> str | None:
     """Why `source` (path from the root) may not include `target` (path below src/), if so."""
     area, layer = source.split("/")[:2]
     wanted = target.split("/")[0]
-    at_home = source.startswith(("src/kernels/", "tests/kernels/"))
+    at_home = source.startswith(("src/kernels/", "tests/kernels/", "tools/gpu_check/"))
     if wanted == "kernels" and not at_home and target not in KERNEL_INTERFACE:
         return f"only {' and '.join(sorted(KERNEL_INTERFACE))} may be included from outside"
     if area != "src" or layer == wanted:
@@ -50,8 +51,9 @@ def check_line(root: pathlib.Path, source: str, quote: str, target: str) -> str 
         return objection(source, target)
     if quote == "<":
         return None
-    # Tests of the tools see the tools' headers, too.
-    folders = ["tests", "tools"] if source.startswith("tests/tools/") else [source.split("/")[0]]
+    # Tests of the tools see the tools' headers, too, and the check of a device the cases of tests.
+    both = source.startswith(("tests/tools/", "tools/gpu_check/"))
+    folders = ["tests", "tools"] if both else [source.split("/")[0]]
     if any((root / folder / target).is_file() for folder in folders):
         return None
     return "no such file below src/ or this folder"

@@ -11,9 +11,11 @@ import json
 import math
 import pathlib
 import re
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 PRESETS = ("compare", "sparsed-ablation", "sparse-dllm-ablation")
@@ -71,6 +73,8 @@ def evaluate(arguments, name: str, options: list[str], limit: int) -> dict:
     folder = arguments.folder / name
     command = [str(arguments.program), "eval", "-m", str(arguments.model), "--limit", str(limit),
                "-o", str(folder), *options]
+    if arguments.threads:
+        command += ["--threads", str(arguments.threads)]
     print("running", " ".join(command), flush=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[1:]
@@ -79,14 +83,16 @@ def evaluate(arguments, name: str, options: list[str], limit: int) -> dict:
 
 
 def difference(records: list[dict], method: str, other: str) -> tuple[float, float]:
-    """Points by which `method` scores better on the same examples, and their standard error."""
+    """Points by which `method` scores better on the same examples, and their standard error, which is
+    never less than the weight of one example: equal results on a few examples prove little."""
     scores: dict[str, dict] = {method: {}, other: {}}
     for record in records:
         if record["method"] in scores:
             example = (record["task"], record["length"], record["index"])
             scores[record["method"]][example] = record["score"]
     pairs = [100 * (score - scores[other][example]) for example, score in scores[method].items()]
-    return statistics.mean(pairs), statistics.stdev(pairs) / math.sqrt(len(pairs))
+    error = statistics.stdev(pairs) / math.sqrt(len(pairs))
+    return statistics.mean(pairs), max(error, 100 / len(pairs))
 
 
 def verdict(mean: float, error: float, kind: str, points: float) -> str:
@@ -145,6 +151,18 @@ def replace(document: str, name: str, content: str) -> str:
     return document
 
 
+def take_picture(report: pathlib.Path):
+    browser = shutil.which("chromium")
+    if browser is None:
+        print("write_evaluation.py: there is no chromium, so the picture stays as it was")
+        return
+    with tempfile.TemporaryDirectory() as profile:
+        subprocess.run([browser, "--headless", "--no-sandbox", "--disable-gpu", "--hide-scrollbars",
+                        f"--user-data-dir={profile}", "--window-size=1240,1480",
+                        f"--screenshot={ROOT / 'docs' / 'images' / 'evaluation.png'}",
+                        report.resolve().as_uri()], check=True, stderr=subprocess.DEVNULL)
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "build" / "release" / "unmask")
@@ -152,6 +170,7 @@ def main() -> int:
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build" / "evaluation")
     parser.add_argument("--limit", type=int, default=200, help="examples of each task and length")
     parser.add_argument("--fidelity-limit", type=int, default=20, help="of the table of fidelity")
+    parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
     results = {name: evaluate(arguments, name, ["--preset", name], arguments.limit) for name in PRESETS}
     methods = [option for method in FIDELITY_METHODS for option in ("--method", method)]
@@ -165,6 +184,7 @@ def main() -> int:
     document = replace(document, "claims", claims_table(results))
     document = replace(document, "fidelity", fidelity_table(fidelity["summary"]))
     path.write_text(document, encoding="utf-8")
+    take_picture(arguments.folder / "compare" / "report.html")
     return 0
 
 

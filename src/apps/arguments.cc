@@ -85,6 +85,10 @@ void add_directory(CLI::App& app, std::string& directory) {
 
 void add_model_arguments(CLI::App& app, ModelArguments& m) {
   add_directory(app, m.directory);
+  restrict_to(app.add_option("--device", m.device,
+                             "What computes (cpu; auto: a CUDA device where there is one)"),
+              device_names())
+      ->group(kModelGroup);
   app.add_option("--threads", m.threads, "Threads to compute with (every processor there is)")
       ->check(CLI::Range(1, kMaxThreads).description(""))
       ->type_name("N")

@@ -16,6 +16,7 @@ namespace unmask {
 
 struct ModelArguments {
   std::string directory;
+  std::string device = "cpu";
   int threads = 0;
   std::string dtype = "auto";
 };
@@ -52,7 +53,7 @@ struct ViewArguments {
 };
 
 void add_directory(CLI::App& app, std::string& directory);
-/// --model, --threads, --dtype.
+/// --model, --device, --threads, --dtype.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 void add_prompt_arguments(CLI::App& app, PromptArguments& arguments);
 void add_chat_arguments(CLI::App& app, ChatArguments& arguments);

@@ -25,7 +25,7 @@ class AttentionProbe final : public Method {
   LayerPlan plan_layer(LayerScope& scope) override { return watched_->plan_layer(scope); }
   /// Throws Error when the method looks at a cache and does not say what its slots stand for.
   Attention attend(AttendScope& scope) override;
-  void attended(int layer, const BlockImportance& importance) override {
+  void attended(int layer, BlockImportance& importance) override {
     watched_->attended(layer, importance);
   }
   std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override {

@@ -21,11 +21,12 @@ std::string_view smaller_type(WeightType weights) {
   return "";
 }
 
+/// Of the host; a device says itself what does not fit.
 void warn_about_memory(const ModelArguments& arguments, int canvas, Console& console) {
   const ModelConfig config = load_model_config(arguments.directory);
   const Checkpoint checkpoint(arguments.directory);
   const WeightType weights =
-      resolve_weight_type(parse_weight_type(arguments.dtype), checkpoint, config);
+      resolve_weight_type(parse_weight_type(arguments.dtype), DeviceKind::cpu, checkpoint, config);
   const int64_t need = memory_need(config, weights, canvas).total();
   const auto available = available_memory();
   if (!available || need <= *available) return;
@@ -38,7 +39,9 @@ void warn_about_memory(const ModelArguments& arguments, int canvas, Console& con
 }  // namespace
 
 LoadedModel load_model(const ModelArguments& arguments, int canvas, Console& console) {
-  warn_about_memory(arguments, canvas, console);
+  const FoundDevice device = find_device(arguments.device);
+  if (!device.missing.empty()) warn(console, "computing on the cpu: {}", device.missing);
+  if (device.kind == DeviceKind::cpu) warn_about_memory(arguments, canvas, console);
   ProgressLine line(console.err, console.err_terminal);
   const auto on_progress = [&](int64_t done, int64_t total) {
     if (interrupted()) throw Interrupted{};
@@ -47,7 +50,8 @@ LoadedModel load_model(const ModelArguments& arguments, int canvas, Console& con
     line.show(fmt::format("loading weights, {:.0f} %, {} left", 100 * share,
                           format_duration(line.seconds() / share * (1 - share))));
   };
-  return LoadedModel(arguments.directory, {.weights = parse_weight_type(arguments.dtype),
+  return LoadedModel(arguments.directory, {.device = device.kind,
+                                           .weights = parse_weight_type(arguments.dtype),
                                            .threads = arguments.threads,
                                            .progress = on_progress});
 }

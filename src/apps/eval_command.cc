@@ -40,6 +40,7 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
   return {{"model", printable(name.filename().string())},
           {"checkpoint_bytes", checkpoint.total_bytes()},
           {"dtype", weight_type_name(resolve_weight_type(parse_weight_type(a.model.dtype),
+                                                         find_device(a.model.device).kind,
                                                          checkpoint, files.config))},
           {"seed", g.seed},
           {"tokens_per_step", plan.tokens_per_step},

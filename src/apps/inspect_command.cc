@@ -75,7 +75,8 @@ ordered_json weights_json(const fs::path& directory, const ModelConfig& config) 
     for (const std::string_view name : checkpoint.names()) ++dtypes[checkpoint.at(name).dtype];
     ordered_json weights{{"bytes", checkpoint.total_bytes()}, {"tensors", dtypes}};
     check_checkpoint(checkpoint, config);
-    const WeightType automatic = resolve_weight_type(std::nullopt, checkpoint, config);
+    const WeightType automatic =
+        resolve_weight_type(std::nullopt, DeviceKind::cpu, checkpoint, config);
     weights["dtype_auto"] = weight_type_name(automatic);
     return weights;
   } catch (const Error& error) {

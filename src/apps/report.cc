@@ -54,6 +54,7 @@ nlohmann::ordered_json report(const ModelArguments& arguments, const LoadedModel
           {"answer_tokens_per_second", ratio(answer, result.seconds)},
           {"peak_memory_bytes", peak_memory()},
           {"threads", arguments.threads > 0 ? arguments.threads : available_threads()},
+          {"device", device_kind_name(model.device())},
           {"dtype", weight_type_name(model.weight_type())},
           {"method", request.method},
           {"seed", request.sampler.seed},

@@ -133,16 +133,18 @@ void add_fill_arguments(CLI::App& app, RunArguments& a) {
 
 int explain_request(const RunArguments& a, const ModelFiles& files, const Request& request,
                     Console& console) {
-  const WeightType weights = resolve_weight_type(parse_weight_type(a.model.dtype),
+  const DeviceKind device = find_device(a.model.device).kind;
+  const WeightType weights = resolve_weight_type(parse_weight_type(a.model.dtype), device,
                                                  Checkpoint(a.model.directory), files.config);
   Request vanilla = request;
   vanilla.method = "full";
   const auto bytes = bits_per_weight(weights) / 8;
   const Explanation plan = explain(files.config, request, bytes);
   const Explanation full = explain(files.config, vanilla, bytes);
-  const auto backend = create_cpu_backend({.threads = a.model.threads, .weights = weights});
+  const CpuOptions on_cpu{.threads = a.model.threads, .weights = weights};
   const ExplainedRequest about{request, files.config, std::string(weight_type_name(weights)),
-                               backend->describe()};
+                               device == DeviceKind::cpu ? create_cpu_backend(on_cpu)->describe()
+                                                         : "cuda, products: by cuBLASLt"};
   console.out << (a.json ? json_line(explain_json(about, plan, full))
                          : explain_text(about, plan, full));
   return kSuccess;

@@ -42,6 +42,7 @@ Puzzle make_tracking(Draw& draw, const Room& room) {
   }
   draw.shuffle(turns);
   std::vector<std::string> facts;
+  facts.reserve(turns.size());
   std::vector<size_t> told(kChains, 0);
   for (const size_t c : turns) facts.push_back(chains[c].facts[told[c]++]);
   const std::string question = fmt::format("Which variables have the value {:04}?", values[0]);

@@ -3,12 +3,20 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
 #include "core/error.h"
 
 namespace unmask {
+
+/// The lists of a pattern in the layout of the backend that reads them.
+class PackedPattern {
+ public:
+  virtual ~PackedPattern() = default;
+};
 
 /// For every head and query block the ascending key blocks it reads. Block i holds the positions
 /// [i * block_size, (i + 1) * block_size); the last one may be cut short by the sequence's end.
@@ -23,6 +31,7 @@ class BlockPattern {
   /// Adds the list of the next query block, head after head. `blocks` ascends and is not empty.
   void append(std::span<const uint16_t> blocks) {
     UNMASK_CHECK(!blocks.empty(), "every query reads at least one key block");
+    packed_.form.reset();
     blocks_.insert(blocks_.end(), blocks.begin(), blocks.end());
     offsets_.push_back(blocks_.size());
   }
@@ -45,20 +54,51 @@ class BlockPattern {
   }
   bool operator==(const BlockPattern&) const = default;
 
+  /// Made and read by a backend; null until then. It lives and dies with these lists: append()
+  /// forgets it and copies begin without.
+  std::unique_ptr<PackedPattern>& packed() const { return packed_.form; }
+
  private:
+  struct Packed {
+    Packed() = default;
+    ~Packed() = default;
+    Packed(const Packed& /*other*/) {}
+    Packed& operator=(const Packed& /*other*/) {
+      form.reset();
+      return *this;
+    }
+    Packed(Packed&&) = default;
+    Packed& operator=(Packed&&) = default;
+    bool operator==(const Packed& /*other*/) const { return true; }
+
+    std::unique_ptr<PackedPattern> form;
+  };
+
   int block_size_ = 0;
   int n_heads_ = 0;
   int n_blocks_ = 0;  // of queries and of keys alike
   std::vector<size_t> offsets_{0};
   std::vector<uint16_t> blocks_;
+  mutable Packed packed_;
+};
+
+/// Which of the measured blocks a pattern keeps.
+struct BlockSelection {
+  double select = 0.3;   // share of the key blocks that each query block keeps
+  double coverage = 0;   // > 0: instead, the fewest blocks that hold this share of the attention
+  bool isolated = true;  // rank blocks of the prompt and of the generation apart
 };
 
 /// How much attention each query block pays to each key block: what a dense attention pass measures
-/// on the way, asked with the first three members and answered in the others.
+/// on the way, asked with the first four members and answered in the others.
 struct BlockImportance {
   int block_size = 0;
   float scale = 0;  // of the scores in the softmax that measures; need not be 1/sqrt(head_dim)
   int first_generation_block = 0;
+  /// What the tables are for, where it is known: a backend that can choose where it measured
+  /// answers with `chosen` and leaves the tables empty.
+  std::optional<BlockSelection> selection{};
+  BlockPattern chosen{};
 
   /// Sum of the probabilities of the block's queries and keys over block_size^2, under the softmax
   /// over all keys. [n_heads * n_blocks, n_blocks]

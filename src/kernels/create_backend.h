@@ -17,6 +17,15 @@ struct CpuOptions {
 /// needs or the options make no sense.
 std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options);
 
+struct CudaOptions {
+  int threads = 0;  // of the host, which samples; 0: every processor this process may use
+};
+
+/// The first CUDA device, bfloat16 weights. The backend is a plug-in, libunmask_cuda.so beside the
+/// program, in the system's library path or where the environment variable UNMASK_CUDA_PLUGIN says.
+/// Throws Error where there is no plug-in, where it belongs to another build, and without a device.
+std::unique_ptr<Backend> create_cuda_backend(const CudaOptions& options);
+
 /// Plain loops in double precision, one thread: the oracle of every kernel test.
 std::unique_ptr<Backend> create_reference_backend();
 

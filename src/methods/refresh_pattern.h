@@ -21,7 +21,7 @@ class RefreshPattern final : public Method {
   bool stops_after_end() const override { return cache_->stops_after_end(); }
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
-  void attended(int layer, const BlockImportance& importance) override {
+  void attended(int layer, BlockImportance& importance) override {
     pattern_->attended(layer, importance);
   }
   std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override {

@@ -59,6 +59,8 @@ void SparseD::prepare_importance(const Step& step) {
   importance_.block_size = settings_.block;
   importance_.scale = settings_.scale;
   importance_.first_generation_block = first_generation_block(step, settings_.block);
+  importance_.selection = settings_.selection;
+  importance_.chosen = {};
 }
 
 void SparseD::measure_now(AttendScope& scope) {
@@ -86,8 +88,10 @@ Attention SparseD::attend(AttendScope& scope) {
   return attention;
 }
 
-void SparseD::attended(int layer, const BlockImportance& importance) {
-  patterns_[static_cast<size_t>(layer)] = select_blocks(importance, settings_.selection);
+void SparseD::attended(int layer, BlockImportance& importance) {
+  const bool chosen = importance.chosen.n_blocks() > 0;
+  patterns_[static_cast<size_t>(layer)] =
+      chosen ? std::move(importance.chosen) : select_blocks(importance, settings_.selection);
 }
 
 }  // namespace unmask

@@ -31,7 +31,7 @@ class SparseD final : public Method {
   std::string_view name() const override { return "sparsed"; }
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
-  void attended(int layer, const BlockImportance& importance) override;
+  void attended(int layer, BlockImportance& importance) override;
 
   /// True when the planned step's attention follows the patterns.
   bool sparse() const { return pass_ == Pass::sparse; }

@@ -113,8 +113,7 @@ class Method {
   virtual LayerPlan plan_layer(LayerScope& /*scope*/) { return {}; }
   virtual Attention attend(AttendScope& scope) { return {{scope.k, scope.v}}; }
   /// Called after the attention of a layer in which attend() asked for importance.
-  virtual void attended([[maybe_unused]] int layer,
-                        [[maybe_unused]] const BlockImportance& importance) {}
+  virtual void attended([[maybe_unused]] int layer, [[maybe_unused]] BlockImportance& importance) {}
   /// Positions behind the slots of scope.store in one key head, after attend(); for those who
   /// watch. None: nothing is kept that a later step reads, or the method does not say.
   virtual std::vector<int> slot_positions(const AttendScope& scope, int /*kv_head*/) const {

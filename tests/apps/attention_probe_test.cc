@@ -63,7 +63,7 @@ class Spy final : public Method {
   bool stops_after_end() const override { return inner_->stops_after_end(); }
   StepPlan plan_step(const Step& step) override { return inner_->plan_step(step); }
   LayerPlan plan_layer(LayerScope& scope) override { return inner_->plan_layer(scope); }
-  void attended(int layer, const BlockImportance& importance) override {
+  void attended(int layer, BlockImportance& importance) override {
     inner_->attended(layer, importance);
   }
   std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override {

@@ -47,6 +47,7 @@ TEST(Cli, MistakesOnTheCommandLineAreOneLineAndStatus2) {
       {"run", "-m", "x", "--steps", "0"},
       {"run", "-m", "x", "--steps", "many"},
       {"run", "-m", "x", "--dtype", "f8"},
+      {"run", "-m", "x", "--device", "tpu"},
       {"run", "-m", "x", "--algorithm", "best"},
       {"run", "-m", "x", "-p", "a", "-f", "b"},
       {"run", "-m", "x", "-p", "a", "--fill", "___"},

@@ -65,6 +65,17 @@ class Run(Case):
                                report["answer_tokens"] / report["forward_passes"])
         self.assertLessEqual(report["seconds_to_first_text"], report["seconds"])
 
+    def test_a_device_computes_or_says_why_not(self):
+        result = run("--device", "cuda")
+        if result.returncode == 0:
+            self.assertEqual(result.stdout, ANSWER + "\n")
+        else:
+            self.assert_error(result, "[cuda] ", "--device cpu")
+        self.assert_error(run("--device", "cuda", "--dtype", "f32"), "bf16")
+        result = run("--device", "auto")
+        self.assertEqual((result.returncode, result.stdout), (0, ANSWER + "\n"))
+        self.assertRegex(result.stderr, r"\A(unmask: [^\n]*on the cpu: \[cuda\] [^\n]*\n)?\Z")
+
     def test_without_an_end_token_the_length_ends_it(self):
         report = json.loads(run("--suppress-eos", "--json").stdout)
         self.assertEqual((report["finish"], report["answer_tokens"]), ("length", 32))
@@ -341,6 +352,7 @@ class Others(Case):
         self.assertEqual(completions("to"), ["tokenize"])
         self.assertEqual(completions("run", "--block"), ["--block-length"])
         self.assertEqual(completions("run", "--dtype", ""), ["auto", "f32", "bf16", "int8", "int4"])
+        self.assertEqual(completions("chat", "--device", ""), ["cpu", "cuda", "auto"])
         self.assertEqual(completions("completion", "z"), ["zsh"])
 
     def test_a_full_disk_is_an_error(self):

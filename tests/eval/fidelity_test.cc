@@ -10,7 +10,7 @@ namespace unmask {
 namespace {
 
 testing::LoadedModel load(const std::string& name) {
-  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 2})};
+  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 1})};
 }
 
 Request request(const testing::LoadedModel& model, const std::string& method) {

@@ -12,7 +12,7 @@ namespace unmask {
 namespace {
 
 testing::LoadedModel load(const std::string& name) {
-  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 2})};
+  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 1})};
 }
 
 std::vector<TokenId> some_tokens(int count) {
@@ -55,7 +55,7 @@ TEST_P(LikelihoodTest, OfTwoTokensIsTheMeanOverAllMaskings) {
   const double one_mask = 2 * (alone(tokens, 15) + alone(tokens, 16)) / 2;
   const double two_masks = beside_mask(15, 16) + beside_mask(16, 15);
   const double expected = (one_mask + two_masks) / 2;
-  const Likelihood found = log_likelihood(model_.transformer, tokens, {15, 17}, {.samples = 512});
+  const Likelihood found = log_likelihood(model_.transformer, tokens, {15, 17}, {.samples = 256});
   EXPECT_GT(found.standard_error, 0);
   EXPECT_NEAR(found.log_likelihood, expected, 4 * found.standard_error);
 }

@@ -27,7 +27,7 @@ class Spy final : public Method {
     return plan;
   }
   Attention attend(AttendScope& scope) override { return method_.attend(scope); }
-  void attended(int layer, const BlockImportance& importance) override {
+  void attended(int layer, BlockImportance& importance) override {
     method_.attended(layer, importance);
   }
 

@@ -3,6 +3,7 @@
 #include <random>
 
 #include "generate/engine.h"
+#include "support/method_requests.h"
 #include "support/model_fixture.h"
 
 namespace unmask {
@@ -13,48 +14,8 @@ testing::LoadedModel load(const std::string& name, int threads = 2) {
           create_cpu_backend({.threads = threads})};
 }
 
-std::vector<std::string> methods_of(const std::string& model) {
-  std::vector<std::string> list{"fast-dllm",
-                                "fast-dllm:cache=dual",
-                                "sparse-dllm",
-                                "sparse-dllm:keep=0.3,kernel=1,delay=0",
-                                "sparse-dllm:keep=0,delay=3",
-                                "sparse-dllm:prefix_only=true,kernel=5",
-                                "dllm-cache:prompt_interval=4,gen_interval=3",
-                                "dllm-cache:prompt_interval=3,gen_interval=5,transfer=0",
-                                "dkv-cache:refresh=3",
-                                "maskkv:keep=0.4",
-                                "maskkv:keep=0,delay=0",
-                                "streaming-dllm:window=6,alpha=0.5",
-                                "streaming-dllm:window=0",
-                                "sparse-dllm:keep=0.4+sparsed:skip=0,select=0.3,block=8",
-                                "sparse-dllm:score=random",
-                                "fast-dllm:cache=dual+sliding-window:window=16,block=8",
-                                "dkv-cache:refresh=3+sparsed:skip=0,select=0.3,block=8,every=2",
-                                "maskkv+streaming-llm:window=16,block=8"};
-  if (model == "llada-tiny") {
-    list.emplace_back("dkv-cache:variant=greedy,refresh=3,window=2");
-  } else {
-    list.emplace_back("dkv-cache:shift=un_right");
-    list.emplace_back("dkv-cache:variant=prefill");
-    list.emplace_back("dkv-cache:variant=pd");
-  }
-  return list;
-}
-
-Request request(const testing::LoadedModel& model, const std::string& method, int prompt_length,
-                int gen_length, int block, int steps) {
-  std::vector<TokenId> prompt;
-  prompt.reserve(static_cast<size_t>(prompt_length));
-  for (int i = 0; i < prompt_length; ++i) prompt.push_back((i * 37 + 11) % 400);
-  Request r = append_masks(prompt, gen_length, model.config.mask_id);
-  r.method = method;
-  r.block_length = block;
-  r.steps = steps;
-  if (model.config.family == Family::dream) r.sampler.algorithm = Algorithm::maskgit_plus;
-  if (method.find("greedy") != std::string::npos) r.sampler.algorithm = Algorithm::random;
-  return r;
-}
+using testing::method_request;
+using testing::methods_of;
 
 Result run(testing::LoadedModel& model, const Request& r) {
   return generate(model.transformer, std::span(&r, 1))[0];
@@ -65,7 +26,7 @@ TEST(CacheMethods, AnyNumberOfThreadsGivesTheSameTokens) {
     auto one = load(name, 1);
     auto three = load(name, 3);
     for (const std::string& method : methods_of(name)) {
-      const Request r = request(one, method, 19, 32, 16, 32);
+      const Request r = method_request(one, method, 19, 32, 16, 32);
       EXPECT_EQ(run(one, r).tokens, run(three, r).tokens) << name << " " << method;
     }
   }
@@ -77,10 +38,10 @@ TEST(CacheMethods, ABatchOfDifferentMethodsEqualsItsSingleRuns) {
     std::vector<Request> requests;
     int prompt = 3;
     for (const std::string& method : methods_of(name)) {
-      requests.push_back(request(model, method, prompt, 24, prompt % 2 == 0 ? 12 : 24, 24));
+      requests.push_back(method_request(model, method, prompt, 24, prompt % 2 == 0 ? 12 : 24, 24));
       prompt += 5;
     }
-    requests.push_back(request(model, "full", 9, 16, 16, 8));
+    requests.push_back(method_request(model, "full", 9, 16, 16, 8));
     requests[0].cfg_scale = 0.5;
     requests[6].cfg_scale = 0.5;
     const std::vector<Result> batch = generate(model.transformer, requests);
@@ -103,7 +64,7 @@ TEST(CacheMethods, AnySizesEndWithEverythingDecided) {
         const int blocks = 1 + static_cast<int>(random() % 3);
         // Dream's full pass decides one token alone, so a block of several needs two steps.
         const int steps = 2 + static_cast<int>(random() % 6);
-        Request r = request(model, method, prompt, block * blocks, block, steps * blocks);
+        Request r = method_request(model, method, prompt, block * blocks, block, steps * blocks);
         if (r.sampler.algorithm != Algorithm::random && round % 3 == 2) r.sampler.threshold = 0.3;
         if (round % 4 == 3) r.cfg_scale = 0.7;
         if (round % 4 == 1) r.tokens.back() = r.tokens[static_cast<size_t>(prompt)] = 7;
@@ -120,7 +81,7 @@ TEST(CacheMethods, AMaskInThePromptDoesNoHarm) {
     auto model = load(name);
     for (const std::string& method : methods_of(name)) {
       for (const bool dynamic : {false, true}) {
-        Request r = request(model, method, 12, 16, 8, 16);
+        Request r = method_request(model, method, 12, 16, 8, 16);
         if (dynamic && r.sampler.algorithm == Algorithm::random) continue;
         if (dynamic) r.sampler.threshold = 0.3;
         r.tokens[5] = model.config.mask_id;
@@ -132,12 +93,12 @@ TEST(CacheMethods, AMaskInThePromptDoesNoHarm) {
 
 TEST(CacheMethods, RefreshingEveryStepIsTheFullModel) {
   auto model = load("llada-tiny");
-  const auto full = run(model, request(model, "full", 21, 32, 16, 32)).tokens;
+  const auto full = run(model, method_request(model, "full", 21, 32, 16, 32)).tokens;
   for (const char* method : {"dkv-cache:refresh=1", "dllm-cache:prompt_interval=1,gen_interval=1",
                              "sparse-dllm:keep=0.2,delay=16",
                              "dllm-cache:gen_interval=9,"
                              "prompt_interval=1,transfer=1"}) {
-    EXPECT_EQ(run(model, request(model, method, 21, 32, 16, 32)).tokens, full) << method;
+    EXPECT_EQ(run(model, method_request(model, method, 21, 32, 16, 32)).tokens, full) << method;
   }
 }
 
@@ -145,16 +106,16 @@ TEST(CacheMethods, ReusingNothingLeavesTheFullModelInAnyBlock) {
   auto model = load("llada-tiny");
   for (const char* method : {"fast-dllm", "fast-dllm:cache=dual", "sparse-dllm:delay=0"}) {
     // One step a block: every pass is a full one.
-    EXPECT_EQ(run(model, request(model, method, 21, 32, 8, 4)).tokens,
-              run(model, request(model, "full", 21, 32, 8, 4)).tokens)
+    EXPECT_EQ(run(model, method_request(model, method, 21, 32, 8, 4)).tokens,
+              run(model, method_request(model, "full", 21, 32, 8, 4)).tokens)
         << method;
   }
 }
 
 TEST(CacheMethods, KeepingTheWholeFirstPassIsTheDualCache) {
   auto model = load("llada-tiny");
-  const Request sparse = request(model, "sparse-dllm:keep=1,delay=0", 21, 32, 16, 32);
-  const Request dual = request(model, "fast-dllm:cache=dual", 21, 32, 16, 32);
+  const Request sparse = method_request(model, "sparse-dllm:keep=1,delay=0", 21, 32, 16, 32);
+  const Request dual = method_request(model, "fast-dllm:cache=dual", 21, 32, 16, 32);
   EXPECT_EQ(run(model, sparse).tokens, run(model, dual).tokens);
   EXPECT_EQ(run(model, sparse).rows, run(model, dual).rows);
 }
@@ -162,8 +123,8 @@ TEST(CacheMethods, KeepingTheWholeFirstPassIsTheDualCache) {
 TEST(CacheMethods, MaskKvThatKeepsAllIsSparseDllmThatKeepsAll) {
   for (const std::string name : {"llada-tiny", "dream-tiny"}) {
     auto model = load(name);
-    const Request votes = request(model, "maskkv:keep=1", 21, 32, 16, 32);
-    const Request scores = request(model, "sparse-dllm:keep=1", 21, 32, 16, 32);
+    const Request votes = method_request(model, "maskkv:keep=1", 21, 32, 16, 32);
+    const Request scores = method_request(model, "sparse-dllm:keep=1", 21, 32, 16, 32);
     EXPECT_EQ(run(model, votes).tokens, run(model, scores).tokens) << name;
   }
 }
@@ -172,8 +133,8 @@ TEST(CacheMethods, StreamingThatSeesTheWholeSuffixIsThePrefixCache) {
   for (const std::string name : {"llada-tiny", "dream-tiny"}) {
     auto model = load(name);
     for (const bool dynamic : {false, true}) {
-      Request streaming = request(model, "streaming-dllm:window=32,alpha=0", 21, 32, 8, 32);
-      Request prefix = request(model, "fast-dllm", 21, 32, 8, 32);
+      Request streaming = method_request(model, "streaming-dllm:window=32,alpha=0", 21, 32, 8, 32);
+      Request prefix = method_request(model, "fast-dllm", 21, 32, 8, 32);
       if (dynamic) streaming.sampler.threshold = prefix.sampler.threshold = 0.2;
       EXPECT_EQ(run(model, streaming).tokens, run(model, prefix).tokens) << name;
       EXPECT_EQ(run(model, streaming).rows, run(model, prefix).rows) << name;
@@ -184,21 +145,21 @@ TEST(CacheMethods, StreamingThatSeesTheWholeSuffixIsThePrefixCache) {
 TEST(CacheMethods, StreamingComputesTheWindowAndTheLastPosition) {
   auto model = load("llada-tiny");
   // 4 blocks of 8 in 2 steps each behind 10 tokens; the suffixes are 8+1, 8+1, 8 and nothing.
-  const Result r = run(model, request(model, "streaming-dllm:window=8", 10, 32, 8, 8));
+  const Result r = run(model, method_request(model, "streaming-dllm:window=8", 10, 32, 8, 8));
   EXPECT_EQ(r.rows, (10 + 17 + 17) + (18 + 17 + 17) + (26 + 16 + 16) + (34 + 8 + 8));
 }
 
 TEST(CacheMethods, StreamingRelaxesTheThresholdWhileTheBlockFills) {
   auto model = load("llada-tiny");
-  Request strict = request(model, "streaming-dllm:window=0,alpha=0", 21, 64, 32, 64);
-  Request relaxed = request(model, "streaming-dllm:window=0,alpha=1", 21, 64, 32, 64);
+  Request strict = method_request(model, "streaming-dllm:window=0,alpha=0", 21, 64, 32, 64);
+  Request relaxed = method_request(model, "streaming-dllm:window=0,alpha=1", 21, 64, 32, 64);
   strict.sampler.threshold = relaxed.sampler.threshold = 0.9;
   EXPECT_LT(run(model, relaxed).steps, run(model, strict).steps);
 }
 
 TEST(CacheMethods, StreamingStopsAfterTheBlockWithAnEnd) {
   auto model = load("llada-tiny");
-  Request r = request(model, "streaming-dllm:alpha=0", 13, 32, 8, 32);
+  Request r = method_request(model, "streaming-dllm:alpha=0", 13, 32, 8, 32);
   const std::vector<TokenId> whole = run(model, r).tokens;
   r.eos_ids = {whole[15]};  // in the first block
   const Result result = run(model, r);
@@ -214,8 +175,8 @@ TEST(CacheMethods, APatternThatSeesEverythingChangesNothing) {
     for (const std::string cache : {"sparse-dllm:keep=0.5", "fast-dllm", "dkv-cache:refresh=3"}) {
       for (const char* pattern : {"+sparsed:skip=0,select=1,block=8", "+sliding-window:window=99",
                                   "+sparsed:skip=1,select=0.1"}) {
-        EXPECT_EQ(run(model, request(model, cache + pattern, 21, 32, 8, 32)).tokens,
-                  run(model, request(model, cache, 21, 32, 8, 32)).tokens)
+        EXPECT_EQ(run(model, method_request(model, cache + pattern, 21, 32, 8, 32)).tokens,
+                  run(model, method_request(model, cache, 21, 32, 8, 32)).tokens)
             << name << cache << pattern;
       }
     }
@@ -225,7 +186,7 @@ TEST(CacheMethods, APatternThatSeesEverythingChangesNothing) {
 TEST(CacheMethods, APatternInTheRefreshPassesChangesTheText) {
   auto model = load("llada-tiny");
   const auto text = [&](const std::string& method) {
-    return run(model, request(model, method, 61, 64, 16, 64)).tokens;
+    return run(model, method_request(model, method, 61, 64, 16, 64)).tokens;
   };
   EXPECT_NE(text("sparse-dllm+sparsed:skip=0,select=0.1,block=8"), text("sparse-dllm"));
   EXPECT_NE(text("sparse-dllm:score=random"), text("sparse-dllm"));
@@ -236,7 +197,7 @@ TEST(CacheMethods, RefuseImpossibleOptionsByName) {
   auto dream = load("dream-tiny");
   const auto reason = [&](testing::LoadedModel& model, const std::string& method) {
     try {
-      Request r = request(model, "full", 4, 8, 8, 8);
+      Request r = method_request(model, "full", 4, 8, 8, 8);
       r.method = method;
       run(model, r);
     } catch (const Error& e) {

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cmath>
 
+#include "kernels/check_attention.h"
+
 namespace unmask::cpu {
 
 namespace {
@@ -118,32 +120,11 @@ ImportanceTile measure_tile(BlockImportance& importance, int head, int row) {
           .scratch = nullptr};
 }
 
-void check(const AttentionTask& task, const HeadShape& shape) {
-  const int slots = task.kv.k.rows;
-  UNMASK_CHECK(slots > 0, "attention over no keys");
-  UNMASK_CHECK(task.q.cols == shape.n_heads * shape.head_dim &&
-                   task.kv.k.cols == shape.n_kv_heads * shape.head_dim &&
-                   task.kv.v.cols == task.kv.k.cols && task.kv.v.rows == slots,
-               "shapes of an attention");
-  if (const BlockPattern* p = task.pattern) {
-    UNMASK_CHECK(p->complete() && p->n_heads() == shape.n_heads &&
-                     (slots + p->block_size() - 1) / p->block_size() == p->n_blocks(),
-                 "a pattern for these heads and slots");
-    UNMASK_CHECK(static_cast<int>(task.positions.size()) == task.q.rows &&
-                     task.positions.front() >= 0 && task.positions.back() < slots,
-                 "positions of the queries of a pattern");
-  }
-  if (task.importance != nullptr) {
-    UNMASK_CHECK(task.pattern == nullptr && task.q.rows == slots,
-                 "importance is measured over all positions");
-  }
-}
-
 }  // namespace
 
 void Attention::run(const AttentionTask& task, const HeadShape& shape) {
   if (task.q.rows == 0) return;
-  check(task, shape);
+  check_attention(task, shape);
   if (task.importance != nullptr) task.importance->reset(shape.n_heads, task.kv.k.rows);
   run_tiles(task, shape, pack(task, shape));
 }

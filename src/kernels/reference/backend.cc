@@ -3,39 +3,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <limits>
 
 #include "kernels/create_backend.h"
+#include "kernels/plain_row_math.h"
 #include "kernels/reference/attention.h"
 #include "kernels/token_stats.h"
 
 namespace unmask {
 
 namespace {
-
-int argmax(const float* row, int n) {
-  return static_cast<int>(std::max_element(row, row + n) - row);
-}
-
-RowMath::TopTwo top_two(const float* row, int n) {
-  RowMath::TopTwo top{argmax(row, n), 0, -std::numeric_limits<float>::infinity()};
-  top.first = row[top.index];
-  for (int i = 0; i < n; ++i) {
-    if (i != top.index) top.second = std::max(top.second, row[i]);
-  }
-  return top;
-}
-
-RowMath::ExpSums exp_sums(const float* row, int n, float shift) {
-  RowMath::ExpSums sums{0, 0};
-  for (int i = 0; i < n; ++i) {
-    if (row[i] == -std::numeric_limits<float>::infinity()) continue;
-    const double d = static_cast<double>(row[i]) - shift;
-    sums.sum += std::exp(d);
-    sums.weighted += std::exp(d) * d;
-  }
-  return sums;
-}
 
 class PlainMatrix final : public PackedMatrix {
  public:
@@ -161,7 +137,7 @@ class ReferenceBackend final : public Backend {
     for (int r = 0; r < logits.rows; ++r) {
       const auto i = static_cast<size_t>(r);
       out[i] = reduce_row({logits.f32(r), static_cast<size_t>(logits.cols)}, positions[i], query,
-                          {argmax, top_two, exp_sums});
+                          plain_row_math());
     }
   }
 

@@ -1,0 +1,258 @@
+#include "kernels/cuda/attention_tasks.h"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+
+#include "kernels/check_attention.h"
+#include "kernels/cuda/cell_work.h"
+#include "kernels/cuda/tensor_view.h"
+
+namespace unmask::cuda {
+
+namespace {
+
+/// The smallest head that the kernels have and that holds one of `head_dim`.
+int padded_head(int head_dim) {
+  for (const int size : {32, 64, 96, 128}) {
+    if (head_dim <= size) return size;
+  }
+  fail("[cuda] head size: found {}, expected at most 128; use --device cpu", head_dim);
+}
+
+/// A pattern on the device.
+class PatternLists final : public PackedPattern {
+ public:
+  PatternLists(Buffer blocks, Buffer counts, int stride)
+      : blocks_(std::move(blocks)), counts_(std::move(counts)), stride_(stride) {}
+
+  DeviceLists lists(const BlockPattern& pattern) const {
+    return {.blocks = static_cast<const uint16_t*>(blocks_.data()),
+            .counts = static_cast<const int32_t*>(counts_.data()),
+            .stride = stride_,
+            .block_size = pattern.block_size(),
+            .n_blocks = pattern.n_blocks()};
+  }
+
+ private:
+  Buffer blocks_;  // [lists, stride]
+  Buffer counts_;  // [lists]
+  int stride_;
+};
+
+template <typename T>
+DeviceRows whole(void* data, size_t count) {
+  return {data, count * sizeof(T), count * sizeof(T), 1};
+}
+
+template <typename T>
+Buffer copied(Device& device, const std::vector<T>& values) {
+  Buffer buffer = device.allocate(values.size() * sizeof(T));
+  device.upload(values.data(), whole<T>(buffer.data(), values.size()));
+  return buffer;
+}
+
+std::unique_ptr<PatternLists> upload(Device& device, const BlockPattern& pattern) {
+  std::vector<int32_t> counts;
+  for (int head = 0; head < pattern.n_heads(); ++head) {
+    for (int block = 0; block < pattern.n_blocks(); ++block) {
+      counts.push_back(static_cast<int32_t>(pattern.list(head, block).size()));
+    }
+  }
+  const int stride = *std::max_element(counts.begin(), counts.end());
+  std::vector<uint16_t> blocks(counts.size() * static_cast<size_t>(stride));
+  auto row = blocks.begin();
+  for (int head = 0; head < pattern.n_heads(); ++head) {
+    for (int block = 0; block < pattern.n_blocks(); ++block, row += stride) {
+      const auto list = pattern.list(head, block);
+      std::copy(list.begin(), list.end(), row);
+    }
+  }
+  return std::make_unique<PatternLists>(copied(device, blocks), copied(device, counts), stride);
+}
+
+bool every_position(const AttentionTask& task) {
+  return static_cast<int>(task.positions.size()) == task.kv.k.rows;
+}
+
+}  // namespace
+
+void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
+  check_attention(task, shape);
+  if (task.q.rows == 0) return;
+  head_dim_ = shape.head_dim;
+  padded_ = padded_head(head_dim_);
+  const int q_cols = shape.n_heads * padded_;
+  const int kv_cols = shape.n_kv_heads * padded_;
+  const auto q_size = static_cast<size_t>(task.q.rows) * static_cast<size_t>(q_cols);
+  Bf16* q = q_.fit<Bf16>(q_size);
+  narrow(task.q, {}, shape.n_heads, q);
+  const Keys keys = pack(task.kv, shape.n_kv_heads);
+  DeviceAttention work{.q = q,
+                       .k = keys.k,
+                       .v = keys.v,
+                       .out = out_.fit<Bf16>(q_size),
+                       .q_stride = q_cols,
+                       .k_stride = kv_cols,
+                       .v_stride = kv_cols,
+                       .out_stride = q_cols,
+                       .rows = task.q.rows,
+                       .keys = task.kv.k.rows,
+                       .n_heads = shape.n_heads,
+                       .n_kv_heads = shape.n_kv_heads,
+                       .head_dim = padded_,
+                       .scale = 1 / std::sqrt(static_cast<float>(head_dim_))};
+  if (task.lse != nullptr || task.importance != nullptr) {
+    work.lse =
+        lse_.fit<float>(static_cast<size_t>(shape.n_heads) * static_cast<size_t>(task.q.rows));
+  }
+  if (task.pattern != nullptr) set_pattern(task, work);
+  void* workspace = workspace_.fit<std::byte>(attention_workspace(device_.traits(), work));
+  launch_attention(device_.traits(), work, workspace, device_.stream());
+  launch(Widen{.rows = task.out.rows,
+               .cols = task.out.cols,
+               .from = work.out,
+               .stride = work.out_stride,
+               .out = view(task.out),
+               .width = head_dim_,
+               .padded = padded_},
+         device_.stream());
+  if (task.lse != nullptr) download_lse(task, shape.n_heads, work.lse);
+  if (task.importance != nullptr) measure(task, work);
+}
+
+void AttentionTasks::narrow(Tensor from, std::span<const int> list, int n_heads, Bf16* out) const {
+  const bool some = !list.empty();
+  launch(Narrow{.rows = some ? static_cast<int>(list.size()) : from.rows,
+                .cols = n_heads * padded_,
+                .from = view(from),
+                .list = some ? index_lists_.on_device(list) : nullptr,
+                .out = out,
+                .width = head_dim_,
+                .padded = padded_},
+         device_.stream());
+}
+
+AttentionTasks::Keys AttentionTasks::pack(const KvView& kv, int n_kv_heads) {
+  const auto slots = static_cast<size_t>(kv.k.rows);
+  const size_t size = slots * static_cast<size_t>(n_kv_heads * padded_);
+  if (kv.packed == nullptr) {
+    const Keys keys{k_.fit<Bf16>(size), v_.fit<Bf16>(size)};
+    narrow(kv.k, {}, n_kv_heads, const_cast<Bf16*>(keys.k));
+    narrow(kv.v, {}, n_kv_heads, const_cast<Bf16*>(keys.v));
+    return keys;
+  }
+  PackedKv& packed = *kv.packed;
+  if (packed.keys.bytes() < size * sizeof(Bf16)) {
+    packed.keys = device_.allocate(size * sizeof(Bf16));
+    packed.values = device_.allocate(size * sizeof(Bf16));
+    packed.forget();
+  }
+  auto* k = static_cast<Bf16*>(packed.keys.data());
+  auto* v = static_cast<Bf16*>(packed.values.data());
+  std::vector<int> stale;
+  const bool known = packed.fresh.size() == slots;
+  for (size_t s = 0; known && s < slots; ++s) {
+    if (!packed.fresh[s]) stale.push_back(static_cast<int>(s));
+  }
+  if (!known || !stale.empty()) {
+    narrow(kv.k, stale, n_kv_heads, k);
+    narrow(kv.v, stale, n_kv_heads, v);
+  }
+  packed.fresh.assign(slots, true);
+  return {k, v};
+}
+
+void AttentionTasks::set_pattern(const AttentionTask& task, DeviceAttention& work) {
+  const BlockPattern& pattern = *task.pattern;
+  auto* lists = dynamic_cast<PatternLists*>(pattern.packed().get());
+  if (lists == nullptr) {
+    auto fresh = upload(device_, pattern);
+    lists = fresh.get();
+    pattern.packed() = std::move(fresh);
+  }
+  work.lists = lists->lists(pattern);
+  if (every_position(task)) return;
+  const std::vector<QueryTile> tiles = query_tiles(task.positions, pattern.block_size());
+  static_assert(sizeof(QueryTile) == 3 * sizeof(int) && alignof(QueryTile) == alignof(int));
+  std::vector<int> numbers;
+  for (const QueryTile& tile : tiles) {
+    numbers.insert(numbers.end(), {tile.first_row, tile.rows, tile.query_block});
+  }
+  work.tiles = reinterpret_cast<const QueryTile*>(index_lists_.on_device(numbers));
+  work.n_tiles = static_cast<int>(tiles.size());
+}
+
+void AttentionTasks::measure(const AttentionTask& task, const DeviceAttention& done) {
+  BlockImportance& importance = *task.importance;
+  DeviceImportance tables{.q = done.q,
+                          .k = done.k,
+                          .q_stride = done.q_stride,
+                          .k_stride = done.k_stride,
+                          .rows = done.rows,
+                          .n_heads = done.n_heads,
+                          .n_kv_heads = done.n_kv_heads,
+                          .head_dim = done.head_dim,
+                          .scale = importance.scale,
+                          .lse = importance.scale == done.scale ? done.lse : nullptr,
+                          .block_size = importance.block_size,
+                          .first_generation_block = importance.first_generation_block};
+  importance.n_blocks = tables.n_blocks();
+  const size_t rows = static_cast<size_t>(done.n_heads) * static_cast<size_t>(importance.n_blocks);
+  tables.all = all_.fit<float>(rows * static_cast<size_t>(importance.n_blocks));
+  tables.generation =
+      generation_.fit<float>(rows * static_cast<size_t>(importance.generation_blocks()));
+  void* workspace = workspace_.fit<std::byte>(block_scores_workspace(tables));
+  launch_block_scores(device_.traits(), tables, workspace, device_.stream());
+  if (importance.selection && importance.selection->coverage <= 0) {
+    choose(importance, tables);
+    return;
+  }
+  importance.reset(done.n_heads, done.rows);
+  device_.download(whole<float>(tables.all, importance.all.size()), importance.all.data());
+  device_.download(whole<float>(tables.generation, importance.generation.size()),
+                   importance.generation.data());
+}
+
+void AttentionTasks::choose(BlockImportance& importance, const DeviceImportance& tables) {
+  DeviceSelection work{.all = tables.all,
+                       .generation = tables.generation,
+                       .n_heads = tables.n_heads,
+                       .n_blocks = importance.n_blocks,
+                       .first_generation_block = importance.first_generation_block,
+                       .select = importance.selection->select,
+                       .isolated = importance.selection->isolated};
+  const int stride = list_stride(work);
+  const auto lists = static_cast<size_t>(work.n_heads) * static_cast<size_t>(work.n_blocks);
+  std::vector<uint16_t> blocks(lists * static_cast<size_t>(stride));
+  std::vector<int32_t> counts(lists);
+  Buffer device_blocks = device_.allocate(blocks.size() * sizeof(uint16_t));
+  Buffer device_counts = device_.allocate(counts.size() * sizeof(int32_t));
+  work.blocks = static_cast<uint16_t*>(device_blocks.data());
+  work.counts = static_cast<int32_t*>(device_counts.data());
+  launch_select(work, device_.stream());
+  device_.download(whole<uint16_t>(work.blocks, blocks.size()), blocks.data());
+  device_.download(whole<int32_t>(work.counts, counts.size()), counts.data());
+  BlockPattern pattern(importance.block_size, work.n_heads, work.n_blocks);
+  for (size_t i = 0; i < lists; ++i) {
+    pattern.append(
+        std::span(blocks).subspan(i * static_cast<size_t>(stride), static_cast<size_t>(counts[i])));
+  }
+  pattern.packed() =
+      std::make_unique<PatternLists>(std::move(device_blocks), std::move(device_counts), stride);
+  importance.chosen = std::move(pattern);
+  importance.all.clear();
+  importance.generation.clear();
+}
+
+void AttentionTasks::download_lse(const AttentionTask& task, int n_heads, const float* lse) {
+  const auto rows = static_cast<size_t>(task.q.rows);
+  const auto heads = static_cast<size_t>(n_heads);
+  std::vector<float> by_head(rows * heads);
+  device_.download(whole<float>(const_cast<float*>(lse), by_head.size()), by_head.data());
+  for (size_t r = 0; r < rows; ++r) {
+    for (size_t h = 0; h < heads; ++h) task.lse[r * heads + h] = by_head[h * rows + r];
+  }
+}
+
+}  // namespace unmask::cuda

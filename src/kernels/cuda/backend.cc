@@ -1,0 +1,294 @@
+#include "kernels/cuda/backend.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/cpu_info.h"
+#include "core/parallel.h"
+#include "kernels/cuda/attention_tasks.h"
+#include "kernels/cuda/cell_work.h"
+#include "kernels/cuda/products.h"
+#include "kernels/cuda/row_work.h"
+#include "kernels/cuda/tensor_view.h"
+#include "kernels/cuda/weights.h"
+#include "kernels/plain_row_math.h"
+#include "kernels/token_stats.h"
+
+namespace unmask::cuda {
+
+namespace {
+
+/// True when the device chooses tokens itself: the likeliest one, of an unfiltered distribution.
+bool plain_choice(const TokenQuery& query) {
+  const bool filtered =
+      query.noise == Noise::categorical && (query.top_k || (query.top_p && *query.top_p < 1));
+  return query.temperature <= 0 && !filtered;
+}
+
+class CudaBackend final : public Backend {
+ public:
+  explicit CudaBackend(int threads) : pool_(threads == 0 ? available_threads() : threads) {}
+
+  std::string describe() const override {
+    return fmt::format("cuda {}, {} multiprocessors, products: {}", device_.name(),
+                       device_.traits().multiprocessors, products_.name());
+  }
+
+  Buffer allocate(size_t bytes) override { return device_.allocate(bytes); }
+  void upload(const void* host, Tensor out) override { device_.upload(host, rows_of(out)); }
+  void download(Tensor from, void* host) override { device_.download(rows_of(from), host); }
+  std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
+    return std::make_unique<DeviceMatrix>(device_, weights);
+  }
+
+  void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
+  using Backend::linear;
+  void linear(Tensor x, std::span<const LinearMap> maps) override;
+  void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
+  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override;
+  void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
+    for (const AttentionTask& task : tasks) attention_.run(task, shape);
+  }
+  void add(Tensor x, Tensor y) override;
+  void extrapolate(Tensor x, Tensor y, float scale) override;
+  void gather(Tensor from, const Rows& rows, Tensor out) override;
+  void scatter(Tensor from, const Rows& rows, Tensor out) override;
+  void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
+                   std::span<TokenStats> out) override;
+  void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape, std::span<float> out) override;
+  void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
+                      std::span<float> out) override;
+  void cosine_rows(Tensor a, Tensor b, std::span<float> out) override;
+
+ private:
+  static DeviceRows rows_of(Tensor t) {
+    UNMASK_CHECK(t.dtype == DType::f32, "activations are float32");
+    return {t.data, static_cast<size_t>(t.stride) * sizeof(float),
+            static_cast<size_t>(t.cols) * sizeof(float), static_cast<size_t>(t.rows)};
+  }
+  template <typename Work>
+  void queue(const Work& work) {
+    if (work.rows > 0 && work.cols > 0) launch(work, device_.stream());
+  }
+  /// One map of an input in bfloat16.
+  void apply(const Bf16* input, int depth, const LinearMap& map);
+  const int* on_device(const Rows& rows) { return lists_.on_device({rows.begin(), rows.end()}); }
+  template <typename T>
+  void fetch(const T* from, std::span<T> to) {
+    device_.download({const_cast<T*>(from), to.size_bytes(), to.size_bytes(), 1}, to.data());
+  }
+  /// The frequencies of a rotation, as the CPU backend computes them.
+  const float* frequencies(int head_dim, float theta);
+  void choose_on_host(Tensor logits, std::span<const int> positions, const TokenQuery& query,
+                      std::span<TokenStats> out);
+
+  ThreadPool pool_;  // sampling on the host
+  Device device_;
+  Products products_{device_};
+  IndexLists lists_{device_};
+  AttentionTasks attention_{device_, lists_};
+  std::optional<DeviceTable> table_;
+  Scratch narrow_{device_};       // inputs of a product in bfloat16
+  Scratch gated_{device_};        // what a gate multiplies
+  Scratch frequencies_{device_};  // of rope_head_dim_ and rope_theta_
+  int rope_head_dim_ = 0;
+  float rope_theta_ = 0;
+  Scratch results_{device_};  // on their way to the host
+  Scratch partial_{device_};  // between two launches of one call
+};
+
+void CudaBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) {
+  UNMASK_CHECK(out.cols == table.in && out.rows == static_cast<int>(tokens.size()),
+               "shape of the embedding");
+  for (const TokenId id : tokens) {
+    if (id < 0 || id >= table.out) {
+      fail("[embed] token id {} is outside the vocabulary of {}", id, table.out);
+    }
+  }
+  if (tokens.empty()) return;
+  if (!table_ || !table_->holds(table)) {
+    table_.reset();
+    table_.emplace(device_, table);
+  }
+  const int* list = lists_.on_device(tokens);
+  if (table_->narrow()) {
+    queue(GatherNarrow{out.rows, out.cols, static_cast<const Bf16*>(table_->values()), list,
+                       view(out)});
+  } else {
+    queue(Gather{
+        out.rows, out.cols, {static_cast<float*>(table_->values()), out.cols}, list, view(out)});
+  }
+}
+
+void CudaBackend::linear(Tensor x, std::span<const LinearMap> maps) {
+  for (const LinearMap& map : maps) {
+    UNMASK_CHECK(
+        x.cols == map.weights->in() && map.out.cols == map.weights->out() && x.rows == map.out.rows,
+        "shapes of a product do not fit");
+    UNMASK_CHECK(!map.bias || map.bias.cols == map.out.cols, "shape of a bias");
+  }
+  if (x.rows == 0 || maps.empty()) return;
+  const int depth = dynamic_cast<const DeviceMatrix&>(*maps.front().weights).depth();
+  Bf16* input = narrow_.fit<Bf16>(static_cast<size_t>(x.rows) * static_cast<size_t>(depth));
+  queue(Narrow{x.rows, depth, view(x), nullptr, input, x.cols, depth});
+  for (const LinearMap& map : maps) apply(input, depth, map);
+}
+
+void CudaBackend::apply(const Bf16* input, int depth, const LinearMap& map) {
+  View out = view(map.out);
+  if (map.into == Into::gate) {
+    const size_t elements = static_cast<size_t>(map.out.rows) * static_cast<size_t>(map.out.cols);
+    out = {gated_.fit<float>(elements), map.out.cols};
+  }
+  products_.run({.x = input,
+                 .weights = dynamic_cast<const DeviceMatrix&>(*map.weights).values(),
+                 .bias = map.bias ? map.bias.f32() : nullptr,
+                 .out = out.data,
+                 .out_stride = out.stride,
+                 .rows = map.out.rows,
+                 .cols = map.out.cols,
+                 .depth = depth,
+                 .adds = map.into == Into::add});
+  if (map.into == Into::gate) queue(Swiglu{map.out.rows, map.out.cols, view(map.out), out});
+}
+
+void CudaBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {
+  UNMASK_CHECK(weight.cols == x.cols && out.cols == x.cols && out.rows == x.rows,
+               "shapes of a norm");
+  queue(RmsNorm{x.rows, x.cols, view(x), weight.f32(), eps, view(out)});
+}
+
+const float* CudaBackend::frequencies(int head_dim, float theta) {
+  const int half = head_dim / 2;
+  auto* table = frequencies_.fit<float>(static_cast<size_t>(half));
+  if (head_dim == rope_head_dim_ && theta == rope_theta_) return table;
+  std::vector<float> values;
+  for (int i = 0; i < half; ++i) {
+    values.push_back(1.0F /
+                     std::pow(theta, static_cast<float>(2 * i) / static_cast<float>(head_dim)));
+  }
+  const size_t bytes = values.size() * sizeof(float);
+  device_.upload(values.data(), {table, bytes, bytes, 1});
+  rope_head_dim_ = head_dim;
+  rope_theta_ = theta;
+  return table;
+}
+
+void CudaBackend::rope(Tensor x, std::span<const int> positions, int head_dim, float theta) {
+  UNMASK_CHECK(static_cast<int>(positions.size()) == x.rows && x.cols % head_dim == 0,
+               "shapes of a rotation");
+  if (x.rows == 0) return;
+  queue(Rope{x.rows, head_dim / 2, view(x), lists_.on_device(positions),
+             frequencies(head_dim, theta), x.cols / head_dim});
+}
+
+void CudaBackend::add(Tensor x, Tensor y) {
+  UNMASK_CHECK(x.rows == y.rows && x.cols == y.cols, "shapes of a sum");
+  queue(Add{x.rows, x.cols, view(x), view(y)});
+}
+
+void CudaBackend::extrapolate(Tensor x, Tensor y, float scale) {
+  UNMASK_CHECK(x.rows == y.rows && x.cols == y.cols, "shapes of an extrapolation");
+  queue(Extrapolate{x.rows, x.cols, view(x), view(y), scale});
+}
+
+void CudaBackend::gather(Tensor from, const Rows& rows, Tensor out) {
+  UNMASK_CHECK(out.rows == rows.size() && out.cols == from.cols, "shapes of a gather");
+  if (rows.empty()) return;
+  queue(Gather{out.rows, out.cols, view(from), on_device(rows), view(out)});
+}
+
+void CudaBackend::scatter(Tensor from, const Rows& rows, Tensor out) {
+  UNMASK_CHECK(from.rows == rows.size() && out.cols == from.cols, "shapes of a scatter");
+  if (rows.empty()) return;
+  queue(Scatter{from.rows, from.cols, view(from), on_device(rows), view(out)});
+}
+
+void CudaBackend::token_stats(Tensor logits, std::span<const int> positions,
+                              const TokenQuery& query, std::span<TokenStats> out) {
+  UNMASK_CHECK(static_cast<int>(positions.size()) == logits.rows && out.size() == positions.size(),
+               "shapes of token statistics");
+  if (out.empty()) return;
+  if (!plain_choice(query)) {
+    choose_on_host(logits, positions, query, out);
+    return;
+  }
+  const auto ids = [&](const std::vector<TokenId>& list) {
+    return Ids{list.empty() ? nullptr : lists_.on_device(list), static_cast<int>(list.size())};
+  };
+  auto* choices = results_.fit<Choice>(out.size());
+  queue(Choose{logits.rows, logits.cols, view(logits), ids(query.removed), ids(query.forbidden),
+               ids(query.without_confidence), choices});
+  std::vector<Choice> fetched(out.size());
+  fetch(choices, std::span(fetched));
+  std::transform(fetched.begin(), fetched.end(), out.begin(), [](const Choice& c) {
+    return TokenStats{c.token, c.probability, c.margin, c.neg_entropy};
+  });
+}
+
+void CudaBackend::choose_on_host(Tensor logits, std::span<const int> positions,
+                                 const TokenQuery& query, std::span<TokenStats> out) {
+  const auto cols = static_cast<size_t>(logits.cols);
+  std::vector<float> rows(out.size() * cols);
+  download(logits, rows.data());
+  pool_.run(logits.rows, [&](int r, int) {
+    const auto i = static_cast<size_t>(r);
+    out[i] =
+        reduce_row(std::span(rows).subspan(i * cols, cols), positions[i], query, plain_row_math());
+  });
+}
+
+void CudaBackend::mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
+                                    std::span<float> out) {
+  UNMASK_CHECK(q.rows > 0 && q.cols == shape.n_heads * shape.head_dim &&
+                   k.cols == shape.n_kv_heads * shape.head_dim &&
+                   out.size() == static_cast<size_t>(k.rows),
+               "shapes of scores");
+  const View mean{partial_.fit<float>(static_cast<size_t>(k.cols)), k.cols};
+  auto* scores = results_.fit<float>(out.size());
+  queue(MeanQuery{1, k.cols, view(q), q.rows, shape.n_heads / shape.n_kv_heads, shape.head_dim,
+                  mean});
+  queue(DotRow{k.rows, k.cols, view(k), mean, scores});
+  fetch(scores, out);
+}
+
+void CudaBackend::attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
+                                 std::span<float> out) {
+  UNMASK_CHECK(
+      q.cols == shape.n_heads * shape.head_dim && k.cols == shape.n_kv_heads * shape.head_dim &&
+          out.size() == static_cast<size_t>(k.rows) * static_cast<size_t>(shape.n_kv_heads),
+      "shapes of an attention mass");
+  std::fill(out.begin(), out.end(), 0.0F);
+  if (rows.empty()) return;
+  const Scores scores{view(q),
+                      view(k),
+                      on_device(rows),
+                      shape.n_heads,
+                      shape.n_heads / shape.n_kv_heads,
+                      shape.head_dim,
+                      1 / std::sqrt(static_cast<float>(shape.head_dim))};
+  const int pairs = rows.size() * shape.n_heads;
+  auto* lse = partial_.fit<float>(static_cast<size_t>(pairs));
+  auto* mass = results_.fit<float>(out.size());
+  queue(ScoreLse{pairs, k.rows, scores, lse});
+  queue(AttentionMass{shape.n_kv_heads, k.rows, scores, rows.size(), lse, {mass, k.rows}});
+  fetch(mass, out);
+}
+
+void CudaBackend::cosine_rows(Tensor a, Tensor b, std::span<float> out) {
+  UNMASK_CHECK(a.rows == b.rows && a.cols == b.cols && out.size() == static_cast<size_t>(a.rows),
+               "shapes of similarities");
+  if (out.empty()) return;
+  auto* cosines = results_.fit<float>(out.size());
+  queue(Cosine{a.rows, a.cols, view(a), view(b), cosines});
+  fetch(cosines, out);
+}
+
+}  // namespace
+
+std::unique_ptr<Backend> create_backend(int threads) {
+  if (threads < 0) fail("[threads] found {}, expected at least 1", threads);
+  return std::make_unique<CudaBackend>(threads);
+}
+
+}  // namespace unmask::cuda

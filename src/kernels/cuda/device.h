@@ -1,0 +1,65 @@
+// One CUDA device: memory, copies and the one queue of work. Plain C++: device.cc implements it
+// with the CUDA runtime, tests implement it on the host.
+#pragma once
+
+#include <string>
+
+#include "core/tensor.h"
+#include "kernels/cuda/attention.h"
+
+namespace unmask::cuda {
+
+/// Rows of bytes on the device, `stride` bytes apart.
+struct DeviceRows {
+  void* data = nullptr;
+  size_t stride = 0;
+  size_t bytes = 0;  // of a row
+  size_t rows = 0;
+};
+
+class Device {
+ public:
+  /// The first device that this process may use. Throws Error where there is none.
+  Device();
+  ~Device();
+  Device(const Device&) = delete;
+  Device& operator=(const Device&) = delete;
+
+  const std::string& name() const { return name_; }
+  const DeviceTraits& traits() const { return traits_; }
+  Stream stream() const { return stream_; }
+
+  /// Zeroed memory. Throws Error saying how much is free when it does not fit.
+  Buffer allocate(size_t bytes);
+  /// Dense host rows to the device, in the order of the queue; `host` is free again on return.
+  void upload(const void* host, const DeviceRows& to);
+  /// Device rows to dense host rows, once everything queued before is done.
+  void download(const DeviceRows& from, void* host);
+
+ private:
+  std::string name_;
+  DeviceTraits traits_;
+  Stream stream_ = nullptr;
+};
+
+/// Device memory that grows with what is asked of it; what it held is lost then.
+class Scratch {
+ public:
+  explicit Scratch(Device& device) : device_(device) {}
+
+  template <typename T>
+  T* fit(size_t count) {
+    const size_t bytes = count * sizeof(T);
+    if (memory_.bytes() < bytes) {
+      memory_ = {};  // free first: both at once would double the peak
+      memory_ = device_.allocate(bytes);
+    }
+    return static_cast<T*>(memory_.data());
+  }
+
+ private:
+  Device& device_;
+  Buffer memory_;
+};
+
+}  // namespace unmask::cuda

@@ -1,0 +1,76 @@
+#include "kernels/cuda/weights.h"
+
+#include <algorithm>
+
+#include "kernels/cuda/products.h"
+
+namespace unmask::cuda {
+
+namespace {
+
+constexpr size_t kSlabBytes = size_t{16} << 20;  // of converted weights on the host at a time
+
+int padded(int depth) { return (depth + kDepthMultiple - 1) / kDepthMultiple * kDepthMultiple; }
+
+size_t elements(const HostMatrix& m) {
+  return static_cast<size_t>(m.out) * static_cast<size_t>(m.in);
+}
+
+/// Converts a matrix slab by slab into rows of `depth` elements on the device.
+template <typename T, typename Convert>
+void upload_converted(Device& device, const HostMatrix& from, int depth, void* to,
+                      const Convert& convert) {
+  const size_t from_bytes = static_cast<size_t>(from.in) * dtype_bytes(from.dtype);
+  const size_t to_bytes = static_cast<size_t>(depth) * sizeof(T);
+  const auto slab_rows = static_cast<int>(std::max<size_t>(1, kSlabBytes / to_bytes));
+  std::vector<T> slab(static_cast<size_t>(std::min(slab_rows, from.out)) *
+                      static_cast<size_t>(depth));
+  for (int first = 0; first < from.out; first += slab_rows) {
+    const int rows = std::min(slab_rows, from.out - first);
+    for (int r = 0; r < rows; ++r) {
+      convert(
+          static_cast<const std::byte*>(from.data) + static_cast<size_t>(first + r) * from_bytes,
+          slab.data() + static_cast<size_t>(r) * static_cast<size_t>(depth));
+    }
+    const size_t bytes = static_cast<size_t>(rows) * to_bytes;
+    device.upload(slab.data(), {static_cast<std::byte*>(to) + static_cast<size_t>(first) * to_bytes,
+                                bytes, bytes, 1});
+  }
+}
+
+}  // namespace
+
+DeviceMatrix::DeviceMatrix(Device& device, const HostMatrix& weights)
+    : PackedMatrix(weights.out, weights.in),
+      depth_(padded(weights.in)),
+      values_(device.allocate(static_cast<size_t>(weights.out) * static_cast<size_t>(depth_) *
+                              sizeof(Bf16))) {
+  if (weights.dtype == DType::bf16 && depth_ == weights.in) {
+    device.upload(weights.data, {values_.data(), values_.bytes(), values_.bytes(), 1});
+    return;
+  }
+  upload_converted<Bf16>(device, weights, depth_, values_.data(),
+                         [&](const std::byte* from, Bf16* to) {
+                           to_bf16(from, weights.dtype, static_cast<size_t>(weights.in), to);
+                         });
+}
+
+DeviceTable::DeviceTable(Device& device, const HostMatrix& table)
+    : source_(table),
+      values_(device.allocate(elements(table) * (narrow() ? sizeof(Bf16) : sizeof(float)))) {
+  if (narrow()) {
+    device.upload(table.data, {values_.data(), values_.bytes(), values_.bytes(), 1});
+    return;
+  }
+  upload_converted<float>(device, table, table.in, values_.data(),
+                          [&](const std::byte* from, float* to) {
+                            to_f32(from, table.dtype, static_cast<size_t>(table.in), to);
+                          });
+}
+
+bool DeviceTable::holds(const HostMatrix& table) const {
+  return source_.data == table.data && source_.dtype == table.dtype && source_.out == table.out &&
+         source_.in == table.in;
+}
+
+}  // namespace unmask::cuda

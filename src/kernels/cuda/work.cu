@@ -1,0 +1,132 @@
+// The device's way to run cell_work.h and row_work.h.
+#include "kernels/cuda/check.h"
+#include "kernels/cuda/row_work.h"
+
+namespace unmask::cuda {
+
+namespace {
+
+constexpr int kThreads = 256;       // of a block
+constexpr int kWideThreads = 1024;  // for rows of a vocabulary, of which few are reduced at a time
+constexpr int kWideRow = 16384;
+constexpr int kWarp = 32;
+
+template <typename Work>
+concept Reduces = requires {
+  typename Work::Part;
+};
+
+template <typename Work>
+concept Gives = requires(const Work& work, const typename Work::Part& part) {
+  work.give(part, 0, 0);
+};
+
+/// Narrow rows share a block: blockDim.y rows, blockDim.x threads each.
+template <typename Work>
+__global__ void run_cells(Work work) {
+  const int stride = static_cast<int>(gridDim.x * blockDim.y);
+  for (int row = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y); row < work.rows;
+       row += stride) {
+#pragma unroll 4
+    for (int col = static_cast<int>(threadIdx.x); col < work.cols;
+         col += static_cast<int>(blockDim.x)) {
+      work(row, col);
+    }
+  }
+}
+
+/// The part of the thread `distance` further on in the warp.
+template <typename Part>
+__device__ Part from_neighbour(const Part& part, int distance) {
+  static_assert(sizeof(Part) % sizeof(int) == 0);
+  union Words {
+    __device__ Words() {}
+    Part part;
+    int words[sizeof(Part) / sizeof(int)];
+  };
+  Words mine;
+  Words other;
+  mine.part = part;
+#pragma unroll
+  for (int i = 0; i < static_cast<int>(sizeof(Part) / sizeof(int)); ++i) {
+    other.words[i] = __shfl_down_sync(0xffffffffU, mine.words[i], static_cast<unsigned>(distance));
+  }
+  return other.part;
+}
+
+template <typename Work>
+__device__ void reduce_warp(typename Work::Part& part) {
+#pragma unroll
+  for (int distance = kWarp / 2; distance > 0; distance /= 2) {
+    Work::merge(part, from_neighbour(part, distance));
+  }
+}
+
+/// One block a row.
+template <typename Work>
+__global__ void run_row(Work work) {
+  using Part = typename Work::Part;
+  __shared__ alignas(Part) unsigned char memory[kWideThreads / kWarp * sizeof(Part)];
+  Part* parts = reinterpret_cast<Part*>(memory);
+  const int thread = static_cast<int>(threadIdx.x);
+  const int row = static_cast<int>(blockIdx.x);
+  Part part;
+  for (int col = thread; col < work.cols; col += static_cast<int>(blockDim.x)) {
+    work.take(part, row, col);
+  }
+  reduce_warp<Work>(part);
+  if (thread % kWarp == 0) parts[thread / kWarp] = part;
+  __syncthreads();
+  if (thread < kWarp) {
+    const int warps = static_cast<int>(blockDim.x) / kWarp;
+    part = thread < warps ? parts[thread] : Part();
+    reduce_warp<Work>(part);
+    if (thread == 0) {
+      work.finish(part, row);
+      parts[0] = part;
+    }
+  }
+  if constexpr (Gives<Work>) {
+    __syncthreads();
+    part = parts[0];
+    for (int col = thread; col < work.cols; col += static_cast<int>(blockDim.x)) {
+      work.give(part, row, col);
+    }
+  }
+}
+
+}  // namespace
+
+template <typename Work>
+void launch(const Work& work, Stream stream) {
+  if constexpr (Reduces<Work>) {
+    const int threads = work.cols >= kWideRow ? kWideThreads : kThreads;
+    run_row<<<static_cast<unsigned>(work.rows), static_cast<unsigned>(threads), 0, stream>>>(work);
+  } else {
+    unsigned across = kWarp;
+    while (across < kThreads && across < static_cast<unsigned>(work.cols)) across *= 2;
+    const unsigned rows = kThreads / across;
+    const unsigned blocks = (static_cast<unsigned>(work.rows) + rows - 1) / rows;
+    run_cells<<<blocks, dim3(across, rows), 0, stream>>>(work);
+  }
+  check(cudaGetLastError(), "launch of row or cell work");
+}
+
+template void launch(const Swiglu&, Stream);
+template void launch(const Add&, Stream);
+template void launch(const Extrapolate&, Stream);
+template void launch(const Gather&, Stream);
+template void launch(const GatherNarrow&, Stream);
+template void launch(const Scatter&, Stream);
+template void launch(const Narrow&, Stream);
+template void launch(const Widen&, Stream);
+template void launch(const Rope&, Stream);
+template void launch(const MeanQuery&, Stream);
+template void launch(const AttentionMass&, Stream);
+template void launch(const RmsNorm&, Stream);
+template void launch(const DotRow&, Stream);
+template void launch(const Cosine&, Stream);
+template void launch(const ScoreLse&, Stream);
+template void launch(const Choose&, Stream);
+
+}  // namespace unmask::cuda

@@ -1,0 +1,70 @@
+// Whole generations on the CUDA backend over a device of host memory.
+#include <gtest/gtest.h>
+
+#include "kernels/cuda/backend.h"
+#include "support/far_backend.h"
+#include "support/method_requests.h"
+
+namespace unmask {
+namespace {
+
+testing::LoadedModel load(const std::string& name, std::unique_ptr<Backend> backend) {
+  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, std::move(backend)};
+}
+
+/// Keeps nothing between calls and chooses blocks on the host.
+class Forgetful final : public testing::FarBackend {
+ public:
+  using FarBackend::FarBackend;
+
+  void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
+    std::vector<AttentionTask> plain(tasks.begin(), tasks.end());
+    for (AttentionTask& task : plain) {
+      task.kv.packed = nullptr;
+      if (task.importance != nullptr) task.importance->selection.reset();
+      if (task.pattern != nullptr) task.pattern->packed().reset();
+    }
+    FarBackend::attention(plain, shape);
+  }
+};
+
+TEST(CudaModel, WhatIsKeptOnTheDeviceChangesNothing) {
+  auto keeping = load("llada-tiny", cuda::create_backend(1));
+  auto forgetful = load("llada-tiny", std::make_unique<Forgetful>(cuda::create_backend(1)));
+  std::vector<Request> requests;
+  for (const char* method :
+       {"full", "sparsed:skip=0.2,select=0.3,block=8", "sparse-dllm:keep=0.5", "maskkv:keep=0.4",
+        "dllm-cache:prompt_interval=4,gen_interval=3", "dkv-cache:refresh=3",
+        "fast-dllm:cache=dual+sparsed:skip=0,select=0.3,block=8", "streaming-dllm:window=6"}) {
+    requests.push_back(testing::method_request(keeping, method, 19, 16, 8, 8));
+  }
+  requests[0].cfg_scale = 0.5;
+  const std::vector<Result> kept = generate(keeping.transformer, requests);
+  const std::vector<Result> fresh = generate(forgetful.transformer, requests);
+  for (size_t i = 0; i < requests.size(); ++i) {
+    EXPECT_EQ(kept[i].masks_left, 0);
+    EXPECT_EQ(kept[i].tokens, fresh[i].tokens) << requests[i].method;
+  }
+}
+
+/// Rounding to bfloat16 moves logits by about 1 %, so a near-tie may fall the other way, and what
+/// follows it then differs: most tokens of a short text must agree.
+TEST(CudaModel, GivesTheTextOfFloat32) {
+  for (const std::string name : {"llada-tiny", "dream-tiny"}) {
+    auto exact = load(name, create_cpu_backend({.threads = 1}));
+    auto cuda = load(name, cuda::create_backend(1));
+    int same = 0;
+    for (int prompt = 5; prompt < 25; prompt += 5) {
+      const Request r = testing::method_request(exact, "full", prompt, 12, 12, 6);
+      const auto expected = generate(exact.transformer, {&r, 1})[0].tokens;
+      const auto found = generate(cuda.transformer, {&r, 1})[0].tokens;
+      for (size_t i = static_cast<size_t>(prompt); i < found.size(); ++i) {
+        same += found[i] == expected[i] ? 1 : 0;
+      }
+    }
+    EXPECT_GE(same, 40) << name << ", of 48";
+  }
+}
+
+}  // namespace
+}  // namespace unmask

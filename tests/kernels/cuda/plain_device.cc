@@ -1,0 +1,184 @@
+#include "kernels/cuda/plain_device.h"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "kernels/cuda/device.h"
+#include "kernels/cuda/products.h"
+#include "kernels/cuda/row_work.h"
+
+namespace unmask::cuda {
+
+namespace {
+
+/// One range of addresses for all devices. What is freed gives its pages back and is never handed
+/// out again, so that a late access is caught as well.
+class Arena {
+ public:
+  static Arena& instance() {
+    static Arena arena;
+    return arena;
+  }
+
+  void* allocate(size_t bytes) {
+    const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
+    std::byte* data = base_ + used_;
+    used_ += (bytes + page - 1) / page * page + page;  // a page that nobody owns lies between
+    UNMASK_CHECK(used_ <= kBytes, "the plain device is full");
+    owned_.push_back({data, bytes});
+    protect(open_ > 0);
+    return data;
+  }
+  void free(void* data) {
+    const auto found = std::find_if(owned_.begin(), owned_.end(),
+                                    [&](std::span<std::byte> s) { return s.data() == data; });
+    madvise(found->data(), found->size(), MADV_DONTNEED);
+    owned_.erase(found);
+  }
+  void open(int change) {
+    const bool was = open_ > 0;
+    open_ += change;
+    if (was != (open_ > 0)) protect(open_ > 0);
+  }
+
+ private:
+  static constexpr size_t kBytes = size_t{4} << 30;
+
+  Arena()
+      : base_(static_cast<std::byte*>(
+            mmap(nullptr, kBytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0))) {
+    UNMASK_CHECK(base_ != MAP_FAILED, "address space for the plain device");
+  }
+  void protect(bool open) { mprotect(base_, used_, open ? PROT_READ | PROT_WRITE : PROT_NONE); }
+
+  std::byte* base_;
+  size_t used_ = 0;
+  int open_ = 0;
+  std::vector<std::span<std::byte>> owned_;
+};
+
+constexpr int kThreads = 64;  // of a row; the device takes more
+
+template <typename Work>
+concept Reduces = requires {
+  typename Work::Part;
+};
+
+template <typename Work>
+concept Gives = requires(const Work& work, const typename Work::Part& part) {
+  work.give(part, 0, 0);
+};
+
+template <typename Work>
+void run_row(const Work& work, int row) {
+  std::array<typename Work::Part, kThreads> parts{};
+  for (int thread = 0; thread < kThreads; ++thread) {
+    for (int col = thread; col < work.cols; col += kThreads) {
+      work.take(parts[static_cast<size_t>(thread)], row, col);
+    }
+  }
+  for (size_t distance = kThreads / 2; distance > 0; distance /= 2) {
+    for (size_t thread = 0; thread < distance; ++thread) {
+      Work::merge(parts[thread], parts[thread + distance]);
+    }
+  }
+  work.finish(parts[0], row);
+  if constexpr (Gives<Work>) {
+    for (int col = 0; col < work.cols; ++col) work.give(parts[0], row, col);
+  }
+}
+
+std::byte* row_of(const DeviceRows& rows, size_t r) {
+  return static_cast<std::byte*>(rows.data) + r * rows.stride;
+}
+
+}  // namespace
+
+PlainAccess::PlainAccess() { Arena::instance().open(1); }
+PlainAccess::~PlainAccess() { Arena::instance().open(-1); }
+
+Device::Device() : name_("plain"), traits_{.compute_capability = 90, .multiprocessors = 1} {}
+Device::~Device() = default;
+
+Buffer Device::allocate(size_t bytes) {
+  return {Arena::instance().allocate(bytes), bytes, [](void* p) { Arena::instance().free(p); }};
+}
+
+void Device::upload(const void* host, const DeviceRows& to) {
+  const PlainAccess access;
+  for (size_t r = 0; r < to.rows; ++r) {
+    std::memcpy(row_of(to, r), static_cast<const std::byte*>(host) + r * to.bytes, to.bytes);
+  }
+}
+
+void Device::download(const DeviceRows& from, void* host) {
+  const PlainAccess access;
+  for (size_t r = 0; r < from.rows; ++r) {
+    std::memcpy(static_cast<std::byte*>(host) + r * from.bytes, row_of(from, r), from.bytes);
+  }
+}
+
+template <typename Work>
+void launch(const Work& work, Stream /*stream*/) {
+  const PlainAccess access;
+  for (int row = 0; row < work.rows; ++row) {
+    if constexpr (Reduces<Work>) {
+      run_row(work, row);
+    } else {
+      for (int col = 0; col < work.cols; ++col) work(row, col);
+    }
+  }
+}
+
+template void launch(const Swiglu&, Stream);
+template void launch(const Add&, Stream);
+template void launch(const Extrapolate&, Stream);
+template void launch(const Gather&, Stream);
+template void launch(const GatherNarrow&, Stream);
+template void launch(const Scatter&, Stream);
+template void launch(const Narrow&, Stream);
+template void launch(const Widen&, Stream);
+template void launch(const Rope&, Stream);
+template void launch(const MeanQuery&, Stream);
+template void launch(const AttentionMass&, Stream);
+template void launch(const RmsNorm&, Stream);
+template void launch(const DotRow&, Stream);
+template void launch(const Cosine&, Stream);
+template void launch(const ScoreLse&, Stream);
+template void launch(const Choose&, Stream);
+
+struct Products::State {};
+Products::Products(Device& /*device*/) {}
+Products::~Products() = default;
+std::string Products::name() const { return "plain"; }
+
+void Products::run(const Product& p) {
+  const PlainAccess access;
+  const auto widened = [&](const Bf16* from, int rows) {
+    std::vector<float> to(static_cast<size_t>(rows) * static_cast<size_t>(p.depth));
+    std::transform(from, from + to.size(), to.begin(), bf16_to_f32);
+    return to;
+  };
+  const std::vector<float> x = widened(p.x, p.rows);
+  const std::vector<float> weights = widened(p.weights, p.cols);
+  for (int r = 0; r < p.rows; ++r) {
+    for (int c = 0; c < p.cols; ++c) {
+      std::array<float, kDepthMultiple> sums{};
+      const float* a = x.data() + int64_t{r} * p.depth;
+      const float* b = weights.data() + int64_t{c} * p.depth;
+      for (int d = 0; d < p.depth; d += kDepthMultiple) {
+        for (size_t i = 0; i < sums.size(); ++i)
+          sums[i] += a[static_cast<size_t>(d) + i] * b[static_cast<size_t>(d) + i];
+      }
+      float sum = p.bias == nullptr ? 0 : p.bias[c];
+      for (const float s : sums) sum += s;
+      float& out = p.out[int64_t{r} * p.out_stride + c];
+      out = p.adds ? out + sum : sum;
+    }
+  }
+}
+
+}  // namespace unmask::cuda

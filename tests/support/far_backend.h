@@ -1,0 +1,100 @@
+// A backend whose memory the host cannot read or write, as that of a device: what works on it
+// reaches every tensor through the backend.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "kernels/backend.h"
+
+namespace unmask::testing {
+
+/// Another backend behind addresses that no processor accepts: touching one ends the process.
+class FarBackend : public Backend {
+ public:
+  explicit FarBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {}
+
+  std::string describe() const override { return "far " + inner_->describe(); }
+
+  Buffer allocate(size_t bytes) override {
+    Buffer near = inner_->allocate(bytes);
+    void* address = moved(near.data());
+    held_.emplace(address, std::move(near));
+    return {address, bytes, [this](void* p) { held_.erase(p); }};
+  }
+  void upload(const void* host, Tensor out) override { inner_->upload(host, moved(out)); }
+  void download(Tensor from, void* host) override { inner_->download(moved(from), host); }
+  std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
+    return inner_->pack(weights);
+  }
+
+  void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
+    inner_->embed(tokens, table, moved(out));
+  }
+  void linear(Tensor x, std::span<const LinearMap> maps) override {
+    std::vector<LinearMap> near(maps.begin(), maps.end());
+    for (LinearMap& map : near) {
+      map.out = moved(map.out);
+      map.bias = moved(map.bias);
+    }
+    inner_->linear(moved(x), near);
+  }
+  void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
+    inner_->rms_norm(moved(x), moved(weight), eps, moved(out));
+  }
+  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override {
+    inner_->rope(moved(x), positions, head_dim, theta);
+  }
+  void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
+    std::vector<AttentionTask> near(tasks.begin(), tasks.end());
+    for (AttentionTask& task : near) {
+      for (Tensor* t : {&task.q, &task.kv.k, &task.kv.v, &task.out}) *t = moved(*t);
+    }
+    inner_->attention(near, shape);
+  }
+  void add(Tensor x, Tensor y) override { inner_->add(moved(x), moved(y)); }
+  void extrapolate(Tensor x, Tensor y, float scale) override {
+    inner_->extrapolate(moved(x), moved(y), scale);
+  }
+  void gather(Tensor from, const Rows& rows, Tensor out) override {
+    inner_->gather(moved(from), rows, moved(out));
+  }
+  void scatter(Tensor from, const Rows& rows, Tensor out) override {
+    inner_->scatter(moved(from), rows, moved(out));
+  }
+  void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
+                   std::span<TokenStats> out) override {
+    inner_->token_stats(moved(logits), positions, query, out);
+  }
+  void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
+                         std::span<float> out) override {
+    inner_->mean_query_scores(moved(q), moved(k), shape, out);
+  }
+  void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
+                      std::span<float> out) override {
+    inner_->attention_mass(moved(q), rows, moved(k), shape, out);
+  }
+  void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
+    inner_->cosine_rows(moved(a), moved(b), out);
+  }
+
+ private:
+  /// There and back: addresses with only bit 62 flipped are not canonical on x86-64.
+  static void* moved(void* address) {
+    if (address == nullptr) return nullptr;
+    // NOLINTNEXTLINE(performance-no-int-to-ptr): the result is meant to be no usable pointer
+    return reinterpret_cast<void*>(reinterpret_cast<uintptr_t>(address) ^ (uintptr_t{1} << 62));
+  }
+  static Tensor moved(Tensor t) {
+    t.data = moved(t.data);
+    return t;
+  }
+
+  std::unique_ptr<Backend> inner_;
+  std::map<void*, Buffer> held_;  // by far address
+};
+
+}  // namespace unmask::testing

@@ -1,0 +1,273 @@
+#include <algorithm>
+#include <cmath>
+#include <fmt/format.h>
+#include <limits>
+#include <numeric>
+#include <random>
+
+#include "gpu_check/parts.h"
+#include "kernels/create_backend.h"
+#include "kernels/select.h"
+
+namespace unmask::tools {
+
+namespace {
+
+/// A matrix in the memory of two backends. The bfloat16 numbers among floats lose nothing where a
+/// device rounds its inputs, so both backends compute with the same.
+struct Pair {
+  Buffer device_memory, reference_memory;
+  Tensor device, reference;
+};
+
+class FunctionCheck {
+ public:
+  FunctionCheck(std::unique_ptr<Backend> device, uint32_t seed, Report& report)
+      : device_(std::move(device)), random_(seed), report_(report) {}
+
+  void run() {
+    products();
+    rows_and_cells();
+    tokens();
+    measures();
+    attention({32, 32, 128}, 1000, 1000);  // heads of LLaDA-8B
+    attention({28, 4, 128}, 33, 777);      // and of Dream-7B
+    attention({4, 2, 40}, 129, 129);       // a head size that is padded
+    patterns({8, 2, 128}, 1000, 128);
+    patterns({4, 4, 64}, 500, 32);
+  }
+
+ private:
+  std::vector<float> values(int rows, int cols, float scale = 1) {
+    std::normal_distribution<float> normal(0, scale);
+    std::vector<float> out(static_cast<size_t>(rows) * static_cast<size_t>(cols));
+    for (float& v : out) v = bf16_to_f32(f32_to_bf16(normal(random_)));
+    return out;
+  }
+  Pair place(const std::vector<float>& host, int rows, int cols) {
+    const size_t bytes = host.size() * sizeof(float);
+    Pair pair{device_->allocate(bytes), reference_->allocate(bytes), {}, {}};
+    pair.device = pair.device_memory.view(rows, cols);
+    pair.reference = pair.reference_memory.view(rows, cols);
+    device_->upload(host.data(), pair.device);
+    reference_->upload(host.data(), pair.reference);
+    return pair;
+  }
+  Pair random(int rows, int cols, float scale = 1) {
+    return place(values(rows, cols, scale), rows, cols);
+  }
+  /// Filled with NaN: what is not written shows.
+  Pair poisoned(int rows, int cols) {
+    return place(std::vector<float>(static_cast<size_t>(rows) * static_cast<size_t>(cols),
+                                    std::numeric_limits<float>::quiet_NaN()),
+                 rows, cols);
+  }
+  /// Calls work with each backend and its tensor of every pair.
+  template <typename Work, typename... Pairs>
+  void both(const Work& work, const Pairs&... pairs) {
+    work(*device_, pairs.device...);
+    work(*reference_, pairs.reference...);
+  }
+
+  /// |a - b| / |b|, at most `bound`.
+  void compare(const std::string& what, std::span<const float> a, std::span<const float> b,
+               double bound) {
+    double difference = 0;
+    double size = 0;
+    for (size_t i = 0; i < a.size(); ++i) {
+      difference += (static_cast<double>(a[i]) - b[i]) * (static_cast<double>(a[i]) - b[i]);
+      size += static_cast<double>(b[i]) * b[i];
+    }
+    const double error = std::sqrt(difference / std::max(size, 1e-30));
+    report_.add({.part = "functions",
+                 .what = what,
+                 .value = std::isnan(error) ? std::numeric_limits<double>::infinity() : error,
+                 .unit = "rel.",
+                 .at_most = bound});
+  }
+  void compare(const std::string& what, const Pair& pair, double bound) {
+    const auto n = static_cast<size_t>(pair.device.rows) * static_cast<size_t>(pair.device.cols);
+    std::vector<float> a(n);
+    std::vector<float> b(n);
+    device_->download(pair.device, a.data());
+    reference_->download(pair.reference, b.data());
+    compare(what, a, b, bound);
+  }
+
+  void equal(const std::string& what, double share) {
+    report_.add(
+        {.part = "functions", .what = what, .value = share, .unit = "equal", .at_least = 1});
+  }
+
+  void products();
+  void rows_and_cells();
+  void tokens();
+  void measures();
+  void attention(const HeadShape& shape, int rows, int slots);
+  void patterns(const HeadShape& shape, int length, int block);
+
+  std::unique_ptr<Backend> device_;
+  std::unique_ptr<Backend> reference_ = create_reference_backend();
+  std::mt19937 random_;
+  Report& report_;
+};
+
+void FunctionCheck::products() {
+  for (const auto& [rows, in, out] : {std::array{1, 4096, 1024}, std::array{33, 4096, 1024},
+                                      std::array{130, 1000, 515}, std::array{65, 33, 70}}) {
+    const Pair x = random(rows, in);
+    const Pair bias = random(1, out);
+    const Pair result = poisoned(rows, out);
+    const std::vector<float> weights = values(out, in, 0.02F);
+    const HostMatrix matrix{weights.data(), DType::f32, out, in};
+    for (const Into into : {Into::store, Into::add, Into::gate}) {
+      const auto apply = [&](Backend& b, Tensor i, Tensor c, Tensor o) {
+        const auto packed = b.pack(matrix);
+        b.linear(i, {packed.get(), o, c, into});
+      };
+      both(apply, x, bias, result);
+      constexpr const char* kUses[] = {"stored", "added", "gated"};
+      compare(
+          fmt::format("linear {} x {} -> {}, {}", rows, in, out, kUses[static_cast<size_t>(into)]),
+          result, into == Into::gate ? 5e-3 : 1e-5);
+    }
+  }
+}
+
+void FunctionCheck::rows_and_cells() {
+  const int rows = 301;
+  const int cols = 4096;
+  const Pair x = random(rows, cols);
+  const Pair y = random(rows, cols);
+  const Pair weight = random(1, cols);
+  const Pair out = poisoned(rows, cols);
+  both([](Backend& b, Tensor i, Tensor w, Tensor o) { b.rms_norm(i, w, 1e-5F, o); }, x, weight,
+       out);
+  compare("rms_norm", out, 1e-5);
+  std::vector<int> positions(static_cast<size_t>(rows));
+  std::iota(positions.begin(), positions.end(), 60000);
+  both([&](Backend& b, Tensor o) { b.rope(o, positions, 128, 500000.0F); }, out);
+  compare("rope at 60,000", out, 5e-3);  // float32 angles: 60,000 times their rounding
+  both([](Backend& b, Tensor o, Tensor i) { b.add(o, i); }, x, y);
+  both([](Backend& b, Tensor o, Tensor i) { b.extrapolate(o, i, 1.5F); }, x, y);
+  compare("add, extrapolate", x, 1e-6);
+  const Rows some(std::vector<int>{0, 7, 8, 300});
+  const Pair picked = poisoned(some.size(), cols);
+  both([&](Backend& b, Tensor i, Tensor o) { b.gather(i, some, o); }, x, picked);
+  both([&](Backend& b, Tensor i, Tensor o) { b.scatter(i, Rows(Range{20, 24}), o); }, picked, y);
+  compare("gather, scatter", y, 1e-6);
+}
+
+void FunctionCheck::tokens() {
+  const Pair logits = random(64, 126464, 3);  // the vocabulary of LLaDA
+  std::vector<int> positions(64);
+  std::iota(positions.begin(), positions.end(), 5);
+  for (const TokenQuery& query :
+       {TokenQuery{},
+        TokenQuery{.forbidden = {5}, .removed = {9, 70000}, .without_confidence = {3}},
+        TokenQuery{.noise = Noise::categorical, .temperature = 0.7, .top_k = 40, .seed = 2}}) {
+    std::vector<TokenStats> found(64);
+    std::vector<TokenStats> expected(64);
+    device_->token_stats(logits.device, positions, query, found);
+    reference_->token_stats(logits.reference, positions, query, expected);
+    std::vector<float> a;
+    std::vector<float> b;
+    int same = 0;
+    for (size_t i = 0; i < found.size(); ++i) {
+      same += found[i].token == expected[i].token ? 1 : 0;
+      a.insert(a.end(), {found[i].probability, found[i].margin, found[i].neg_entropy});
+      b.insert(b.end(), {expected[i].probability, expected[i].margin, expected[i].neg_entropy});
+    }
+    const std::string at = fmt::format("temperature {}", query.temperature);
+    compare("token statistics, " + at, a, b, 1e-5);
+    equal("chosen tokens, " + at, same / 64.0);
+  }
+}
+
+void FunctionCheck::measures() {
+  const HeadShape shape{28, 4, 128};
+  const Pair q = random(32, shape.n_heads * shape.head_dim);
+  const Pair k = random(1500, shape.n_kv_heads * shape.head_dim);
+  const Pair moved = random(1500, shape.n_kv_heads * shape.head_dim);
+  std::vector<float> found(1500);
+  std::vector<float> expected(1500);
+  device_->mean_query_scores(q.device, k.device, shape, found);
+  reference_->mean_query_scores(q.reference, k.reference, shape, expected);
+  compare("mean_query_scores", found, expected, 1e-4);
+  device_->cosine_rows(k.device, moved.device, found);
+  reference_->cosine_rows(k.reference, moved.reference, expected);
+  compare("cosine_rows", found, expected, 1e-5);
+  found.resize(6000);
+  expected.resize(6000);
+  const Rows rows(std::vector<int>{0, 3, 31});
+  device_->attention_mass(q.device, rows, k.device, shape, found);
+  reference_->attention_mass(q.reference, rows, k.reference, shape, expected);
+  compare("attention_mass", found, expected, 1e-4);
+}
+
+// 5e-3: weights and results of attention in bfloat16, as the kernels' own tests ask.
+constexpr double kAttentionError = 5e-3;
+
+void FunctionCheck::attention(const HeadShape& shape, int rows, int slots) {
+  const Pair q = random(rows, shape.n_heads * shape.head_dim);
+  const Pair k = random(slots, shape.n_kv_heads * shape.head_dim);
+  const Pair v = random(slots, shape.n_kv_heads * shape.head_dim);
+  const Pair out = poisoned(rows, shape.n_heads * shape.head_dim);
+  both(
+      [&](Backend& b, Tensor tq, Tensor tk, Tensor tv, Tensor to) {
+        const AttentionTask task{.q = tq, .kv = {tk, tv}, .out = to};
+        b.attention(std::span(&task, 1), shape);
+      },
+      q, k, v, out);
+  compare(fmt::format("attention {} x {}, {} of {} heads of {}", rows, slots, shape.n_heads,
+                      shape.n_kv_heads, shape.head_dim),
+          out, kAttentionError);
+}
+
+void FunctionCheck::patterns(const HeadShape& shape, int length, int block) {
+  const Pair q = random(length, shape.n_heads * shape.head_dim, 2);
+  const Pair k = random(length, shape.n_kv_heads * shape.head_dim, 2);
+  const Pair v = random(length, shape.n_kv_heads * shape.head_dim);
+  const Pair out = poisoned(length, shape.n_heads * shape.head_dim);
+  std::vector<int> positions(static_cast<size_t>(length));
+  std::iota(positions.begin(), positions.end(), 0);
+  BlockImportance on_device;
+  on_device.block_size = block;
+  on_device.scale = 1 / std::sqrt(static_cast<float>(shape.head_dim));
+  on_device.first_generation_block = 5;
+  BlockImportance on_reference = on_device;
+  const auto attend = [&](Backend& b, BlockImportance* importance, const BlockPattern* pattern) {
+    const bool here = &b == device_.get();
+    const auto at = [&](const Pair& pair) { return here ? pair.device : pair.reference; };
+    const AttentionTask task{.q = at(q),
+                             .kv = {at(k), at(v)},
+                             .out = at(out),
+                             .pattern = pattern,
+                             .positions = positions,
+                             .importance = importance};
+    b.attention(std::span(&task, 1), shape);
+  };
+  attend(*device_, &on_device, nullptr);
+  attend(*reference_, &on_reference, nullptr);
+  const std::string name = fmt::format("{} positions in blocks of {}", length, block);
+  compare("importance, " + name, on_device.all, on_reference.all, kAttentionError);
+  compare("importance of the generation, " + name, on_device.generation, on_reference.generation,
+          kAttentionError);
+  on_reference.selection = BlockSelection{};
+  const BlockPattern pattern = select_blocks(on_device, *on_reference.selection);
+  on_device.selection = on_reference.selection;
+  attend(*device_, &on_device, nullptr);
+  const bool chose = on_device.chosen.n_blocks() > 0;
+  equal("blocks chosen on the device, " + name, !chose || on_device.chosen == pattern ? 1 : 0);
+  attend(*device_, nullptr, &pattern);
+  attend(*reference_, nullptr, &pattern);
+  compare("block-sparse attention, " + name, out, kAttentionError);
+}
+
+}  // namespace
+
+void check_functions(const MakeBackend& make, uint32_t seed, Report& report) {
+  FunctionCheck(make(), seed, report).run();
+}
+
+}  // namespace unmask::tools

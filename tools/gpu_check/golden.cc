@@ -1,0 +1,85 @@
+#include <algorithm>
+#include <fmt/format.h>
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "generate/engine.h"
+#include "gpu_check/parts.h"
+#include "kernels/create_backend.h"
+
+namespace unmask::tools {
+
+namespace {
+
+namespace fs = std::filesystem;
+
+Request request_of(const nlohmann::json& c, const ModelConfig& config) {
+  const auto& p = c.at("params");
+  Request request = append_masks(c.at("prompt"), p.at("gen_length"), config.mask_id);
+  request.steps = p.at("steps");
+  request.cfg_scale = p.value("cfg_scale", 0.0);
+  request.block_length = p.value("block_length", request.block_length);
+  const std::string algorithm = p.contains("alg") ? p.at("alg") : p.at("remasking");
+  request.sampler.algorithm = parse_algorithm(algorithm);
+  request.sampler.eps = p.value("eps", 1e-3F);
+  const auto number = [&](const char* key) { return p.contains(key) && p.at(key).is_number(); };
+  if (number("top_p")) request.sampler.top_p = p.at("top_p").get<double>();
+  if (number("top_k")) request.sampler.top_k = p.at("top_k").get<int>();
+  return request;
+}
+
+/// Share of the generated tokens that are the recorded ones.
+double agreement(const MakeBackend& make, const fs::path& golden, const nlohmann::json& c) {
+  const auto backend = make();
+  const fs::path directory = golden / "checkpoints" / c.at("checkpoint").get<std::string>();
+  const ModelConfig config = load_model_config(directory);
+  const Checkpoint checkpoint(directory);
+  const Weights weights = load_weights(checkpoint, config, *backend);
+  Transformer model(config, weights, *backend);
+  const Request request = request_of(c, config);
+  const auto found = generate(model, std::span(&request, 1))[0].tokens;
+  const std::vector<TokenId> expected = c.at("expect").at("final");
+  int same = 0;
+  for (size_t i = static_cast<size_t>(request.prompt_length); i < found.size(); ++i) {
+    same += found[i] == expected[i] ? 1 : 0;
+  }
+  return static_cast<double>(same) / request.gen_length();
+}
+
+}  // namespace
+
+void check_golden(const MakeBackend& make, const fs::path& golden, Report& report) {
+  double sum = 0;
+  int cases = 0;
+  std::vector<fs::path> folders;
+  for (const auto& entry : fs::directory_iterator(golden / "generate")) {
+    folders.push_back(entry.path());
+  }
+  std::sort(folders.begin(), folders.end());
+  for (const fs::path& folder : folders) {
+    const auto c = nlohmann::json::parse(std::ifstream(folder / "case.json"));
+    const auto& params = c.at("params");
+    // Cases that sample were recorded with another generator's numbers.
+    if (params.value("temperature", 0.0) > 0 || params.value("alg_temp", 0.0) > 0) continue;
+    const double share = agreement(make, golden, c);
+    // Chosen for margins that rounding to bfloat16 does not cross.
+    const std::string name = folder.filename();
+    const bool wide = name.ends_with("wide-margins");
+    report.add({.part = "golden",
+                .what = name,
+                .value = share,
+                .unit = "equal",
+                .at_least = wide ? std::optional(1.0) : std::nullopt});
+    sum += share;
+    ++cases;
+  }
+  // The recorded text is float32's. Rounding to bfloat16 moves near-ties, and all that follows one
+  // differs: the host's own bfloat16 arithmetic in plain loops agrees with 0.87 of it.
+  report.add({.part = "golden",
+              .what = fmt::format("mean of {} cases", cases),
+              .value = cases == 0 ? 0 : sum / cases,
+              .unit = "equal",
+              .at_least = 0.8});
+}
+
+}  // namespace unmask::tools

@@ -1,0 +1,36 @@
+// The parts of the check of a GPU, each adding what it finds.
+#pragma once
+
+#include <filesystem>
+#include <functional>
+#include <memory>
+
+#include "gpu_check/report.h"
+
+namespace unmask {
+class Backend;
+}
+
+namespace unmask::tools {
+
+using MakeBackend = std::function<std::unique_ptr<Backend>()>;
+
+/// Every function of the backend against the reference, on shapes of real models, with random
+/// values of this seed and results that begin as NaN.
+void check_functions(const MakeBackend& make, uint32_t seed, Report& report);
+
+/// Whole generations of the tiny checkpoints below `golden` against the recorded text.
+void check_golden(const MakeBackend& make, const std::filesystem::path& golden, Report& report);
+
+struct StepPlanOptions {
+  std::string shape;         // as parse_shape() reads it
+  std::vector<int> lengths;  // of the prompt
+  int generated = 128;
+  int real_steps = 0;  // > 0: a real run of so many steps at the longest prompt
+};
+
+/// Times of denoising steps of a model with random weights: full, SparseD and Sparse-dLLM; what
+/// whole generations take, composed of them; and a real short one to check the composition.
+void time_steps(const MakeBackend& make, const StepPlanOptions& options, Report& report);
+
+}  // namespace unmask::tools
