@@ -3,7 +3,7 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
-#include <map>
+#include <set>
 
 #include "apps/bench_view.h"
 #include "apps/units.h"
@@ -106,13 +106,11 @@ class Chart {
     return axis;
   }
   std::vector<double> contexts() const {
-    std::map<int, bool> seen;
+    std::set<double> seen;
     for (const Series& series : series_) {
-      for (const GenerationFigures* g : series.points) seen[g->about.context] = true;
+      for (const GenerationFigures* g : series.points) seen.insert(g->about.context);
     }
-    std::vector<double> all;
-    for (const auto& [context, _] : seen) all.push_back(context);
-    return all;
+    return {seen.begin(), seen.end()};
   }
   void draw_series(const Series& series, const Colour& colour) {
     Point last{};

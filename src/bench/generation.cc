@@ -127,6 +127,7 @@ GenerationFigures measure_generation(const BenchModel& model, const BenchCase& a
   warm_up.method = "full";
   run_steps(model, warm_up, 1, {});
   std::vector<std::vector<MeasuredStep>> runs;
+  runs.reserve(static_cast<size_t>(about.repeat));
   for (int i = 0; i < about.repeat; ++i) {
     runs.push_back(run_steps(model, request, about.most_steps, progress));
   }

@@ -37,7 +37,7 @@ int heads(int n) { return n > 4096 ? 1 : 4; }
 
 class KernelTargets {
  public:
-  KernelTargets(int threads, const TargetSink& sink) : threads_(threads), sink_(sink) {}
+  explicit KernelTargets(const TargetSink& sink) : sink_(sink) {}
 
   void dense_attention() {
     for (const int dim : {128, 64}) {
@@ -82,7 +82,12 @@ class KernelTargets {
     const bool narrow = type == WeightType::bf16;
     const auto ceiling = [&] { return narrow ? bf16_ceiling(threads) : int8_ceiling(threads); };
     const auto backend = create_cpu_backend({.threads = threads, .weights = type});
-    for (const auto& [in, out] : {std::pair{4096, 4096}, {4096, 12288}, {12288, 4096}}) {
+    struct Shape {
+      int in, out;
+    };
+    for (const Shape shape : {Shape{4096, 4096}, Shape{4096, 12288}, Shape{12288, 4096}}) {
+      const int in = shape.in;
+      const int out = shape.out;
       WeightCopies weights([&](const HostMatrix& w) { return backend->pack(w); }, in, out);
       for (const int rows : {1, 32, 64, 256}) {
         const Buffer x = random_matrix(rows, in);
@@ -139,7 +144,6 @@ class KernelTargets {
     sink_({what, spread_of(ratios), wanted, true, "the dense pass beside it"});
   }
 
-  int threads_;
   const TargetSink& sink_;
   std::unique_ptr<Backend> backend_ =
       create_cpu_backend({.threads = 1, .weights = WeightType::bf16});
@@ -152,7 +156,7 @@ void measure_kernel_targets(int threads, const TargetSink& sink) {
     fail("[bench] the targets are stated for processors with {}, and this one is used as {}",
          isa_name(IsaLevel::avx512_bf16), isa_name(select_isa()));
   }
-  KernelTargets targets(threads, sink);
+  KernelTargets targets(sink);
   targets.dense_attention();
   targets.sparse_attention();
   targets.importance();

@@ -162,10 +162,10 @@ const float* CudaBackend::frequencies(int head_dim, float theta) {
   const int half = head_dim / 2;
   auto* table = frequencies_.fit<float>(static_cast<size_t>(half));
   if (head_dim == rope_head_dim_ && theta == rope_theta_) return table;
-  std::vector<float> values;
+  std::vector<float> values(static_cast<size_t>(half));
   for (int i = 0; i < half; ++i) {
-    values.push_back(1.0F /
-                     std::pow(theta, static_cast<float>(2 * i) / static_cast<float>(head_dim)));
+    values[static_cast<size_t>(i)] =
+        1.0F / std::pow(theta, static_cast<float>(2 * i) / static_cast<float>(head_dim));
   }
   const size_t bytes = values.size() * sizeof(float);
   device_.upload(values.data(), {table, bytes, bytes, 1});
