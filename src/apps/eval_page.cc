@@ -60,7 +60,7 @@ std::vector<int> lengths_of(const Summary& summary) {
 double score_at(const Summary& summary, const std::string& method, int length) {
   double sum = 0;
   int count = 0;
-  for (const Cell& cell : summary.table) {
+  for (const ScoreCell& cell : summary.table) {
     if (cell.method != method || cell.name.length != length || cell.score.count == 0) continue;
     sum += cell.score.value;
     ++count;

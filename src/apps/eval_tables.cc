@@ -47,7 +47,7 @@ TextTable score_table(const Summary& summary) {
   for (const MethodSummary& m : summary.methods) {
     std::vector<std::string> row{m.method};
     for (const CellName& name : summary.cells) {
-      const Cell* cell = summary.find(name, m.method);
+      const ScoreCell* cell = summary.find(name, m.method);
       row.push_back(cell != nullptr ? share(cell->score) : kNothing);
     }
     table.rows.push_back(std::move(row));

@@ -15,8 +15,11 @@ constexpr int kTries = 8;  // sentences that are too long for what is left
 
 std::string filler_sentence(Draw& draw) {
   if (draw.chance(0.15)) return std::string(draw.pick(words::kShortSentences));
-  std::string sentence = fmt::format("{} {} {}", draw.pick(words::kSubjects),
-                                     draw.pick(words::kVerbs), draw.pick(words::kPlaces));
+  // One after the other: compilers differ in the order in which they evaluate arguments.
+  const std::string_view place = draw.pick(words::kPlaces);
+  const std::string_view verb = draw.pick(words::kVerbs);
+  const std::string_view subject = draw.pick(words::kSubjects);
+  std::string sentence = fmt::format("{} {} {}", subject, verb, place);
   if (draw.chance(0.55)) sentence += fmt::format(" {}", draw.pick(words::kTails));
   if (draw.chance(0.12)) sentence = fmt::format("{}, {}", draw.pick(words::kTails), sentence);
   sentence.front() = static_cast<char>(std::toupper(static_cast<unsigned char>(sentence.front())));

@@ -34,9 +34,9 @@ double sum_of(std::span<const double> values) {
   return sum;
 }
 
-Cell summarize_cell(const CellName& name, const std::string& method,
-                    std::span<const Record* const> records) {
-  Cell cell{.name = name, .method = method};
+ScoreCell summarize_cell(const CellName& name, const std::string& method,
+                         std::span<const Record* const> records) {
+  ScoreCell cell{.name = name, .method = method};
   cell.score = mean_of(collect(records, [](const Record& r) { return r.score; }));
   cell.seconds =
       mean_of(collect(records, [](const Record& r) { return std::optional(r.seconds); })).value;
@@ -104,10 +104,10 @@ class Comparison {
 };
 
 MethodSummary summarize_method(const std::string& method, std::span<const Record* const> records,
-                               std::span<const Cell> cells, const Comparison& comparison) {
+                               std::span<const ScoreCell> cells, const Comparison& comparison) {
   MethodSummary s{.method = method, .examples = static_cast<int>(records.size())};
   std::vector<double> scores;
-  for (const Cell& cell : cells) {
+  for (const ScoreCell& cell : cells) {
     if (cell.method == method && cell.score.count > 0) scores.push_back(cell.score.value);
   }
   if (!scores.empty()) s.score = mean_of(scores).value;
@@ -170,8 +170,8 @@ Mean mean_of(std::span<const double> values) {
   return mean;
 }
 
-const Cell* Summary::find(const CellName& cell, const std::string& method) const {
-  const auto found = std::find_if(table.begin(), table.end(), [&](const Cell& c) {
+const ScoreCell* Summary::find(const CellName& cell, const std::string& method) const {
+  const auto found = std::find_if(table.begin(), table.end(), [&](const ScoreCell& c) {
     return c.name == cell && c.method == method;
   });
   return found != table.end() ? &*found : nullptr;
@@ -206,7 +206,7 @@ Summary summarize(std::span<const Record> records) {
 
 nlohmann::ordered_json to_json(const Summary& summary) {
   Json cells = Json::array();
-  for (const Cell& cell : summary.table) {
+  for (const ScoreCell& cell : summary.table) {
     cells.push_back({{"task", cell.name.task},
                      {"length", cell.name.length},
                      {"method", cell.method},

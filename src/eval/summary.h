@@ -31,7 +31,7 @@ struct CellName {
 };
 
 /// One task at one length under one method.
-struct Cell {
+struct ScoreCell {
   CellName name{};
   std::string method{};
   Mean score{};        // count 0: nothing to score
@@ -66,11 +66,11 @@ struct MethodSummary {
 
 struct Summary {
   std::vector<CellName> cells{};  // in the order of the records
-  std::vector<Cell> table{};
+  std::vector<ScoreCell> table{};
   std::vector<MethodSummary> methods{};  // in the order of the records
 
   /// Null where a method has no result.
-  const Cell* find(const CellName& cell, const std::string& method) const;
+  const ScoreCell* find(const CellName& cell, const std::string& method) const;
 };
 
 Summary summarize(std::span<const Record> records);
