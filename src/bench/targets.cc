@@ -25,8 +25,8 @@ template <typename Rate, typename Ceiling>
 std::pair<Spread, double> ratios(const Rate& rate, const Ceiling& ceiling) {
   rate();
   double limit = ceiling();
-  std::vector<double> rates;
-  for (int i = 0; i < kPasses; ++i) rates.push_back(rate());
+  std::vector<double> rates(kPasses);
+  std::generate(rates.begin(), rates.end(), rate);
   limit = std::max(limit, ceiling());
   for (double& r : rates) r /= limit;
   return {spread_of(rates), limit};
@@ -136,11 +136,11 @@ class KernelTargets {
   void over_plain(const std::string& what, const AttentionCase& about, double wanted) {
     AttentionProblem problem(*backend_, about);
     problem.pass();
-    std::vector<double> ratios;
-    for (int i = 0; i < kPasses; ++i) {
+    std::vector<double> ratios(kPasses);
+    std::generate(ratios.begin(), ratios.end(), [&] {
       const double plain = problem.plain();
-      ratios.push_back(problem.pass() / (plain * problem.density()));
-    }
+      return problem.pass() / (plain * problem.density());
+    });
     sink_({what, spread_of(ratios), wanted, true, "the dense pass beside it"});
   }
 
