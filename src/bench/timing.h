@@ -9,9 +9,6 @@ namespace unmask {
 double wall_seconds();
 /// Processor time of the calling thread; on a shared machine more telling than the wall.
 double thread_seconds();
-/// That of all threads of this process, divided by their number. Waiting for a moment counts, since
-/// it is done on the processor.
-double seconds_per_thread(int threads);
 
 struct Spread {
   double median = 0;
