@@ -21,7 +21,7 @@ struct BenchRun {
 };
 
 std::string ceilings_text(const Ceilings& ceilings);
-/// `of_full`: how many times the speed of full attention at the same context; 0 where unknown.
+/// How many times the speed of full attention at the same context; 0 where that was not measured.
 double speed_over_full(const BenchRun& run, const GenerationFigures& figures);
 
 std::string bench_text(const BenchRun& run);

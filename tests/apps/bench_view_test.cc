@@ -52,7 +52,7 @@ TEST(BenchView, JsonHasWhatTheTextHas) {
   EXPECT_EQ(generation["kinds_of_steps"][0]["seconds_by_operation"]["products"], 0.75);
 }
 
-TEST(BenchView, PlotNamesEveryLine) {
+TEST(BenchView, PlotIsAWholeDrawing) {
   const std::string svg = bench_plot({run()}, PictureFormat::svg);
   EXPECT_THAT(svg, HasSubstr("<svg"));
   EXPECT_THAT(svg, HasSubstr("</svg>"));
