@@ -7,6 +7,7 @@
 
 #include "bench/timing.h"
 #include "core/cpu_info.h"
+#include "core/error.h"
 #include "core/parallel.h"
 #include "core/tensor.h"
 
@@ -115,6 +116,9 @@ double read_ceiling(int threads) {
 }
 
 Ceilings measure_ceilings(int threads) {
+  if (detect_isa() < IsaLevel::avx2) {
+    fail("[bench] this processor has no AVX2 with FMA, so there is no ceiling to compare with");
+  }
   return {threads, f32_ceiling(threads), bf16_ceiling(threads), int8_ceiling(threads),
           read_ceiling(threads)};
 }

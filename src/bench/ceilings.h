@@ -19,6 +19,7 @@ struct Ceilings {
   double int8 = 0;
   double read = 0;
 };
+/// Throws Error where the processor has no FMA: nothing could be compared with it.
 Ceilings measure_ceilings(int threads);
 
 }  // namespace unmask

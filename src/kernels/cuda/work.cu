@@ -112,21 +112,7 @@ void launch(const Work& work, Stream stream) {
   check(cudaGetLastError(), "launch of row or cell work");
 }
 
-template void launch(const Swiglu&, Stream);
-template void launch(const Add&, Stream);
-template void launch(const Extrapolate&, Stream);
-template void launch(const Gather&, Stream);
-template void launch(const GatherNarrow&, Stream);
-template void launch(const Scatter&, Stream);
-template void launch(const Narrow&, Stream);
-template void launch(const Widen&, Stream);
-template void launch(const Rope&, Stream);
-template void launch(const MeanQuery&, Stream);
-template void launch(const AttentionMass&, Stream);
-template void launch(const RmsNorm&, Stream);
-template void launch(const DotRow&, Stream);
-template void launch(const Cosine&, Stream);
-template void launch(const ScoreLse&, Stream);
-template void launch(const Choose&, Stream);
+// order matters: the list instantiates the definition above
+#include "kernels/cuda/launches.inc"
 
 }  // namespace unmask::cuda
