@@ -121,11 +121,12 @@ int measure_targets(const BenchArguments& a, int threads, Console& console) {
   const auto sink = [&](const Target& target) {
     if (interrupted()) throw Interrupted{};
     line.clear();
+    if (!a.json) {
+      console.out << (targets.empty() ? target_header() : "") << target_line(target) << std::flush;
+    }
     targets.push_back(target);
-    if (!a.json) console.out << target_line(target) << std::flush;
     line.show(fmt::format("{} measured", targets.size()));
   };
-  if (!a.json) console.out << target_header();
   measure_kernel_targets(threads, sink);
   measure_method_targets(threads, sink);
   if (a.json) console.out << json_line(targets_json(targets));
