@@ -198,7 +198,10 @@ int eval(const EvalArguments& a, Console& console) {
     return kInterrupted;
   }
   Summary summary = summarize(store.records());
-  add_costs(run, bits_per_weight(model.weight_type()) / 8, summary);
+  add_costs(run,
+            {.bytes_per_weight = bits_per_weight(model.weight_type()) / 8,
+             .activations = model.transformer().backend().activation_type()},
+            summary);
   Json json{{"settings", settings}};
   json.update(to_json(summary));
   if (a.out) {

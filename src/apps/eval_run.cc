@@ -229,7 +229,7 @@ bool run_evaluation(const EvalRun& run, LoadedModel& model, ResultStore& store, 
   return Worker(run, model, store, console).run();
 }
 
-void add_costs(const EvalRun& run, double bytes_per_weight, Summary& summary) {
+void add_costs(const EvalRun& run, const ElementSizes& sizes, Summary& summary) {
   for (MethodSummary& method : summary.methods) {
     const auto& planned = run.plan.methods;
     if (std::count(planned.begin(), planned.end(), method.method) == 0) continue;
@@ -239,7 +239,7 @@ void add_costs(const EvalRun& run, double bytes_per_weight, Summary& summary) {
       if (example.metric == Metric::choice) continue;
       const Request request =
           eval_request(run.arguments, run.plan, run.files, example, method.method);
-      costs.push_back(planned_cost(explain(run.files.config, request, bytes_per_weight),
+      costs.push_back(planned_cost(explain(run.files.config, request, sizes),
                                    static_cast<double>(request.tokens.size())));
     }
     if (!costs.empty()) method.cost = mean_cost(costs);

@@ -5,6 +5,7 @@
 #include "apps/eval_plan.h"
 #include "apps/eval_store.h"
 #include "generate/loaded_model.h"
+#include "kernels/counting/backend.h"
 
 namespace unmask {
 
@@ -19,6 +20,6 @@ struct EvalRun {
 bool run_evaluation(const EvalRun& run, LoadedModel& model, ResultStore& store, Console& console);
 
 /// Plans what the methods cost on the first examples and enters it into `summary`.
-void add_costs(const EvalRun& run, double bytes_per_weight, Summary& summary);
+void add_costs(const EvalRun& run, const ElementSizes& sizes, Summary& summary);
 
 }  // namespace unmask

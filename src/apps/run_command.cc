@@ -138,9 +138,11 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
                                                  Checkpoint(a.model.directory), files.config);
   Request vanilla = request;
   vanilla.method = "full";
-  const auto bytes = bits_per_weight(weights) / 8;
-  const Explanation plan = explain(files.config, request, bytes);
-  const Explanation full = explain(files.config, vanilla, bytes);
+  const ElementSizes sizes{
+      .bytes_per_weight = bits_per_weight(weights) / 8,
+      .activations = device == DeviceKind::cuda ? kCudaActivations : DType::f32};
+  const Explanation plan = explain(files.config, request, sizes);
+  const Explanation full = explain(files.config, vanilla, sizes);
   const CpuOptions on_cpu{.threads = a.model.threads, .weights = weights};
   const ExplainedRequest about{request, files.config, std::string(weight_type_name(weights)),
                                device == DeviceKind::cpu ? create_cpu_backend(on_cpu)->describe()

@@ -122,7 +122,8 @@ GenerationFigures measure_generation(const BenchModel& model, const BenchCase& a
                                      const Ceilings& ceilings, const BenchProgress& progress) {
   const Request request = random_request(model.model().config(), about);
   const WeightType type = model.weight_type();
-  const Explanation plan = explain(model.model().config(), request, bits_per_weight(type) / 8);
+  const Explanation plan =
+      explain(model.model().config(), request, {.bytes_per_weight = bits_per_weight(type) / 8});
   Request warm_up = request;
   warm_up.method = "full";
   run_steps(model, warm_up, 1, {});

@@ -22,8 +22,7 @@ Tensor Tensor::columns(Range range) const {
 }
 
 Tensor Buffer::view(int rows, int cols, DType dtype) const {
-  const size_t needed = static_cast<size_t>(rows) * static_cast<size_t>(cols) * dtype_bytes(dtype);
-  UNMASK_CHECK(needed <= bytes_, "buffer smaller than the view");
+  UNMASK_CHECK(dense_bytes(rows, cols, dtype) <= bytes_, "buffer smaller than the view");
   return {data(), dtype, rows, cols, cols};
 }
 

@@ -41,6 +41,11 @@ struct Tensor {
   }
 };
 
+/// Bytes of `rows` x `cols` elements that lie close together.
+constexpr size_t dense_bytes(int rows, int cols, DType dtype) {
+  return static_cast<size_t>(rows) * static_cast<size_t>(cols) * dtype_bytes(dtype);
+}
+
 /// Owner of one block of memory of a backend; movable, freed with it.
 class Buffer {
  public:

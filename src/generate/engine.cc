@@ -106,7 +106,7 @@ std::vector<TokenStats> Run::statistics(const Sequence& sequence, Tensor hidden)
   const std::span<const int> positions = sequence.candidates();
   std::vector<TokenStats> stats(positions.size());
   const int tile_rows = std::min(kLogitRows, std::max(1, hidden.rows));
-  const size_t bytes = static_cast<size_t>(tile_rows) * static_cast<size_t>(vocab) * sizeof(float);
+  const size_t bytes = dense_bytes(tile_rows, vocab, DType::f32);
   if (logits_.bytes() < bytes) logits_ = model_.backend().allocate(bytes);
   for (int begin = 0; begin < hidden.rows; begin += tile_rows) {
     const int n = std::min(tile_rows, hidden.rows - begin);

@@ -19,8 +19,8 @@ void add(const WorkCount& work, WorkCount& sum) {
 
 }  // namespace
 
-Explanation explain(const ModelConfig& config, const Request& request, double bytes_per_weight) {
-  const auto backend = create_counting_backend(bytes_per_weight);
+Explanation explain(const ModelConfig& config, const Request& request, const ElementSizes& sizes) {
+  const auto backend = create_counting_backend(sizes);
   const Weights weights = shape_weights(config, *backend);
   Transformer model(config, weights, *backend);
   Request worst = request;

@@ -30,6 +30,6 @@ struct Explanation {
 /// taken at its worst: no early stop, no commit beyond the one token that a step decides at least;
 /// importance counts as evenly spread, which is the densest that `coverage` can become.
 /// Throws Error as check_request.
-Explanation explain(const ModelConfig& config, const Request& request, double bytes_per_weight);
+Explanation explain(const ModelConfig& config, const Request& request, const ElementSizes& sizes);
 
 }  // namespace unmask

@@ -1,7 +1,9 @@
 // The one interface to compute. Above it nobody knows which device or instruction set does the
 // work; below it nobody knows what a step or a method is.
 //
-// Activations are float32, [rows, cols]; the heads of one row lie side by side in its columns.
+// Activations are [rows, cols]; the heads of one row lie side by side in its columns. The residual
+// stream, logits, biases and weights of norms are float32; what lies between two operations has the
+// backend's activation_type(). Sums are float32 whatever the types.
 #pragma once
 
 #include <memory>
@@ -126,10 +128,14 @@ class Backend {
   /// For reports, e.g. "cpu avx512, 2 threads, bfloat16 weights".
   virtual std::string describe() const = 0;
 
+  /// Of inputs and outputs of products and attention, and of keys and values that methods keep.
+  virtual DType activation_type() const { return DType::f32; }
+
   // Memory. Tensors below live in memory that this backend allocated.
   virtual Buffer allocate(size_t bytes) = 0;
-  virtual void upload(const void* host, Tensor out) = 0;
-  virtual void download(Tensor from, void* host) = 0;
+  /// Dense rows on the host are float32, whatever the tensor's type.
+  virtual void upload(const float* host, Tensor out) = 0;
+  virtual void download(Tensor from, float* host) = 0;
   /// Copies weights into the layout of linear(); the host memory may go afterwards.
   virtual std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) = 0;
 
@@ -148,7 +154,7 @@ class Backend {
   virtual void add(Tensor x, Tensor y) = 0;
   /// x = y + scale * (x - y).
   virtual void extrapolate(Tensor x, Tensor y, float scale) = 0;
-  /// out[i] = from[rows[i]].
+  /// out[i] = from[rows[i]], converted to the type of out.
   virtual void gather(Tensor from, const Rows& rows, Tensor out) = 0;
   /// out[rows[i]] = from[i].
   virtual void scatter(Tensor from, const Rows& rows, Tensor out) = 0;

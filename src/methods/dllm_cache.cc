@@ -10,9 +10,9 @@ LayerPlan DllmCache::plan_layer(LayerScope& scope) {
   // The first layer sees which tokens are new, so it is always computed whole.
   if (scope.layer == 0) return {};
   const Step& step = scope.step;
+  const DType type = scope.backend.activation_type();
   if (scope.layer > static_cast<int>(outputs_.size())) {
-    const size_t bytes =
-        static_cast<size_t>(step.length()) * static_cast<size_t>(scope.dim) * sizeof(float);
+    const size_t bytes = dense_bytes(step.length(), scope.dim, type);
     outputs_.push_back({scope.backend.allocate(bytes), scope.backend.allocate(bytes)});
   }
   std::vector<int> rows;
@@ -25,8 +25,8 @@ LayerPlan DllmCache::plan_layer(LayerScope& scope) {
   }
   const Outputs& outputs = outputs_[static_cast<size_t>(scope.layer) - 1];
   return {.rows = Rows(std::move(rows)),
-          .attn_out = outputs.attention.view(step.length(), scope.dim),
-          .ffn_out = outputs.feed_forward.view(step.length(), scope.dim)};
+          .attn_out = outputs.attention.view(step.length(), scope.dim, type),
+          .ffn_out = outputs.feed_forward.view(step.length(), scope.dim, type)};
 }
 
 Attention DllmCache::attend(AttendScope& scope) {

@@ -65,12 +65,11 @@ void SparseD::prepare_importance(const Step& step) {
 
 void SparseD::measure_now(AttendScope& scope) {
   prepare_importance(scope.step);
-  const size_t bytes =
-      static_cast<size_t>(scope.q.rows) * static_cast<size_t>(scope.q.cols) * sizeof(float);
+  const size_t bytes = dense_bytes(scope.q.rows, scope.q.cols, scope.q.dtype);
   if (unused_.bytes() < bytes) unused_ = scope.backend.allocate(bytes);
   const AttentionTask dense{.q = scope.q,
                             .kv = {scope.k, scope.v},
-                            .out = unused_.view(scope.q.rows, scope.q.cols),
+                            .out = unused_.view(scope.q.rows, scope.q.cols, scope.q.dtype),
                             .importance = &importance_};
   scope.backend.attention({&dense, 1}, scope.shape);
   attended(scope.layer, importance_);

@@ -11,7 +11,8 @@ class KvStore {
  public:
   /// Contents are undefined afterwards unless the size stays the same.
   void resize(Backend& backend, int slots, int width) {
-    const size_t bytes = static_cast<size_t>(slots) * static_cast<size_t>(width) * sizeof(float);
+    type_ = backend.activation_type();
+    const size_t bytes = dense_bytes(slots, width, type_);
     if (keys_.bytes() < bytes || slots < slots_) {
       keys_ = backend.allocate(bytes);
       values_ = backend.allocate(bytes);
@@ -25,7 +26,7 @@ class KvStore {
     return keys_.bytes() + values_.bytes() + packed_.keys.bytes() + packed_.values.bytes();
   }
   /// To be read. Valid until the next resize, as all views are.
-  Tensor values() const { return values_.view(slots_, width_); }
+  Tensor values() const { return values_.view(slots_, width_, type_); }
   /// To read or to write, so attention packs every slot anew.
   KvView view() {
     packed_.forget();
@@ -47,11 +48,14 @@ class KvStore {
   }
 
  private:
-  KvView whole() { return {keys_.view(slots_, width_), values_.view(slots_, width_), &packed_}; }
+  KvView whole() {
+    return {keys_.view(slots_, width_, type_), values_.view(slots_, width_, type_), &packed_};
+  }
 
   Buffer keys_;
   Buffer values_;
   PackedKv packed_;
+  DType type_ = DType::f32;
   int slots_ = 0;
   int width_ = 0;
 };

@@ -20,13 +20,13 @@ Transformer::Transformer(const ModelConfig& config, const Weights& weights, Back
       backend_(backend),
       shape_{config.n_heads, config.n_kv_heads, config.head_dim} {}
 
-Tensor Transformer::fit(Buffer& buffer, int rows, int cols) {
-  const size_t bytes = static_cast<size_t>(rows) * static_cast<size_t>(cols) * sizeof(float);
+Tensor Transformer::fit(Buffer& buffer, int rows, int cols, DType type) {
+  const size_t bytes = dense_bytes(rows, cols, type);
   if (buffer.bytes() < bytes) {
     buffer = {};  // free first: both at once would double the peak
     buffer = backend_.allocate(bytes);
   }
-  return buffer.view(rows, cols);
+  return buffer.view(rows, cols, type);
 }
 
 void Transformer::embed(std::span<const Slice> batch, Tensor x) {
@@ -58,9 +58,9 @@ Tensor Transformer::forward(std::span<Slice> batch) {
   all.query_positions = pruned.positions = all.positions;
   const Rows wanted_rows(std::move(wanted));
   const auto rows = static_cast<int>(all.positions.size());
-  const Tensor x = fit(memory_.x, rows, config_.dim);
+  const Tensor x = fit(memory_.x, rows, config_.dim, DType::f32);
   const Tensor normed = fit(memory_.normed, rows, config_.dim);
-  const Tensor picked = fit(memory_.picked, wanted_rows.size(), config_.dim);
+  const Tensor picked = fit(memory_.picked, wanted_rows.size(), config_.dim, DType::f32);
   embed(batch, x);
   bool is_picked = false;
   for (int l = 0; l < config_.n_layers; ++l) {

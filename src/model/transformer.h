@@ -49,14 +49,19 @@ class Transformer {
     std::vector<int> query_positions;  // of the rows of q
   };
   struct Workspace {
-    Buffer x, normed, output, picked;  // [rows, dim]
-    Buffer ffn_input;                  // [tile, dim]
-    Buffer q, context;                 // [rows, n_heads * head_dim]
-    Buffer k, v;                       // [rows, n_kv_heads * head_dim]
-    Buffer gate;                       // [tile, ffn_dim]
+    Buffer x, picked;       // [rows, dim], the residual stream
+    Buffer normed, output;  // [rows, dim]
+    Buffer ffn_input;       // [tile, dim]
+    Buffer q, context;      // [rows, n_heads * head_dim]
+    Buffer k, v;            // [rows, n_kv_heads * head_dim]
+    Buffer gate;            // [tile, ffn_dim]
   };
 
-  Tensor fit(Buffer& buffer, int rows, int cols);
+  Tensor fit(Buffer& buffer, int rows, int cols, DType type);
+  /// The same for what lies between two operations.
+  Tensor fit(Buffer& buffer, int rows, int cols) {
+    return fit(buffer, rows, cols, backend_.activation_type());
+  }
   void embed(std::span<const Slice> batch, Tensor x);
   std::vector<LayerPlan> plan_layer(int layer, std::span<Slice> batch, const Work& all,
                                     Tensor normed);

@@ -31,7 +31,7 @@ TEST(Explain, PlansTheRowsThatAreComputed) {
           "sparse-dllm+sparsed:skip=0,block=8"}) {
       const Request r = request(model.config, method);
       const Result real = generate(model.transformer, std::span(&r, 1))[0];
-      const Explanation plan = explain(model.config, r, 4);
+      const Explanation plan = explain(model.config, r, {4});
       EXPECT_EQ(plan.rows, real.rows) << name << " " << method;
       EXPECT_EQ(static_cast<int>(plan.steps.size()), real.steps) << name << " " << method;
     }
@@ -43,7 +43,7 @@ TEST(Explain, CountsTheOperationsOfAFullStep) {
   Request r = request(c, "full");
   r.block_length = r.steps = 32;
   r.steps = 1;
-  const Explanation plan = explain(c, r, 2);
+  const Explanation plan = explain(c, r, {2});
   ASSERT_EQ(plan.steps.size(), 1U);
   const double rows = 77;
   const double asking = 32;  // in the last layer only the masks ask
@@ -63,12 +63,12 @@ TEST(Explain, CountsTheOperationsOfAFullStep) {
 
 TEST(Explain, ShowsWhatAMethodSaves) {
   const ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
-  const Explanation sparse = explain(c, request(c, "sparsed:skip=0,select=0.2,block=8"), 4);
+  const Explanation sparse = explain(c, request(c, "sparsed:skip=0,select=0.2,block=8"), {4});
   EXPECT_EQ(sparse.steps[1].density(), 1) << "the measurement is full";
   EXPECT_LT(sparse.steps[2].density(), 0.5);
   EXPECT_EQ(sparse.steps[0].work.measurements, 0);
   EXPECT_EQ(sparse.steps[1].work.measurements, c.n_layers);
-  const Explanation cached = explain(c, request(c, "sparse-dllm:keep=0.5"), 4);
+  const Explanation cached = explain(c, request(c, "sparse-dllm:keep=0.5"), {4});
   EXPECT_EQ(cached.steps[2].rows, 16);
   EXPECT_EQ(cached.steps[2].keys_per_query(), (77 - 16) / 2 + 16);
   EXPECT_EQ(cached.steps[16].in_block, 0);
@@ -80,15 +80,16 @@ TEST(Explain, TakesDynamicCommitsAtTheirWorst) {
   r.sampler.threshold = 0.9;
   r.early_stop = true;
   r.eos_ids = {0, 1};
-  EXPECT_EQ(explain(c, r, 4).steps.size(), 32U);
+  EXPECT_EQ(explain(c, r, {4}).steps.size(), 32U);
 }
 
 TEST(Explain, RefusesAnImpossibleRequest) {
   const ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
-  EXPECT_THROW(explain(c, request(c, "sparsed:block=1"), 4), Error);
+  EXPECT_THROW(explain(c, request(c, "sparsed:block=1"), {4}), Error);
 }
 
-TEST(Explain, ModelsNeedNoMemoryOfTheirOwn) {
+/// LLaDA-8B's sizes.
+ModelConfig large_config() {
   ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
   c.dim = 4096;
   c.n_layers = 32;
@@ -97,11 +98,31 @@ TEST(Explain, ModelsNeedNoMemoryOfTheirOwn) {
   c.ffn_dim = 12288;
   c.vocab_size = 126464;
   c.mask_id = 126336;
+  return c;
+}
+
+TEST(Explain, ModelsNeedNoMemoryOfTheirOwn) {
+  const ModelConfig c = large_config();
   Request r = append_masks(std::vector<TokenId>(16000, 5), 32, c.mask_id);
   r.steps = 2;
-  const Explanation plan = explain(c, r, 2);
+  const Explanation plan = explain(c, r, {2});
   EXPECT_GT(plan.peak_bytes, size_t{15} << 30);
   EXPECT_GT(plan.total.product_operations, 2 * 13.5e9 * 16000);
+}
+
+TEST(Explain, NarrowActivationsLet64kTokensFitBesideTheWeights) {
+  const ModelConfig c = large_config();
+  Request r = append_masks(std::vector<TokenId>(65536, 5), 128, c.mask_id);
+  r.steps = 12;
+  r.block_length = 32;
+  const ElementSizes narrow{.bytes_per_weight = 2, .activations = DType::bf16};
+  const double whole = static_cast<double>(explain(c, r, narrow).peak_bytes);
+  const double embedding = 2.0 * c.vocab_size * c.dim;  // read in place here, copied on a device
+  EXPECT_LT(whole + embedding, 21e9);
+  EXPECT_GT(explain(c, r, {2}).peak_bytes, whole + 2e9);
+  r.method = "sparse-dllm:keep=0.5";
+  const double half_of_the_cache = 65664.0 * c.dim * c.n_layers * sizeof(uint16_t);
+  EXPECT_LT(explain(c, r, narrow).peak_bytes, whole + 1.05 * half_of_the_cache);
 }
 
 }  // namespace

@@ -18,6 +18,7 @@ class FarBackend : public Backend {
   explicit FarBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {}
 
   std::string describe() const override { return "far " + inner_->describe(); }
+  DType activation_type() const override { return inner_->activation_type(); }
 
   Buffer allocate(size_t bytes) override {
     Buffer near = inner_->allocate(bytes);
@@ -25,8 +26,8 @@ class FarBackend : public Backend {
     held_.emplace(address, std::move(near));
     return {address, bytes, [this](void* p) { held_.erase(p); }};
   }
-  void upload(const void* host, Tensor out) override { inner_->upload(host, moved(out)); }
-  void download(Tensor from, void* host) override { inner_->download(moved(from), host); }
+  void upload(const float* host, Tensor out) override { inner_->upload(host, moved(out)); }
+  void download(Tensor from, float* host) override { inner_->download(moved(from), host); }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
     return inner_->pack(weights);
   }

@@ -42,11 +42,12 @@ double pairs_seen(const BlockPattern& pattern, std::span<const int> positions, i
 
 class Counting final : public CountingBackend {
  public:
-  explicit Counting(double bytes_per_weight) : bytes_per_weight_(bytes_per_weight) {}
+  explicit Counting(const ElementSizes& sizes) : sizes_(sizes) {}
 
   WorkCount take() override { return std::exchange(count_, {}); }
   size_t peak_bytes() const override { return peak_ + weights_; }
   std::string describe() const override { return "counting"; }
+  DType activation_type() const override { return sizes_.activations; }
 
   Buffer allocate(size_t bytes) override {
     const size_t size = std::max<size_t>(bytes, 1);
@@ -60,12 +61,12 @@ class Counting final : public CountingBackend {
               live_ -= bytes;
             }};
   }
-  void upload(const void* /*host*/, Tensor /*out*/) override {}
-  void download(Tensor from, void* host) override {
-    std::fill_n(static_cast<float*>(host), int64_t{from.rows} * from.cols, 0.0F);
+  void upload(const float* /*host*/, Tensor /*out*/) override {}
+  void download(Tensor from, float* host) override {
+    std::fill_n(host, int64_t{from.rows} * from.cols, 0.0F);
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& w) override {
-    auto matrix = std::make_unique<CountedMatrix>(w.out, w.in, bytes_per_weight_);
+    auto matrix = std::make_unique<CountedMatrix>(w.out, w.in, sizes_.bytes_per_weight);
     weights_ += matrix->bytes();
     return matrix;
   }
@@ -122,7 +123,8 @@ class Counting final : public CountingBackend {
     count_.pairs += pairs;
     count_.attention_operations += 4.0 * pairs * shape.head_dim;
     if (task.q.rows > 0) {
-      count_.kv_bytes += 2.0 * slots * task.kv.k.cols * sizeof(float) * pairs / (queries * slots);
+      const size_t both = 2 * dense_bytes(slots, task.kv.k.cols, task.kv.k.dtype);
+      count_.kv_bytes += static_cast<double>(both) * pairs / (queries * slots);
     }
     if (task.importance != nullptr) {
       ++count_.measurements;
@@ -132,7 +134,7 @@ class Counting final : public CountingBackend {
     }
   }
 
-  double bytes_per_weight_;
+  ElementSizes sizes_;
   WorkCount count_;
   size_t weights_ = 0;
   size_t live_ = 0;
@@ -141,8 +143,8 @@ class Counting final : public CountingBackend {
 
 }  // namespace
 
-std::unique_ptr<CountingBackend> create_counting_backend(double bytes_per_weight) {
-  return std::make_unique<Counting>(bytes_per_weight);
+std::unique_ptr<CountingBackend> create_counting_backend(const ElementSizes& sizes) {
+  return std::make_unique<Counting>(sizes);
 }
 
 }  // namespace unmask

@@ -13,11 +13,17 @@ struct WorkCount {
   double product_operations = 0;
   double attention_operations = 0;
   double weight_bytes = 0;  // read by products
-  double kv_bytes = 0;      // keys and values read by attention, once a call, in float32
+  double kv_bytes = 0;      // keys and values read by attention, once a call
   double pairs = 0;         // of a query and a key that it sees, of all layers and query heads
   double all_pairs = 0;     // of a query and a key at hand, likewise
   double queries = 0;       // of all layers and query heads
   int measurements = 0;     // that methods asked for
+};
+
+/// What the memory of a backend holds.
+struct ElementSizes {
+  double bytes_per_weight = 4;
+  DType activations = DType::f32;  // Backend::activation_type()
 };
 
 /// Reads no memory: weights need no data, and what it allocates is address space only. What methods
@@ -30,7 +36,6 @@ class CountingBackend : public Backend {
   virtual size_t peak_bytes() const = 0;
 };
 
-/// `bytes_per_weight`: of a packed weight.
-std::unique_ptr<CountingBackend> create_counting_backend(double bytes_per_weight);
+std::unique_ptr<CountingBackend> create_counting_backend(const ElementSizes& sizes);
 
 }  // namespace unmask

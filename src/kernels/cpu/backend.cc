@@ -39,10 +39,10 @@ class CpuBackend final : public Backend {
   }
 
   Buffer allocate(size_t bytes) override { return allocate_host(bytes); }
-  void upload(const void* host, Tensor out) override { copy(static_cast<const float*>(host), out); }
-  void download(Tensor from, void* host) override {
+  void upload(const float* host, Tensor out) override { copy(host, out); }
+  void download(Tensor from, float* host) override {
     for (int r = 0; r < from.rows; ++r) {
-      std::copy_n(from.f32(r), from.cols, static_cast<float*>(host) + int64_t{r} * from.cols);
+      std::copy_n(from.f32(r), from.cols, host + int64_t{r} * from.cols);
     }
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {

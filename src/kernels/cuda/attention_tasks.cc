@@ -82,20 +82,20 @@ void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
   if (task.q.rows == 0) return;
   head_dim_ = shape.head_dim;
   padded_ = padded_head(head_dim_);
-  const int q_cols = shape.n_heads * padded_;
-  const int kv_cols = shape.n_kv_heads * padded_;
-  const auto q_size = static_cast<size_t>(task.q.rows) * static_cast<size_t>(q_cols);
-  Bf16* q = q_.fit<Bf16>(q_size);
-  narrow(task.q, {}, shape.n_heads, q);
-  const Keys keys = pack(task.kv, shape.n_kv_heads);
-  DeviceAttention work{.q = q,
-                       .k = keys.k,
-                       .v = keys.v,
-                       .out = out_.fit<Bf16>(q_size),
-                       .q_stride = q_cols,
-                       .k_stride = kv_cols,
-                       .v_stride = kv_cols,
-                       .out_stride = q_cols,
+  const Operand q = readable(task.q, shape.n_heads, q_);
+  const Operand out = place(task.out, shape.n_heads, out_);
+  const bool keeps = task.kv.packed != nullptr && !(fits(task.kv.k) && fits(task.kv.v));
+  const auto [k, v] = keeps ? packed(task.kv, shape.n_kv_heads)
+                            : std::pair(readable(task.kv.k, shape.n_kv_heads, k_),
+                                        readable(task.kv.v, shape.n_kv_heads, v_));
+  DeviceAttention work{.q = q.data,
+                       .k = k.data,
+                       .v = v.data,
+                       .out = out.data,
+                       .q_stride = q.stride,
+                       .k_stride = k.stride,
+                       .v_stride = v.stride,
+                       .out_stride = out.stride,
                        .rows = task.q.rows,
                        .keys = task.kv.k.rows,
                        .n_heads = shape.n_heads,
@@ -109,57 +109,69 @@ void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
   if (task.pattern != nullptr) set_pattern(task, work);
   void* workspace = workspace_.fit<std::byte>(attention_workspace(device_.traits(), work));
   launch_attention(device_.traits(), work, workspace, device_.stream());
-  launch(Widen{.rows = task.out.rows,
-               .cols = task.out.cols,
-               .from = work.out,
-               .stride = work.out_stride,
-               .out = view(task.out),
-               .width = head_dim_,
-               .padded = padded_},
-         device_.stream());
+  if (out.data != task.out.data) {
+    launch(CopyParts{.rows = task.out.rows,
+                     .cols = task.out.cols,
+                     .from = {out.data, out.stride, true},
+                     .list = nullptr,
+                     .out = view(task.out),
+                     .from_width = padded_,
+                     .out_width = head_dim_},
+           device_.stream());
+  }
   if (task.lse != nullptr) download_lse(task, shape.n_heads, work.lse);
   if (task.importance != nullptr) measure(task, work);
 }
 
-void AttentionTasks::narrow(Tensor from, std::span<const int> list, int n_heads, Bf16* out) const {
+bool AttentionTasks::fits(Tensor rows) const { return head_dim_ == padded_ && is_aligned(rows); }
+
+AttentionTasks::Operand AttentionTasks::place(Tensor rows, int n_heads, Scratch& room) const {
+  if (fits(rows)) return {static_cast<Bf16*>(rows.data), rows.stride};
+  const int cols = n_heads * padded_;
+  return {room.fit<Bf16>(static_cast<size_t>(rows.rows) * static_cast<size_t>(cols)), cols};
+}
+
+AttentionTasks::Operand AttentionTasks::readable(Tensor rows, int n_heads, Scratch& room) const {
+  const Operand out = place(rows, n_heads, room);
+  if (out.data != rows.data) pack(rows, {}, n_heads, out);
+  return out;
+}
+
+void AttentionTasks::pack(Tensor from, std::span<const int> list, int n_heads, Operand out) const {
   const bool some = !list.empty();
-  launch(Narrow{.rows = some ? static_cast<int>(list.size()) : from.rows,
-                .cols = n_heads * padded_,
-                .from = view(from),
-                .list = some ? index_lists_.on_device(list) : nullptr,
-                .out = out,
-                .width = head_dim_,
-                .padded = padded_},
+  launch(CopyParts{.rows = some ? static_cast<int>(list.size()) : from.rows,
+                   .cols = n_heads * padded_,
+                   .from = view(from),
+                   .list = some ? index_lists_.on_device(list) : nullptr,
+                   .out = {out.data, out.stride, true},
+                   .from_width = head_dim_,
+                   .out_width = padded_},
          device_.stream());
 }
 
-AttentionTasks::Keys AttentionTasks::pack(const KvView& kv, int n_kv_heads) {
+std::pair<AttentionTasks::Operand, AttentionTasks::Operand> AttentionTasks::packed(const KvView& kv,
+                                                                                   int n_kv_heads) {
   const auto slots = static_cast<size_t>(kv.k.rows);
-  const size_t size = slots * static_cast<size_t>(n_kv_heads * padded_);
-  if (kv.packed == nullptr) {
-    const Keys keys{k_.fit<Bf16>(size), v_.fit<Bf16>(size)};
-    narrow(kv.k, {}, n_kv_heads, const_cast<Bf16*>(keys.k));
-    narrow(kv.v, {}, n_kv_heads, const_cast<Bf16*>(keys.v));
-    return keys;
+  const int cols = n_kv_heads * padded_;
+  const size_t bytes = dense_bytes(kv.k.rows, cols, DType::bf16);
+  PackedKv& kept = *kv.packed;
+  if (kept.keys.bytes() < bytes) {
+    kept.keys = device_.allocate(bytes);
+    kept.values = device_.allocate(bytes);
+    kept.forget();
   }
-  PackedKv& packed = *kv.packed;
-  if (packed.keys.bytes() < size * sizeof(Bf16)) {
-    packed.keys = device_.allocate(size * sizeof(Bf16));
-    packed.values = device_.allocate(size * sizeof(Bf16));
-    packed.forget();
-  }
-  auto* k = static_cast<Bf16*>(packed.keys.data());
-  auto* v = static_cast<Bf16*>(packed.values.data());
+  const Operand k{static_cast<Bf16*>(kept.keys.data()), cols};
+  const Operand v{static_cast<Bf16*>(kept.values.data()), cols};
   std::vector<int> stale;
-  const bool known = packed.fresh.size() == slots;
+  const bool known = kept.fresh.size() == slots;
   for (size_t s = 0; known && s < slots; ++s) {
-    if (!packed.fresh[s]) stale.push_back(static_cast<int>(s));
+    if (!kept.fresh[s]) stale.push_back(static_cast<int>(s));
   }
   if (!known || !stale.empty()) {
-    narrow(kv.k, stale, n_kv_heads, k);
-    narrow(kv.v, stale, n_kv_heads, v);
+    pack(kv.k, stale, n_kv_heads, k);
+    pack(kv.v, stale, n_kv_heads, v);
   }
-  packed.fresh.assign(slots, true);
+  kept.fresh.assign(slots, true);
   return {k, v};
 }
 

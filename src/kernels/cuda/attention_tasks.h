@@ -1,7 +1,9 @@
-// Attention tasks of the interface as work for the kernels of attention.h: activations rounded to
-// bfloat16, heads padded to a size that the kernels have, patterns and caches kept in the layout
-// that they read.
+// Attention tasks of the interface as work for the kernels of attention.h. Rows in bfloat16 are
+// read and written where they lie when the kernels have their head size; others are copied, rounded
+// and padded. Patterns, and copies of caches, are kept.
 #pragma once
+
+#include <utility>
 
 #include "kernels/backend.h"
 #include "kernels/cuda/device.h"
@@ -18,14 +20,22 @@ class AttentionTasks {
   void run(const AttentionTask& task, const HeadShape& shape);
 
  private:
-  struct Keys {
-    const Bf16* k;
-    const Bf16* v;
+  /// Rows of bfloat16 with heads of `padded_`.
+  struct Operand {
+    Bf16* data;
+    int64_t stride;
   };
 
-  /// Rounds rows to bfloat16, all or those of `list`, heads padded.
-  void narrow(Tensor from, std::span<const int> list, int n_heads, Bf16* out) const;
-  Keys pack(const KvView& kv, int n_kv_heads);
+  /// True when the kernels can read and write the rows where they lie.
+  bool fits(Tensor rows) const;
+  /// The rows, or room for a copy of them.
+  Operand place(Tensor rows, int n_heads, Scratch& room) const;
+  /// The rows, or a copy of them.
+  Operand readable(Tensor rows, int n_heads, Scratch& room) const;
+  /// Copies rows, all or those of `list`, padding their heads.
+  void pack(Tensor from, std::span<const int> list, int n_heads, Operand out) const;
+  /// The copies that a cache keeps, brought up to date.
+  std::pair<Operand, Operand> packed(const KvView& kv, int n_kv_heads);
   void set_pattern(const AttentionTask& task, DeviceAttention& work);
   void measure(const AttentionTask& task, const DeviceAttention& done);
   /// Fills `importance.chosen` from tables on the device.
@@ -35,7 +45,7 @@ class AttentionTasks {
   Device& device_;
   IndexLists& index_lists_;
   int head_dim_ = 0;  // of the running task
-  int padded_ = 0;    // the same in bfloat16
+  int padded_ = 0;    // a size that the kernels have
   Scratch q_{device_};
   Scratch k_{device_};
   Scratch v_{device_};

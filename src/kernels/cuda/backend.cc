@@ -5,6 +5,7 @@
 
 #include "core/cpu_info.h"
 #include "core/parallel.h"
+#include "kernels/create_backend.h"
 #include "kernels/cuda/attention_tasks.h"
 #include "kernels/cuda/cell_work.h"
 #include "kernels/cuda/products.h"
@@ -25,6 +26,12 @@ bool plain_choice(const TokenQuery& query) {
   return query.temperature <= 0 && !filtered;
 }
 
+/// Rows of bfloat16 that a product reads.
+struct Operand {
+  const Bf16* data;
+  int64_t stride;
+};
+
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(int threads) : pool_(threads == 0 ? available_threads() : threads) {}
@@ -35,8 +42,9 @@ class CudaBackend final : public Backend {
   }
 
   Buffer allocate(size_t bytes) override { return device_.allocate(bytes); }
-  void upload(const void* host, Tensor out) override { device_.upload(host, rows_of(out)); }
-  void download(Tensor from, void* host) override { device_.download(rows_of(from), host); }
+  DType activation_type() const override { return kCudaActivations; }
+  void upload(const float* host, Tensor out) override;
+  void download(Tensor from, float* host) override;
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
     return std::make_unique<DeviceMatrix>(device_, weights);
   }
@@ -62,16 +70,19 @@ class CudaBackend final : public Backend {
 
  private:
   static DeviceRows rows_of(Tensor t) {
-    UNMASK_CHECK(t.dtype == DType::f32, "activations are float32");
-    return {t.data, static_cast<size_t>(t.stride) * sizeof(float),
-            static_cast<size_t>(t.cols) * sizeof(float), static_cast<size_t>(t.rows)};
+    const size_t size = dtype_bytes(t.dtype);
+    return {t.data, static_cast<size_t>(t.stride) * size, static_cast<size_t>(t.cols) * size,
+            static_cast<size_t>(t.rows)};
   }
   template <typename Work>
   void queue(const Work& work) {
     if (work.rows > 0 && work.cols > 0) launch(work, device_.stream());
   }
-  /// One map of an input in bfloat16.
-  void apply(const Bf16* input, int depth, const LinearMap& map);
+  /// Rows that products can read, [x.rows, depth]: x itself, or a copy.
+  Operand readable(Tensor x, int depth);
+  /// A bias in the type of a product's output.
+  View converted(Tensor bias, bool narrow);
+  void apply(const Operand& input, int depth, const LinearMap& map);
   const int* on_device(const Rows& rows) { return lists_.on_device({rows.begin(), rows.end()}); }
   template <typename T>
   void fetch(const T* from, std::span<T> to) {
@@ -88,7 +99,8 @@ class CudaBackend final : public Backend {
   IndexLists lists_{device_};
   AttentionTasks attention_{device_, lists_};
   std::optional<DeviceTable> table_;
-  Scratch narrow_{device_};       // inputs of a product in bfloat16
+  Scratch input_{device_};        // of a product, in bfloat16
+  Scratch bias_{device_};         // of a product, in bfloat16
   Scratch gated_{device_};        // what a gate multiplies
   Scratch frequencies_{device_};  // of rope_head_dim_ and rope_theta_
   int rope_head_dim_ = 0;
@@ -96,6 +108,20 @@ class CudaBackend final : public Backend {
   Scratch results_{device_};  // on their way to the host
   Scratch partial_{device_};  // between two launches of one call
 };
+
+void CudaBackend::upload(const float* host, Tensor out) {
+  if (out.dtype == DType::f32) return device_.upload(host, rows_of(out));
+  std::vector<Bf16> rounded(static_cast<size_t>(out.rows) * static_cast<size_t>(out.cols));
+  to_bf16(host, DType::f32, rounded.size(), rounded.data());
+  device_.upload(rounded.data(), rows_of(out));
+}
+
+void CudaBackend::download(Tensor from, float* host) {
+  if (from.dtype == DType::f32) return device_.download(rows_of(from), host);
+  std::vector<Bf16> narrow(static_cast<size_t>(from.rows) * static_cast<size_t>(from.cols));
+  device_.download(rows_of(from), narrow.data());
+  to_f32(narrow.data(), DType::bf16, narrow.size(), host);
+}
 
 void CudaBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) {
   UNMASK_CHECK(out.cols == table.in && out.rows == static_cast<int>(tokens.size()),
@@ -110,14 +136,11 @@ void CudaBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table
     table_.reset();
     table_.emplace(device_, table);
   }
-  const int* list = lists_.on_device(tokens);
-  if (table_->narrow()) {
-    queue(GatherNarrow{out.rows, out.cols, static_cast<const Bf16*>(table_->values()), list,
-                       view(out)});
-  } else {
-    queue(Gather{
-        out.rows, out.cols, {static_cast<float*>(table_->values()), out.cols}, list, view(out)});
-  }
+  queue(Gather{out.rows,
+               out.cols,
+               {table_->values(), out.cols, table_->narrow()},
+               lists_.on_device(tokens),
+               view(out)});
 }
 
 void CudaBackend::linear(Tensor x, std::span<const LinearMap> maps) {
@@ -129,22 +152,35 @@ void CudaBackend::linear(Tensor x, std::span<const LinearMap> maps) {
   }
   if (x.rows == 0 || maps.empty()) return;
   const int depth = dynamic_cast<const DeviceMatrix&>(*maps.front().weights).depth();
-  Bf16* input = narrow_.fit<Bf16>(static_cast<size_t>(x.rows) * static_cast<size_t>(depth));
-  queue(Narrow{x.rows, depth, view(x), nullptr, input, x.cols, depth});
+  const Operand input = readable(x, depth);
   for (const LinearMap& map : maps) apply(input, depth, map);
 }
 
-void CudaBackend::apply(const Bf16* input, int depth, const LinearMap& map) {
+Operand CudaBackend::readable(Tensor x, int depth) {
+  if (is_aligned(x) && x.cols == depth) return {static_cast<const Bf16*>(x.data), x.stride};
+  Bf16* copy = input_.fit<Bf16>(static_cast<size_t>(x.rows) * static_cast<size_t>(depth));
+  queue(CopyParts{x.rows, depth, view(x), nullptr, {copy, depth, true}, x.cols, depth});
+  return {copy, depth};
+}
+
+View CudaBackend::converted(Tensor bias, bool narrow) {
+  if (!bias || !narrow) return bias ? view(bias) : View{};
+  const View out{bias_.fit<Bf16>(static_cast<size_t>(bias.cols)), bias.cols, true};
+  queue(CopyParts{1, bias.cols, view(bias), nullptr, out, bias.cols, bias.cols});
+  return out;
+}
+
+void CudaBackend::apply(const Operand& input, int depth, const LinearMap& map) {
   View out = view(map.out);
   if (map.into == Into::gate) {
-    const size_t elements = static_cast<size_t>(map.out.rows) * static_cast<size_t>(map.out.cols);
-    out = {gated_.fit<float>(elements), map.out.cols};
+    const size_t bytes = dense_bytes(map.out.rows, map.out.cols, map.out.dtype);
+    out = {gated_.fit<std::byte>(bytes), map.out.cols, out.narrow};
   }
-  products_.run({.x = input,
+  products_.run({.x = input.data,
+                 .x_stride = input.stride,
                  .weights = dynamic_cast<const DeviceMatrix&>(*map.weights).values(),
-                 .bias = map.bias ? map.bias.f32() : nullptr,
-                 .out = out.data,
-                 .out_stride = out.stride,
+                 .bias = converted(map.bias, out.narrow),
+                 .out = out,
                  .rows = map.out.rows,
                  .cols = map.out.cols,
                  .depth = depth,

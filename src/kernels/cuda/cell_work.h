@@ -3,7 +3,6 @@
 
 #include <cmath>
 
-#include "core/dtype.h"
 #include "kernels/cuda/work.h"
 
 namespace unmask::cuda {
@@ -13,8 +12,8 @@ struct Swiglu {
   int rows, cols;
   View gate, up;
   UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    float& g = gate(row, col);
-    g = g / (1 + expf(-g)) * up(row, col);
+    const float g = gate(row, col);
+    gate.set(row, col, g / (1 + expf(-g)) * up(row, col));
   }
 };
 
@@ -22,7 +21,9 @@ struct Swiglu {
 struct Add {
   int rows, cols;
   View x, y;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const { x(row, col) += y(row, col); }
+  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
+    x.set(row, col, x(row, col) + y(row, col));
+  }
 };
 
 /// x = y + scale * (x - y).
@@ -31,7 +32,7 @@ struct Extrapolate {
   View x, y;
   float scale;
   UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    x(row, col) = y(row, col) + scale * (x(row, col) - y(row, col));
+    x.set(row, col, y(row, col) + scale * (x(row, col) - y(row, col)));
   }
 };
 
@@ -42,7 +43,7 @@ struct Gather {
   const int* list;
   View out;
   UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    out(row, col) = from(list[row], col);
+    out.set(row, col, from(list[row], col));
   }
 };
 
@@ -53,46 +54,22 @@ struct Scatter {
   const int* list;
   View out;
   UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    out(list[row], col) = from(row, col);
+    out.set(list[row], col, from(row, col));
   }
 };
 
-/// out[i] = table[list[i]] of a bfloat16 table with rows of `cols`.
-struct GatherNarrow {
-  int rows, cols;
-  const Bf16* table;
-  const int* list;
-  View out;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    out(row, col) = bf16_to_f32(table[int64_t{list[row]} * cols + col]);
-  }
-};
-
-/// Rounds rows to bfloat16, parts of `width` columns widened to `padded` with zeros. The same row
-/// numbers count on both sides, those of `list` where it is not null.
-struct Narrow {
+/// Copies rows part by part: `from_width` columns become `out_width`, cut or filled with zeros. The
+/// same row numbers count on both sides, those of `list` where it is not null.
+struct CopyParts {
   int rows, cols;  // cols: of `out`
   View from;
   const int* list;
-  Bf16* out;  // [.., cols], dense
-  int width, padded;
+  View out;
+  int from_width, out_width;
   UNMASK_BOTH_SIDES void operator()(int row, int col) const {
     const int r = list == nullptr ? row : list[row];
-    const int within = col % padded;
-    out[int64_t{r} * cols + col] =
-        within < width ? f32_to_bf16(from(r, col / padded * width + within)) : Bf16{0};
-  }
-};
-
-/// The way back of Narrow.
-struct Widen {
-  int rows, cols;  // cols: of `out`
-  const Bf16* from;
-  int64_t stride;  // of `from`
-  View out;
-  int width, padded;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    out(row, col) = bf16_to_f32(from[int64_t{row} * stride + col / width * padded + col % width]);
+    const int within = col % out_width;
+    out.set(r, col, within < from_width ? from(r, col / out_width * from_width + within) : 0);
   }
 };
 
@@ -108,11 +85,12 @@ struct Rope {
     const float c = cosf(angle);
     const float s = sinf(angle);
     for (int head = 0; head < n_heads; ++head) {
-      float& a = x(row, 2 * head * cols + col);
-      float& b = x(row, (2 * head + 1) * cols + col);
-      const float rotated = a * c - b * s;
-      b = b * c + a * s;
-      a = rotated;
+      const int first = 2 * head * cols + col;
+      const int second = first + cols;
+      const float a = x(row, first);
+      const float b = x(row, second);
+      x.set(row, first, a * c - b * s);
+      x.set(row, second, b * c + a * s);
     }
   }
 };
@@ -132,7 +110,7 @@ struct MeanQuery {
       for (int head = 0; head < group; ++head) sum += q(r, first + head * head_dim);
     }
     const int n_heads = cols / head_dim * group;
-    out(0, col) = static_cast<float>(sum / queries / n_heads);
+    out.set(0, col, static_cast<float>(sum / queries / n_heads));
   }
 };
 
@@ -143,10 +121,10 @@ struct Scores {
   int n_heads, group, head_dim;
   float scale;
   UNMASK_BOTH_SIDES float operator()(int query, int head, int key) const {
-    const float* a = &q(list[query], head * head_dim);
-    const float* b = &k(key, head / group * head_dim);
+    const int a = head * head_dim;
+    const int b = head / group * head_dim;
     float sum = 0;
-    for (int d = 0; d < head_dim; ++d) sum += a[d] * b[d];
+    for (int d = 0; d < head_dim; ++d) sum += q(list[query], a + d) * k(key, b + d);
     return sum * scale;
   }
 };
@@ -165,7 +143,7 @@ struct AttentionMass {
         sum += expf(scores(query, head, col) - lse[query * scores.n_heads + head]);
       }
     }
-    out(row, col) = sum;
+    out.set(row, col, sum);
   }
 };
 

@@ -1,4 +1,4 @@
-// Products by cuBLASLt: bfloat16 in, float32 sums and results.
+// Products by cuBLASLt: bfloat16 in, float32 sums.
 #include "kernels/cuda/products.h"
 
 #include <algorithm>
@@ -74,13 +74,15 @@ struct Problem {
     check_lt(cublasLtMatmulDescCreate(operation.address(), CUBLAS_COMPUTE_32F, CUDA_R_32F),
              "cublasLtMatmulDescCreate");
     set(CUBLASLT_MATMUL_DESC_TRANSA, CUBLAS_OP_T);
-    if (p.bias != nullptr) {
+    const cudaDataType_t out_type = p.out.narrow ? CUDA_R_16BF : CUDA_R_32F;
+    if (p.bias.data != nullptr) {
       set(CUBLASLT_MATMUL_DESC_EPILOGUE, CUBLASLT_EPILOGUE_BIAS);
-      set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias);
+      set(CUBLASLT_MATMUL_DESC_BIAS_POINTER, p.bias.data);
+      set(CUBLASLT_MATMUL_DESC_BIAS_DATA_TYPE, out_type);
     }
     create(weights, CUDA_R_16BF, p.depth, p.cols, p.depth);
-    create(x, CUDA_R_16BF, p.depth, p.rows, p.depth);
-    create(out, CUDA_R_32F, p.cols, p.rows, p.out_stride);
+    create(x, CUDA_R_16BF, p.depth, p.rows, p.x_stride);
+    create(out, out_type, p.cols, p.rows, p.out.stride);
   }
 
   template <typename Value>
@@ -117,8 +119,9 @@ struct Products::State {
                      const cublasLtMatmulAlgo_t& algorithm) const;
   cublasLtMatmulAlgo_t choose(const Product& p, const Problem& problem) const;
 
-  /// Bucket of rows, columns, depth, stride, bias, adds, alignments of out and bias.
-  using Key = std::tuple<int, int, int, int64_t, bool, bool, uint32_t, uint32_t>;
+  /// Bucket of rows, columns, depth, strides, type of out, bias, adds, alignments of x, out, bias.
+  using Key =
+      std::tuple<int, int, int, int64_t, int64_t, bool, bool, bool, uint32_t, uint32_t, uint32_t>;
 
   Device& device;
   Buffer workspace;
@@ -139,8 +142,8 @@ Products::State::Candidates Products::State::suggestions(const Product& p,
   set(CUBLASLT_MATMUL_PREF_MAX_WORKSPACE_BYTES, kWorkspaceBytes);
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_A_BYTES, alignment(p.weights));
   set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_B_BYTES, alignment(p.x));
-  set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(p.out));
-  set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(p.out));
+  set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_C_BYTES, alignment(p.out.data));
+  set(CUBLASLT_MATMUL_PREF_MIN_ALIGNMENT_D_BYTES, alignment(p.out.data));
   std::array<cublasLtMatmulHeuristicResult_t, kCandidates> results{};
   int found = 0;
   const cublasStatus_t status = cublasLtMatmulAlgoGetHeuristic(
@@ -172,9 +175,9 @@ void Products::State::multiply(const Product& p, const Problem& problem,
   const float one = 1;
   const float kept = p.adds ? 1 : 0;
   check_lt(cublasLtMatmul(handle.get(), problem.operation.get(), &one, p.weights,
-                          problem.weights.get(), p.x, problem.x.get(), &kept, p.out,
-                          problem.out.get(), p.out, problem.out.get(), &algorithm, workspace.data(),
-                          kWorkspaceBytes, device.stream()),
+                          problem.weights.get(), p.x, problem.x.get(), &kept, p.out.data,
+                          problem.out.get(), p.out.data, problem.out.get(), &algorithm,
+                          workspace.data(), kWorkspaceBytes, device.stream()),
            "cublasLtMatmul");
 }
 
@@ -199,9 +202,9 @@ cublasLtMatmulAlgo_t Products::State::choose(const Product& p, const Problem& pr
   Product trial = p;
   Buffer elsewhere;
   if (p.adds) {
-    elsewhere = device.allocate(static_cast<size_t>(p.rows) * static_cast<size_t>(p.out_stride) *
-                                sizeof(float));
-    trial.out = static_cast<float*>(elsewhere.data());
+    elsewhere = device.allocate(static_cast<size_t>(p.rows) * static_cast<size_t>(p.out.stride) *
+                                (p.out.narrow ? sizeof(Bf16) : sizeof(float)));
+    trial.out.data = elsewhere.data();
   }
   std::vector<float> times;
   for (const auto& algorithm : candidates) times.push_back(milliseconds(trial, problem, algorithm));
@@ -219,8 +222,17 @@ std::string Products::name() const {
 
 void Products::run(const Product& p) {
   const Problem problem(p);
-  const State::Key key{bucket(p.rows),    p.cols, p.depth,          p.out_stride,
-                       p.bias != nullptr, p.adds, alignment(p.out), alignment(p.bias)};
+  const State::Key key{bucket(p.rows),
+                       p.cols,
+                       p.depth,
+                       p.x_stride,
+                       p.out.stride,
+                       p.out.narrow,
+                       p.bias.data != nullptr,
+                       p.adds,
+                       alignment(p.x),
+                       alignment(p.out.data),
+                       alignment(p.bias.data)};
   const auto [found, is_new] = state_->chosen.try_emplace(key);
   if (is_new || !state_->fits(problem, found->second)) found->second = state_->choose(p, problem);
   state_->multiply(p, problem, found->second);

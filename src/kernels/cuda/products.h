@@ -6,6 +6,7 @@
 #include <string>
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/work.h"
 
 namespace unmask::cuda {
 
@@ -15,11 +16,11 @@ inline constexpr int kDepthMultiple = 8;
 
 /// out = x weights^T + bias, or what is added to out; summed in float32.
 struct Product {
-  const Bf16* x = nullptr;        // [rows, depth], dense
+  const Bf16* x = nullptr;        // [rows, depth]
+  int64_t x_stride = 0;           // a multiple of kDepthMultiple
   const Bf16* weights = nullptr;  // [cols, depth], dense
-  const float* bias = nullptr;    // [cols] or null
-  float* out = nullptr;           // [rows, cols]
-  int64_t out_stride = 0;
+  View bias{};                    // [1, cols], of the type of out, or null
+  View out;                       // [rows, cols]
   int rows = 0;
   int cols = 0;
   int depth = 0;      // a multiple of kDepthMultiple

@@ -77,7 +77,7 @@ struct RmsNorm {
   UNMASK_BOTH_SIDES void finish(const Part& /*whole*/, int /*row*/) const {}
   UNMASK_BOTH_SIDES void give(const Part& whole, int row, int col) const {
     const float scale = 1 / sqrtf(whole.squares / static_cast<float>(cols) + eps);
-    out(row, col) = x(row, col) * scale * weight[col];
+    out.set(row, col, x(row, col) * scale * weight[col]);
   }
 };
 

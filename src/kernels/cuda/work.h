@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "core/dtype.h"
 #include "kernels/cuda/attention.h"
 
 #ifdef __CUDACC__
@@ -14,13 +15,24 @@
 
 namespace unmask::cuda {
 
-/// Rows of float32 on the device.
+/// Rows of float32 or bfloat16 on the device, read and written as float32.
 struct View {
-  float* data = nullptr;
+  void* data = nullptr;
   int64_t stride = 0;
+  bool narrow = false;  // bfloat16
 
-  UNMASK_BOTH_SIDES float& operator()(int row, int col) const {
-    return data[int64_t{row} * stride + col];
+  UNMASK_BOTH_SIDES float operator()(int row, int col) const {
+    const int64_t i = int64_t{row} * stride + col;
+    return narrow ? bf16_to_f32(static_cast<const Bf16*>(data)[i])
+                  : static_cast<const float*>(data)[i];
+  }
+  UNMASK_BOTH_SIDES void set(int row, int col, float value) const {
+    const int64_t i = int64_t{row} * stride + col;
+    if (narrow) {
+      static_cast<Bf16*>(data)[i] = f32_to_bf16(value);
+    } else {
+      static_cast<float*>(data)[i] = value;
+    }
   }
 };
 

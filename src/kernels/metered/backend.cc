@@ -19,6 +19,7 @@ class Metered final : public MeteredBackend {
   OperationTimes take() override { return std::exchange(times_, {}); }
   size_t peak_bytes() const override { return peak_ + weights_; }
   std::string describe() const override { return measured_->describe(); }
+  DType activation_type() const override { return measured_->activation_type(); }
 
   Buffer allocate(size_t bytes) override {
     live_ += bytes;
@@ -31,8 +32,8 @@ class Metered final : public MeteredBackend {
               live_ -= bytes;
             }};
   }
-  void upload(const void* host, Tensor out) override { measured_->upload(host, out); }
-  void download(Tensor from, void* host) override { measured_->download(from, host); }
+  void upload(const float* host, Tensor out) override { measured_->upload(host, out); }
+  void download(Tensor from, float* host) override { measured_->download(from, host); }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
     auto matrix = measured_->pack(weights);
     weights_ += matrix->bytes();

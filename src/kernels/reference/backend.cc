@@ -45,14 +45,14 @@ class ReferenceBackend final : public Backend {
   std::string describe() const override { return "reference"; }
 
   Buffer allocate(size_t bytes) override { return allocate_host(bytes); }
-  void upload(const void* host, Tensor out) override {
+  void upload(const float* host, Tensor out) override {
     for (int r = 0; r < out.rows; ++r) {
-      std::copy_n(static_cast<const float*>(host) + int64_t{r} * out.cols, out.cols, out.f32(r));
+      std::copy_n(host + int64_t{r} * out.cols, out.cols, out.f32(r));
     }
   }
-  void download(Tensor from, void* host) override {
+  void download(Tensor from, float* host) override {
     for (int r = 0; r < from.rows; ++r) {
-      std::copy_n(from.f32(r), from.cols, static_cast<float*>(host) + int64_t{r} * from.cols);
+      std::copy_n(from.f32(r), from.cols, host + int64_t{r} * from.cols);
     }
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {

@@ -21,16 +21,17 @@ constexpr double kBound = 2e-2;
 /// One attention with random inputs on both backends.
 class Case {
  public:
-  Case(std::mt19937& random, Backend& cuda, const HeadShape& shape, int rows, int slots)
+  Case(std::mt19937& random, Backend& cuda, const HeadShape& shape, int rows, int slots,
+       DType type = DType::f32)
       : shape(shape),
         q(random, rows, shape.n_heads * shape.head_dim, 8),
-        k(random, slots, shape.n_kv_heads * shape.head_dim, 1),
-        v(random, slots, shape.n_kv_heads * shape.head_dim, 3),
-        expected(random, rows, shape.n_heads * shape.head_dim, 2),
-        device_q(cuda, q.view()),
-        device_k(cuda, k.view()),
-        device_v(cuda, v.view()),
-        out(cuda, expected.view()),
+        k(random, slots, shape.n_kv_heads * shape.head_dim, 16),
+        v(random, slots, shape.n_kv_heads * shape.head_dim, 24),
+        expected(random, rows, shape.n_heads * shape.head_dim, 32),
+        device_q(cuda, q.view(), type),
+        device_k(cuda, k.view(), type),
+        device_v(cuda, v.view(), type),
+        out(cuda, expected.view(), type),
         cuda_(cuda) {}
 
   AttentionTask on_device() const {
@@ -87,8 +88,10 @@ TEST_F(CudaAttentionTest, AnyHeadsAndSizes) {
        {std::tuple{HeadShape{1, 1, 2}, 1, 1}, std::tuple{HeadShape{4, 4, 32}, 37, 37},
         std::tuple{HeadShape{4, 2, 40}, 5, 257}, std::tuple{HeadShape{2, 1, 96}, 8, 130},
         std::tuple{HeadShape{2, 2, 128}, 33, 100}}) {
-    const Case c(random_, *cuda_, shape, rows, slots);
-    c.compare(c.on_device(), c.on_host());
+    for (const DType type : {DType::f32, DType::bf16}) {
+      const Case c(random_, *cuda_, shape, rows, slots, type);
+      c.compare(c.on_device(), c.on_host());
+    }
   }
   const Case wide(random_, *cuda_, {1, 1, 130}, 2, 2);
   EXPECT_THROW(wide.compare(wide.on_device(), wide.on_host()), Error);
@@ -164,6 +167,17 @@ TEST_F(CudaAttentionTest, CachesPackOnlyWhatChanged) {
   AttentionTask host = c.on_host();
   host.kv = {c.k.view().slice({5, 40}), c.v.view().slice({5, 40})};
   c.compare(device, host);
+}
+
+TEST_F(CudaAttentionTest, CachesInBfloat16AreReadWhereTheyLie) {
+  for (const auto& [head_dim, copied] : {std::pair{32, false}, std::pair{24, true}}) {
+    const Case c(random_, *cuda_, {4, 2, head_dim}, 6, 50, DType::bf16);
+    PackedKv packed;
+    AttentionTask device = c.on_device();
+    device.kv.packed = &packed;
+    c.compare(device, c.on_host());
+    EXPECT_EQ(packed.keys.bytes() > 0, copied) << head_dim;
+  }
 }
 
 TEST_F(CudaAttentionTest, ImportanceAndTheBlocksItChooses) {

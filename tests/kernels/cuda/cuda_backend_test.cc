@@ -24,16 +24,20 @@ std::vector<float> values(Tensor t) {
   return out;
 }
 
+/// Up to `bound`, and to the rounding of what the device keeps as bfloat16.
 void expect_close(const DeviceTensor& a, Tensor b, double bound) {
+  const double rounding = a.view().dtype == DType::bf16 ? 1.0 / 256 : 0;
   const std::vector<float> found = a.values();
   const std::vector<float> expected = values(b);
   ASSERT_EQ(found.size(), expected.size());
-  for (size_t i = 0; i < found.size(); ++i) ASSERT_NEAR(found[i], expected[i], bound) << i;
+  for (size_t i = 0; i < found.size(); ++i) {
+    ASSERT_NEAR(found[i], expected[i], bound + rounding * std::abs(expected[i])) << i;
+  }
 }
 
 class CudaBackendTest : public ::testing::Test {
  protected:
-  DeviceTensor put(Tensor host) { return {*cuda_, host}; }
+  DeviceTensor put(Tensor host, DType type = DType::f32) { return {*cuda_, host, type}; }
   RandomTensor rounded(int rows, int cols, int padding = 0, float scale = 1) {
     const RandomTensor made(random_, rows, cols, padding, scale);
     for (int r = 0; r < rows; ++r) {
@@ -67,24 +71,29 @@ TEST_F(CudaBackendTest, CopiesRowsThatLieApart) {
 }
 
 TEST_F(CudaBackendTest, Linear) {
-  for (const auto& [rows, in, out] :
-       {std::array{1, 1, 1}, std::array{5, 33, 70}, std::array{65, 128, 320}}) {
-    const RandomTensor x = rounded(rows, in, 3);
+  for (const auto& [rows, in, out, padding] :
+       {std::array{1, 1, 1, 3}, std::array{5, 33, 70, 3}, std::array{65, 128, 320, 8}}) {
+    const RandomTensor x = rounded(rows, in, padding);
     const RandomTensor weights = rounded(out, in);
     const RandomTensor bias(random_, 1, out);
-    RandomTensor expected(random_, rows, out, 5);
-    const DeviceTensor result = put(expected.view());
-    for (const bool biased : {true, false}) {
-      const DeviceTensor device_bias = put(bias.view());
-      const auto on_device = cuda_->pack(weights.matrix());
-      const auto on_host = reference_->pack(weights.matrix());
-      for (const Into into : {Into::store, Into::add, Into::gate}) {
-        cuda_->linear(put(x.view()).view(), {on_device.get(), result.view(),
-                                             biased ? device_bias.view() : Tensor{}, into});
-        reference_->linear(x.view(),
-                           {on_host.get(), expected.view(), biased ? bias.view() : Tensor{}, into});
-        const double largest = into == Into::gate ? 4.0 * in : 1;  // of what a gate multiplies
-        expect_close(result, expected.view(), largest * 8 * 6e-8 * (2.0 * in + 4));
+    const RandomTensor before(random_, rows, out, 5);
+    const DeviceTensor device_bias = put(bias.view());
+    const auto on_device = cuda_->pack(weights.matrix());
+    const auto on_host = reference_->pack(weights.matrix());
+    for (const DType type : {DType::f32, DType::bf16}) {
+      for (const bool biased : {true, false}) {
+        for (const Into into : {Into::store, Into::add, Into::gate}) {
+          RandomTensor expected(before);
+          const DeviceTensor result = put(before.view(), type);
+          cuda_->linear(put(x.view(), type).view(), {on_device.get(), result.view(),
+                                                     biased ? device_bias.view() : Tensor{}, into});
+          reference_->linear(
+              x.view(), {on_host.get(), expected.view(), biased ? bias.view() : Tensor{}, into});
+          // Rounded before: the bias, what is added to, the two sides of a gate.
+          const double inputs = type == DType::bf16 ? 4.0 / 256 : 0;
+          const double largest = into == Into::gate ? 4.0 * std::sqrt(in) : 4;
+          expect_close(result, expected.view(), largest * (inputs + 8 * 6e-8 * (2.0 * in + 4)));
+        }
       }
     }
   }
@@ -128,6 +137,31 @@ TEST_F(CudaBackendTest, RowsAndCells) {
   cuda_->extrapolate(x.view(), y.view(), 2.5F);
   reference_->extrapolate(expected.view(), other.view(), 2.5F);
   expect_close(x, expected.view(), 1e-4);
+}
+
+TEST_F(CudaBackendTest, RowsAndCellsInBfloat16) {
+  const RandomTensor residual(random_, 9, 40, 3);
+  const RandomTensor weight(random_, 1, 40);
+  const RandomTensor normed = rounded(9, 40);
+  const DeviceTensor narrow = put(normed.view(), DType::bf16);
+  EXPECT_EQ(narrow.values(), values(normed.view()));
+  cuda_->rms_norm(put(residual.view()).view(), put(weight.view()).view(), 1e-5F, narrow.view());
+  reference_->rms_norm(residual.view(), weight.view(), 1e-5F, normed.view());
+  expect_close(narrow, normed.view(), 0);
+
+  const std::vector<int> positions{0, 1, 2, 17, 100, 511, 1000, 4095, 3};
+  const RandomTensor expected = rounded(9, 40);
+  const DeviceTensor turned = put(expected.view(), DType::bf16);
+  cuda_->rope(turned.view(), positions, 8, 500000.0F);
+  reference_->rope(expected.view(), positions, 8, 500000.0F);
+  expect_close(turned, expected.view(), 1e-6 + 5e-7 * 4095);
+
+  const DeviceTensor wide = put(residual.view());
+  const Rows rows(std::vector<int>{1, 4, 7});
+  cuda_->gather(turned.view(), rows, wide.view().slice({0, 3}));
+  EXPECT_EQ(wide.values()[41], turned.values()[4 * 40 + 1]);
+  cuda_->scatter(narrow.view().slice({0, 3}), rows, turned.view());
+  EXPECT_EQ(turned.values()[7 * 40 + 5], narrow.values()[2 * 40 + 5]);
 }
 
 TEST_F(CudaBackendTest, GatesOfLargeNegativesAreZero) {

@@ -7,15 +7,15 @@
 
 namespace unmask::testing {
 
-/// A copy of a host tensor in the memory of a backend, rows as far apart.
+/// A copy of a float32 tensor of the host in the memory of a backend, rows as far apart.
 class DeviceTensor {
  public:
-  DeviceTensor(Backend& backend, Tensor host)
+  DeviceTensor(Backend& backend, Tensor host, DType type = DType::f32)
       : backend_(backend),
-        memory_(backend.allocate(static_cast<size_t>(host.rows) * static_cast<size_t>(host.stride) *
-                                 sizeof(float))),
+        memory_(backend.allocate(dense_bytes(host.rows, static_cast<int>(host.stride), type))),
         view_(host) {
     view_.data = memory_.data();
+    view_.dtype = type;
     std::vector<float> dense;
     for (int r = 0; r < host.rows; ++r) {
       dense.insert(dense.end(), host.f32(r), host.f32(r) + host.cols);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <iterator>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -143,13 +144,15 @@ std::string Products::name() const { return "plain"; }
 
 void Products::run(const Product& p) {
   const PlainAccess access;
-  const auto widened = [&](const Bf16* from, int rows) {
-    std::vector<float> to(static_cast<size_t>(rows) * static_cast<size_t>(p.depth));
-    std::transform(from, from + to.size(), to.begin(), bf16_to_f32);
+  const auto widened = [&](const Bf16* from, int rows, int64_t stride) {
+    std::vector<float> to;
+    for (int r = 0; r < rows; ++r, from += stride) {
+      std::transform(from, from + p.depth, std::back_inserter(to), bf16_to_f32);
+    }
     return to;
   };
-  const std::vector<float> x = widened(p.x, p.rows);
-  const std::vector<float> weights = widened(p.weights, p.cols);
+  const std::vector<float> x = widened(p.x, p.rows, p.x_stride);
+  const std::vector<float> weights = widened(p.weights, p.cols, p.depth);
   for (int r = 0; r < p.rows; ++r) {
     for (int c = 0; c < p.cols; ++c) {
       std::array<float, kDepthMultiple> sums{};
@@ -159,10 +162,9 @@ void Products::run(const Product& p) {
         for (size_t i = 0; i < sums.size(); ++i)
           sums[i] += a[static_cast<size_t>(d) + i] * b[static_cast<size_t>(d) + i];
       }
-      float sum = p.bias == nullptr ? 0 : p.bias[c];
+      float sum = p.bias.data == nullptr ? 0 : p.bias(0, c);
       for (const float s : sums) sum += s;
-      float& out = p.out[int64_t{r} * p.out_stride + c];
-      out = p.adds ? out + sum : sum;
+      p.out.set(r, c, p.adds ? p.out(r, c) + sum : sum);
     }
   }
 }
