@@ -1,5 +1,7 @@
 #include "gpu_check/cudnn_attention.h"
 
+#include <limits>
+
 namespace unmask::tools {
 
 namespace {
@@ -8,7 +10,20 @@ using Desc = cudnnBackendDescriptor_t;
 using Name = cudnnBackendAttributeName_t;
 
 // Tensors that have memory; the others get numbers above.
-enum Id : int64_t { kQ = 1, kK, kV, kOut, kScale, kInner };
+enum Id : int64_t {
+  kQ = 1,
+  kK,
+  kV,
+  kOut,
+  kScale,
+  kRowCount,
+  kKeyCount,
+  kKeyPages,
+  kValuePages,
+  kMinusInfinity,
+  kInner
+};
+constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
 void check(cudnnStatus_t status, const char* call) {
   if (status == CUDNN_STATUS_SUCCESS) return;
@@ -32,12 +47,32 @@ void finish(Desc d) { check(cudnnBackendFinalize(d), "cudnnBackendFinalize"); }
 }  // namespace
 
 CudnnAttention::CudnnAttention(cuda::Device& device, const cuda::DeviceAttention& task)
-    : device_(device), task_(task) {
+    : device_(device), task_(task), shape_{1, task.n_heads, task.rows, task.keys} {
+  start();
+  build_graph(dense_operands());
+  finish_plan();
+}
+
+CudnnAttention::CudnnAttention(cuda::Device& device, const cuda::DeviceAttention& task,
+                               const CudnnPages& pages)
+    : device_(device),
+      task_(task),
+      shape_{int64_t{task.n_heads} * pages.n_blocks, 1, pages.block_size,
+             int64_t{pages.count} * pages.block_size} {
+  start();
+  build_graph(paged_operands(pages));
+  finish_plan();
+}
+
+void CudnnAttention::start() {
   cudnnHandle_t handle = nullptr;
   check(cudnnCreate(&handle), "cudnnCreate");
   handle_.reset(handle);
-  check(cudnnSetStream(handle, device.stream()), "cudnnSetStream");
-  build_graph();
+  check(cudnnSetStream(handle, device_.stream()), "cudnnSetStream");
+}
+
+void CudnnAttention::finish_plan() {
+  cudnnHandle_t handle = handle_.get();
   const Desc graph = create(CUDNN_BACKEND_OPERATIONGRAPH_DESCRIPTOR);
   set(graph, CUDNN_ATTR_OPERATIONGRAPH_OPS, CUDNN_TYPE_BACKEND_DESCRIPTOR, operations_.data(),
       operations_.size());
@@ -76,40 +111,60 @@ Desc CudnnAttention::tensor(int64_t id, cudnnDataType_t type, const std::vector<
 }
 
 Desc CudnnAttention::scores(int64_t id, cudnnDataType_t type) {
-  const int64_t rows = task_.rows;
-  const int64_t keys = task_.keys;
-  return tensor(id, type, {1, task_.n_heads, rows, keys},
-                {task_.n_heads * rows * keys, rows * keys, keys, 1}, Kind::on_the_way);
+  const auto [sequences, heads, rows, keys] = shape_;
+  return tensor(id, type, {sequences, heads, rows, keys},
+                {heads * rows * keys, rows * keys, keys, 1}, Kind::on_the_way);
 }
 
 Desc CudnnAttention::per_row(int64_t id) {
-  const int64_t rows = task_.rows;
-  return tensor(id, CUDNN_DATA_FLOAT, {1, task_.n_heads, rows, 1},
-                {task_.n_heads * rows, rows, 1, 1}, Kind::on_the_way);
+  const auto [sequences, heads, rows, keys] = shape_;
+  return tensor(id, CUDNN_DATA_FLOAT, {sequences, heads, rows, 1}, {heads * rows, rows, 1, 1},
+                Kind::on_the_way);
 }
 
-void CudnnAttention::multiply(Desc a, Desc b, Desc c) {
+Desc CudnnAttention::per_sequence(int64_t id, int64_t count) {
+  return tensor(id, CUDNN_DATA_INT32, {shape_.sequences, 1, count, 1}, {count, count, 1, 1},
+                Kind::in_memory);
+}
+
+void CudnnAttention::multiply(Desc a, Desc b, Desc c, Name keys_are) {
   const Desc how = create(CUDNN_BACKEND_MATMUL_DESCRIPTOR);
   set(how, CUDNN_ATTR_MATMUL_COMP_TYPE, CUDNN_DATA_FLOAT);
+  if (keys_are == CUDNN_ATTR_OPERATION_MATMUL_GEMM_N_OVERRIDE_DESC && key_count_ != nullptr) {
+    const double outside = 0;
+    set(how, CUDNN_ATTR_MATMUL_PADDING_VALUE, CUDNN_TYPE_DOUBLE, &outside, 1);
+  }
   finish(how);
   const Desc operation = create(CUDNN_BACKEND_OPERATION_MATMUL_DESCRIPTOR);
   set(operation, CUDNN_ATTR_OPERATION_MATMUL_ADESC, a);
   set(operation, CUDNN_ATTR_OPERATION_MATMUL_BDESC, b);
   set(operation, CUDNN_ATTR_OPERATION_MATMUL_CDESC, c);
   set(operation, CUDNN_ATTR_OPERATION_MATMUL_DESC, how);
+  if (key_count_ != nullptr) {
+    set(operation, CUDNN_ATTR_OPERATION_MATMUL_GEMM_M_OVERRIDE_DESC, row_count_);
+    set(operation, keys_are, key_count_);
+  }
   finish(operation);
   operations_.push_back(operation);
 }
 
-void CudnnAttention::pointwise(cudnnPointwiseMode_t mode, Desc x, Desc b, Desc y) {
+void CudnnAttention::pointwise(cudnnPointwiseMode_t mode, Desc x, Desc b, Desc y, Desc choice,
+                               int64_t axis) {
   const Desc how = create(CUDNN_BACKEND_POINTWISE_DESCRIPTOR);
   set(how, CUDNN_ATTR_POINTWISE_MODE, CUDNN_TYPE_POINTWISE_MODE, &mode, 1);
-  set(how, CUDNN_ATTR_POINTWISE_MATH_PREC, CUDNN_DATA_FLOAT);
+  const bool counts = mode == CUDNN_POINTWISE_GEN_INDEX;
+  const bool decides = mode == CUDNN_POINTWISE_CMP_LT || mode == CUDNN_POINTWISE_LOGICAL_AND;
+  set(how, CUDNN_ATTR_POINTWISE_MATH_PREC,
+      counts    ? CUDNN_DATA_INT32
+      : decides ? CUDNN_DATA_BOOLEAN
+                : CUDNN_DATA_FLOAT);
+  if (axis >= 0) set(how, CUDNN_ATTR_POINTWISE_AXIS, {axis});
   finish(how);
   const Desc operation = create(CUDNN_BACKEND_OPERATION_POINTWISE_DESCRIPTOR);
   set(operation, CUDNN_ATTR_OPERATION_POINTWISE_PW_DESCRIPTOR, how);
   set(operation, CUDNN_ATTR_OPERATION_POINTWISE_XDESC, x);
   if (b != nullptr) set(operation, CUDNN_ATTR_OPERATION_POINTWISE_BDESC, b);
+  if (choice != nullptr) set(operation, CUDNN_ATTR_OPERATION_POINTWISE_TDESC, choice);
   set(operation, CUDNN_ATTR_OPERATION_POINTWISE_YDESC, y);
   finish(operation);
   operations_.push_back(operation);
@@ -128,22 +183,96 @@ void CudnnAttention::reduce(cudnnReduceTensorOp_t how, Desc x, Desc y) {
   operations_.push_back(operation);
 }
 
-// The engines know attention by this very sequence of operations; the log-sum-exp has to be in it,
-// though nobody asks for it.
-void CudnnAttention::build_graph() {
+CudnnAttention::Operands CudnnAttention::dense_operands() {
   const cuda::DeviceAttention& t = task_;
   const int64_t dim = t.head_dim;
   const auto matrix = [&](int64_t id, int64_t heads, int64_t rows, int64_t stride) {
     return tensor(id, CUDNN_DATA_BFLOAT16, {1, heads, rows, dim}, {rows * stride, dim, stride, 1},
                   Kind::in_memory);
   };
-  const Desc q = matrix(kQ, t.n_heads, t.rows, t.q_stride);
   const Desc keys = tensor(kK, CUDNN_DATA_BFLOAT16, {1, t.n_kv_heads, dim, t.keys},
                            {t.keys * t.k_stride, dim, 1, t.k_stride}, Kind::in_memory);
-  const Desc v = matrix(kV, t.n_kv_heads, t.keys, t.v_stride);
-  const Desc out = matrix(kOut, t.n_heads, t.rows, t.out_stride);
+  return {matrix(kQ, t.n_heads, t.rows, t.q_stride), keys,
+          matrix(kV, t.n_kv_heads, t.keys, t.v_stride),
+          matrix(kOut, t.n_heads, t.rows, t.out_stride)};
+}
+
+CudnnAttention::Operands CudnnAttention::paged_operands(const CudnnPages& pages) {
+  const auto lists = static_cast<size_t>(shape_.sequences);
+  row_counts_ = std::make_unique<DeviceArray<int32_t>>(
+      device_, std::vector<int32_t>(lists, static_cast<int32_t>(shape_.rows)));
+  key_counts_ = std::make_unique<DeviceArray<int32_t>>(
+      device_, std::vector<int32_t>(lists, static_cast<int32_t>(shape_.keys)));
+  std::vector<int32_t> table(pages.blocks.begin(), pages.blocks.end());
+  const size_t of_head = static_cast<size_t>(pages.n_blocks) * static_cast<size_t>(pages.count);
+  const int group = task_.n_heads / task_.n_kv_heads;
+  for (size_t i = 0; i < table.size(); ++i) {
+    table[i] += static_cast<int>(i / of_head) / group * pages.n_blocks;
+  }
+  page_table_ = std::make_unique<DeviceArray<int32_t>>(device_, table);
+  row_count_ = per_sequence(kRowCount, 1);
+  key_count_ = per_sequence(kKeyCount, 1);
+  const int64_t dim = task_.head_dim;
+  const auto blocks = [&](int64_t id) {
+    return tensor(id, CUDNN_DATA_BFLOAT16, {shape_.sequences, 1, shape_.rows, dim},
+                  {shape_.rows * dim, shape_.rows * dim, dim, 1}, Kind::in_memory);
+  };
+  return {blocks(kQ), load_pages(kK, kKeyPages, kInner, pages, true),
+          load_pages(kV, kValuePages, kInner + 1, pages, false), blocks(kOut)};
+}
+
+Desc CudnnAttention::load_pages(int64_t id, int64_t pages_id, int64_t loaded_id,
+                                const CudnnPages& pages, bool transposed) {
+  const int64_t dim = task_.head_dim;
+  const int64_t page = pages.block_size * dim;
+  const int64_t keys = shape_.keys;
+  const Desc store = tensor(id, CUDNN_DATA_BFLOAT16,
+                            {int64_t{task_.n_kv_heads} * pages.n_blocks, 1, pages.block_size, dim},
+                            {page, page, dim, 1}, Kind::in_memory);
+  const std::vector<int64_t> sizes = transposed
+                                         ? std::vector{shape_.sequences, int64_t{1}, dim, keys}
+                                         : std::vector{shape_.sequences, int64_t{1}, keys, dim};
+  const std::vector<int64_t> strides = transposed
+                                           ? std::vector{dim * keys, dim * keys, int64_t{1}, dim}
+                                           : std::vector{dim * keys, dim * keys, dim, int64_t{1}};
+  const Desc loaded = tensor(loaded_id, CUDNN_DATA_BFLOAT16, sizes, strides, Kind::on_the_way);
+  const Desc operation = create(CUDNN_BACKEND_OPERATION_PAGED_CACHE_LOAD_DESCRIPTOR);
+  set(operation, CUDNN_ATTR_OPERATION_PAGED_CACHE_LOAD_CONTAINER_DESC, store);
+  set(operation, CUDNN_ATTR_OPERATION_PAGED_CACHE_LOAD_PAGE_TABLE_DESC,
+      per_sequence(pages_id, pages.count));
+  set(operation, CUDNN_ATTR_OPERATION_PAGED_CACHE_LOAD_SEQUENCE_DESC, key_count_);
+  set(operation, CUDNN_ATTR_OPERATION_PAGED_CACHE_LOAD_YDESC, loaded);
+  finish(operation);
+  operations_.push_back(operation);
+  return loaded;
+}
+
+/// The engines take pages only with a mask of the lengths.
+Desc CudnnAttention::within_lengths(Desc scaled) {
+  int64_t id = kInner + 20;
+  const Desc row = scores(id++, CUDNN_DATA_INT32);
+  const Desc column = scores(id++, CUDNN_DATA_INT32);
+  const Desc row_counts = scores(id++, CUDNN_DATA_BOOLEAN);
+  const Desc key_counts = scores(id++, CUDNN_DATA_BOOLEAN);
+  const Desc both = scores(id++, CUDNN_DATA_BOOLEAN);
+  const Desc masked = scores(id++, CUDNN_DATA_FLOAT);
+  const Desc nothing =
+      tensor(kMinusInfinity, CUDNN_DATA_FLOAT, {1, 1, 1, 1}, {1, 1, 1, 1}, Kind::by_value);
+  pointwise(CUDNN_POINTWISE_GEN_INDEX, scaled, nullptr, row, nullptr, 2);
+  pointwise(CUDNN_POINTWISE_GEN_INDEX, scaled, nullptr, column, nullptr, 3);
+  pointwise(CUDNN_POINTWISE_CMP_LT, row, row_count_, row_counts);
+  pointwise(CUDNN_POINTWISE_CMP_LT, column, key_count_, key_counts);
+  pointwise(CUDNN_POINTWISE_LOGICAL_AND, row_counts, key_counts, both);
+  pointwise(CUDNN_POINTWISE_BINARY_SELECT, scaled, nothing, masked, both);
+  return masked;
+}
+
+// The engines know attention by this very sequence of operations; the log-sum-exp has to be in it,
+// though nobody asks for it.
+void CudnnAttention::build_graph(const Operands& operands) {
+  const auto& [q, keys, v, out] = operands;
   const Desc scale = tensor(kScale, CUDNN_DATA_FLOAT, {1, 1, 1, 1}, {1, 1, 1, 1}, Kind::by_value);
-  int64_t id = kInner;
+  int64_t id = kInner + 2;
   const Desc products = scores(id++, CUDNN_DATA_FLOAT);
   const Desc scaled = scores(id++, CUDNN_DATA_FLOAT);
   const Desc lowered = scores(id++, CUDNN_DATA_FLOAT);
@@ -153,16 +282,17 @@ void CudnnAttention::build_graph() {
   const Desc sum = per_row(id++);
   const Desc log_sum = per_row(id++);
   const Desc lse = per_row(id++);
-  multiply(q, keys, products);
+  multiply(q, keys, products, CUDNN_ATTR_OPERATION_MATMUL_GEMM_N_OVERRIDE_DESC);
   pointwise(CUDNN_POINTWISE_MUL, products, scale, scaled);
-  reduce(CUDNN_REDUCE_TENSOR_MAX, scaled, largest);
-  pointwise(CUDNN_POINTWISE_SUB, scaled, largest, lowered);
+  const Desc seen = key_count_ == nullptr ? scaled : within_lengths(scaled);
+  reduce(CUDNN_REDUCE_TENSOR_MAX, seen, largest);
+  pointwise(CUDNN_POINTWISE_SUB, seen, largest, lowered);
   pointwise(CUDNN_POINTWISE_EXP, lowered, nullptr, weights);
   reduce(CUDNN_REDUCE_TENSOR_ADD, weights, sum);
   pointwise(CUDNN_POINTWISE_LOG, sum, nullptr, log_sum);
   pointwise(CUDNN_POINTWISE_ADD, largest, log_sum, lse);
   pointwise(CUDNN_POINTWISE_DIV, weights, sum, probabilities);
-  multiply(probabilities, v, out);
+  multiply(probabilities, v, out, CUDNN_ATTR_OPERATION_MATMUL_GEMM_K_OVERRIDE_DESC);
 }
 
 /// The library's own first choice that it can build.
@@ -201,8 +331,13 @@ void CudnnAttention::bind() {
         "cudnnBackendGetAttribute (workspace)");
   workspace_ = std::make_unique<DeviceArray<std::byte>>(device_, static_cast<size_t>(bytes));
   arguments_ = create(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-  const std::vector<int64_t> ids{kQ, kK, kV, kOut, kScale};
-  const std::vector<const void*> pointers{task_.q, task_.k, task_.v, task_.out, &task_.scale};
+  std::vector<int64_t> ids{kQ, kK, kV, kOut, kScale};
+  std::vector<const void*> pointers{task_.q, task_.k, task_.v, task_.out, &task_.scale};
+  if (page_table_) {
+    ids.insert(ids.end(), {kRowCount, kKeyCount, kKeyPages, kValuePages, kMinusInfinity});
+    pointers.insert(pointers.end(), {row_counts_->data(), key_counts_->data(), page_table_->data(),
+                                     page_table_->data(), &kNothing});
+  }
   const void* workspace = workspace_->data();
   set(arguments_, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids);
   set(arguments_, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, pointers.data(),

@@ -98,6 +98,7 @@ class KernelTimes {
     for (const double density : {0.1, 0.3, 0.5}) add_sparse(density);
 #ifdef UNMASK_CUDNN
     add_cudnn(report);
+    if (length_ % kBlock == 0) add_cudnn_pages(report);
 #endif
     add_dense();
     add_selection();
@@ -164,11 +165,31 @@ class KernelTimes {
       report.fail("times", error.what());
     }
   }
+  /// The library's way to say the same as our lists, where it has one; its operands lie block by
+  /// block, which random numbers do in any order.
+  void add_cudnn_pages(Report& report) {
+    const int count = kept_blocks(kSelect);
+    const std::vector<uint16_t> blocks = listed_blocks(count);
+    try {
+      cudnn_pages_ = std::make_unique<CudnnAttention>(
+          device_, dense(), CudnnPages{kBlock, this->blocks(), count, blocks});
+      contenders_.push_back({fmt::format("sparse, {:.0f} % kept, cuDNN's pages", kSelect * 100),
+                             dense_flops() * count / this->blocks(),
+                             [this] { cudnn_pages_->queue(); }});
+    } catch (const Error& error) {
+      report.add({"times", fmt::format("no attention over pages: {}", error.what()), 0, ""});
+    }
+  }
 #endif
+  int kept_blocks(double density) const {
+    return std::max(1, static_cast<int>(blocks() * density));
+  }
+  std::vector<uint16_t> listed_blocks(int count) const {
+    return random_lists(static_cast<int>(lists()), blocks(), count, seed_ + 3);
+  }
   void add_sparse(double density) {
-    const int count = std::max(1, static_cast<int>(blocks() * density));
-    lists_.emplace_back(device_,
-                        random_lists(static_cast<int>(lists()), blocks(), count, seed_ + 3));
+    const int count = kept_blocks(density);
+    lists_.emplace_back(device_, listed_blocks(count));
     counts_.emplace_back(device_, std::vector<int32_t>(lists(), count));
     DeviceAttention task = dense();
     task.lists = {lists_.back().data(), counts_.back().data(), count, kBlock, blocks()};
@@ -265,7 +286,7 @@ class KernelTimes {
   std::vector<DeviceArray<std::byte>> workspaces_;
   std::vector<Contender> contenders_;
 #ifdef UNMASK_CUDNN
-  std::unique_ptr<CudnnAttention> cudnn_;
+  std::unique_ptr<CudnnAttention> cudnn_, cudnn_pages_;
 #endif
 };
 
