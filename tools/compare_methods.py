@@ -36,20 +36,19 @@ METHODS = [
 ]
 
 
-def read_examples(path: pathlib.Path, limit: int) -> list[dict]:
-    with path.open(encoding="utf-8") as file:
-        return [json.loads(line) for line, _ in zip(file, range(limit))]
+def read_examples(path: pathlib.Path) -> list[dict]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def lengthened(examples: list[dict], factor: int) -> list[dict]:
-    """Examples `factor` times as long: the texts of neighbours, and the question about the first."""
+def lengthened(examples: list[dict], factor: int, limit: int) -> list[dict]:
+    """The first examples `factor` times as long: the texts of neighbours, and their own question."""
 
     def split(example: dict) -> tuple[str, str]:
         text, question = example["messages"][0]["content"].removeprefix("Text: ").split(" Question: ")
         return text, question
 
     result = []
-    for i, example in enumerate(examples):
+    for i, example in enumerate(examples[:limit]):
         text, question = split(example)
         key = question.removesuffix("?").split(" of ")[-1]
         texts = [text]
@@ -113,9 +112,9 @@ def parse_arguments() -> argparse.Namespace:
 def main() -> int:
     arguments = parse_arguments()
     for path, factor in arguments.tasks:
-        examples = read_examples(path, arguments.limit)
-        if factor > 1:
-            examples = lengthened(examples, factor)
+        examples = read_examples(path)
+        examples = (lengthened(examples, factor, arguments.limit) if factor > 1
+                    else examples[:arguments.limit])
         name = path.stem.rsplit("_", 1)[0]
         full_seconds = None
         for method in arguments.methods:

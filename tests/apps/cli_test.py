@@ -81,7 +81,7 @@ class Run(Case):
         self.assertEqual((report["finish"], report["answer_tokens"]), ("length", 32))
 
     def test_same_seed_same_text_with_any_number_of_threads(self):
-        hot = ("--temperature", "1.5")
+        hot = ("--temperature", "3")
         texts = {run(*hot, "--seed", "5", "--threads", n).stdout for n in ("1", "2", "2")}
         self.assertEqual(len(texts), 1)
         self.assertNotEqual(texts, {run(*hot, "--seed", "6").stdout})
@@ -238,7 +238,7 @@ class InspectAttention(Case):
         self.assertLess(report["steps"][-1]["step"], 15)
 
     def test_refuses_what_is_not_there(self):
-        self.assert_error(self.inspect("--json", "--layer", "4"), "layers 0 to 3")
+        self.assert_error(self.inspect("--json", "--layer", "5"), "layers 0 to 4")
         self.assert_error(self.inspect("--json", "--head", "0,4"), "heads 0 to 3")
         self.assert_error(self.inspect("--json", "--steps-shown", "16"), "steps 0 to 15")
         self.assert_error(self.inspect("-o", "/nonexistent/a.png"), "/nonexistent/a.png")
@@ -319,7 +319,7 @@ class Others(Case):
 
     def test_inspect_counts(self):
         model = json.loads(unmask("inspect", demo(), "--context", "512", "--json").stdout)
-        self.assertEqual((model["family"], model["parameters"]), ("LLaDA", 4458752))
+        self.assertEqual((model["family"], model["parameters"]), ("LLaDA", 5311232))
         self.assertEqual(model["memory"]["context"], 512)
         self.assertNotIn("problem", model["weights"])
         self.assertIn("workspace at 512 tokens",

@@ -160,7 +160,7 @@ class Eval(Case):
         self.assertAlmostEqual(full["retained_mass"]["mean"], 1)
         self.assertLess(sparse["retained_mass"]["mean"], 1)
         self.assertGreater(sparse["output_error"]["mean"], 0)
-        self.assertEqual(len(sparse["retained_mass_of_heads"]), 16)
+        self.assertEqual(len(sparse["retained_mass_of_heads"]), 20)
         self.assertIsNone(out["methods"][0]["score"])
 
     def test_files_are_scored_by_their_metric(self):

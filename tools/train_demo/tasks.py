@@ -100,8 +100,9 @@ def multivalue(r: Random, room: int) -> Task:
 
 
 def tracking(r: Random, room: int) -> Task:
-    """Chains of assignments: which variables hold the value of the first chain?"""
-    hops, chains = r.randint(1, 4), r.randint(1, max(1, min(5, room // 5)))
+    """Chains of assignments: which variables hold the value of the first chain? All chains are as
+    long, for an answer that is written everywhere at once must know its length first."""
+    hops, chains = 2, r.randint(1, max(1, min(5, room // 5)))
     names = r.sample(VARIABLES, (hops + 1) * chains)
     lines: list[list[str]] = []
     for c in range(chains):
