@@ -10,8 +10,7 @@ namespace unmask::cuda {
 
 namespace {
 
-// Below this many query rows of a key head, tiles of 128 rows are mostly empty, and too few of them
-// share out the keys.
+// Below this many query rows tiles of 128 rows are mostly empty.
 constexpr int kFewRows = 128;
 
 /// The kernels for Hopper know tiles of 128 and heads that fill whole panels.
@@ -20,11 +19,17 @@ bool fits_sm90(const DeviceTraits& device, int head_dim, int block_size) {
          block_size == kTileRows;
 }
 
+/// The kernel for Hopper gives a tile of queries to one multiprocessor, the other one shares out
+/// its keys, too.
+bool fills(const DeviceTraits& device, const DeviceAttention& t) {
+  return (t.rows + kTileRows - 1) / kTileRows * t.n_heads >= device.multiprocessors;
+}
+
 bool takes_sm90(const DeviceTraits& device, const DeviceAttention& t) {
   const bool dense = t.lists.blocks == nullptr;
   return t.tiles == nullptr &&
          fits_sm90(device, t.head_dim, dense ? kTileRows : t.lists.block_size) &&
-         (!dense || t.rows >= kFewRows);
+         (!dense || (t.rows >= kFewRows && fills(device, t)));
 }
 
 void check_device(const DeviceTraits& device, int head_dim) {

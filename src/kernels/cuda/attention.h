@@ -109,7 +109,7 @@ struct DeviceSelection {
   const float* all = nullptr;         // as DeviceImportance leaves them
   const float* generation = nullptr;  // only read when isolated
   int n_heads = 0;
-  int n_blocks = 0;  // at most 4096
+  int n_blocks = 0;  // at most 65,536
   int first_generation_block = 0;
   double select = 0.3;
   bool isolated = true;

@@ -105,8 +105,9 @@ class CudaBackend final : public Backend {
   Scratch frequencies_{device_};  // of rope_head_dim_ and rope_theta_
   int rope_head_dim_ = 0;
   float rope_theta_ = 0;
-  Scratch results_{device_};  // on their way to the host
-  Scratch partial_{device_};  // between two launches of one call
+  Scratch results_{device_};      // on their way to the host
+  Scratch partial_{device_};      // between two launches of one call
+  std::vector<float> host_rows_;  // logits that are reduced on the host
 };
 
 void CudaBackend::upload(const float* host, Tensor out) {
@@ -149,6 +150,7 @@ void CudaBackend::linear(Tensor x, std::span<const LinearMap> maps) {
         x.cols == map.weights->in() && map.out.cols == map.weights->out() && x.rows == map.out.rows,
         "shapes of a product do not fit");
     UNMASK_CHECK(!map.bias || map.bias.cols == map.out.cols, "shape of a bias");
+    UNMASK_CHECK(!map.bias || map.bias.dtype == DType::f32, "biases are float32");
   }
   if (x.rows == 0 || maps.empty()) return;
   const int depth = dynamic_cast<const DeviceMatrix&>(*maps.front().weights).depth();
@@ -191,6 +193,7 @@ void CudaBackend::apply(const Operand& input, int depth, const LinearMap& map) {
 void CudaBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {
   UNMASK_CHECK(weight.cols == x.cols && out.cols == x.cols && out.rows == x.rows,
                "shapes of a norm");
+  UNMASK_CHECK(weight.dtype == DType::f32, "weights of norms are float32");
   queue(RmsNorm{x.rows, x.cols, view(x), weight.f32(), eps, view(out)});
 }
 
@@ -214,8 +217,8 @@ void CudaBackend::rope(Tensor x, std::span<const int> positions, int head_dim, f
   UNMASK_CHECK(static_cast<int>(positions.size()) == x.rows && x.cols % head_dim == 0,
                "shapes of a rotation");
   if (x.rows == 0) return;
-  queue(Rope{x.rows, head_dim / 2, view(x), lists_.on_device(positions),
-             frequencies(head_dim, theta), x.cols / head_dim});
+  queue(Rope{x.rows, x.cols / 2, view(x), lists_.on_device(positions), frequencies(head_dim, theta),
+             head_dim / 2});
 }
 
 void CudaBackend::add(Tensor x, Tensor y) {
@@ -257,6 +260,9 @@ void CudaBackend::token_stats(Tensor logits, std::span<const int> positions,
                ids(query.without_confidence), choices});
   std::vector<Choice> fetched(out.size());
   fetch(choices, std::span(fetched));
+  for (const Choice& c : fetched) {
+    if (c.token < 0) fail("[cuda] logits: found no number in a row; try --device cpu");
+  }
   std::transform(fetched.begin(), fetched.end(), out.begin(), [](const Choice& c) {
     return TokenStats{c.token, c.probability, c.margin, c.neg_entropy};
   });
@@ -265,7 +271,8 @@ void CudaBackend::token_stats(Tensor logits, std::span<const int> positions,
 void CudaBackend::choose_on_host(Tensor logits, std::span<const int> positions,
                                  const TokenQuery& query, std::span<TokenStats> out) {
   const auto cols = static_cast<size_t>(logits.cols);
-  std::vector<float> rows(out.size() * cols);
+  std::vector<float>& rows = host_rows_;
+  rows.resize(std::max(rows.size(), out.size() * cols));
   download(logits, rows.data());
   pool_.run(logits.rows, [&](int r, int) {
     const auto i = static_cast<size_t>(r);
@@ -307,7 +314,7 @@ void CudaBackend::attention_mass(Tensor q, const Rows& rows, Tensor k, const Hea
   auto* lse = partial_.fit<float>(static_cast<size_t>(pairs));
   auto* mass = results_.fit<float>(out.size());
   queue(ScoreLse{pairs, k.rows, scores, lse});
-  queue(AttentionMass{shape.n_kv_heads, k.rows, scores, rows.size(), lse, {mass, k.rows}});
+  queue(AttentionMass{k.rows, shape.n_kv_heads, scores, rows.size(), lse, {mass, k.rows}});
   fetch(mass, out);
 }
 

@@ -73,25 +73,24 @@ struct CopyParts {
   }
 };
 
-/// Rotates the pairs (i, i + cols) of every head; column i turns all heads of its row.
+/// Rotates the pairs (i, i + half) of every head; a column is a pair.
 struct Rope {
-  int rows, cols;  // cols: half a head
+  int rows, cols;  // cols: half a head, times the heads
   View x;
   const int* positions;
-  const float* frequencies;  // [cols]
-  int n_heads;
+  const float* frequencies;  // [half]
+  int half;
   UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    const float angle = static_cast<float>(positions[row]) * frequencies[col];
+    const int pair = col % half;
+    const float angle = static_cast<float>(positions[row]) * frequencies[pair];
     const float c = cosf(angle);
     const float s = sinf(angle);
-    for (int head = 0; head < n_heads; ++head) {
-      const int first = 2 * head * cols + col;
-      const int second = first + cols;
-      const float a = x(row, first);
-      const float b = x(row, second);
-      x.set(row, first, a * c - b * s);
-      x.set(row, second, b * c + a * s);
-    }
+    const int first = col / half * 2 * half + pair;
+    const int second = first + half;
+    const float a = x(row, first);
+    const float b = x(row, second);
+    x.set(row, first, a * c - b * s);
+    x.set(row, second, b * c + a * s);
   }
 };
 
@@ -129,9 +128,9 @@ struct Scores {
   }
 };
 
-/// Attention that a key gets: cell (key head, key). Needs the log-sum-exps of ScoreLse.
+/// Attention that a key gets: cell (key, key head). Needs the log-sum-exps of ScoreLse.
 struct AttentionMass {
-  int rows, cols;  // n_kv_heads, keys
+  int rows, cols;  // keys, n_kv_heads
   Scores scores;
   int queries;
   const float* lse;  // [queries * n_heads]
@@ -139,11 +138,11 @@ struct AttentionMass {
   UNMASK_BOTH_SIDES void operator()(int row, int col) const {
     float sum = 0;
     for (int query = 0; query < queries; ++query) {
-      for (int head = row * scores.group; head < (row + 1) * scores.group; ++head) {
-        sum += expf(scores(query, head, col) - lse[query * scores.n_heads + head]);
+      for (int head = col * scores.group; head < (col + 1) * scores.group; ++head) {
+        sum += expf(scores(query, head, row) - lse[query * scores.n_heads + head]);
       }
     }
-    out.set(row, col, sum);
+    out.set(col, row, sum);
   }
 };
 

@@ -50,22 +50,28 @@ Buffer Device::allocate(size_t bytes) {
          bytes, free, total);
   }
   check(status, "cudaMalloc");
-  Buffer buffer(data, bytes, [](void* p) { cudaFree(p); });
+  // Queued work may still use it; cudaFree alone only may wait.
+  Buffer buffer(data, bytes, [](void* p) {
+    cudaDeviceSynchronize();
+    cudaFree(p);
+  });
   check(cudaMemsetAsync(data, 0, bytes, stream_), "cudaMemsetAsync");
   return buffer;
 }
 
 void Device::upload(const void* host, const DeviceRows& to) {
   if (to.bytes == 0 || to.rows == 0) return;
-  // Host memory is pageable: the runtime has copied it when the call returns.
   if (is_dense(to)) {
     check(cudaMemcpyAsync(to.data, host, to.bytes * to.rows, cudaMemcpyHostToDevice, stream_),
           "cudaMemcpyAsync to the device");
-    return;
+  } else {
+    check(cudaMemcpy2DAsync(to.data, to.stride, host, to.bytes, to.bytes, to.rows,
+                            cudaMemcpyHostToDevice, stream_),
+          "cudaMemcpy2DAsync to the device");
   }
-  check(cudaMemcpy2DAsync(to.data, to.stride, host, to.bytes, to.bytes, to.rows,
-                          cudaMemcpyHostToDevice, stream_),
-        "cudaMemcpy2DAsync to the device");
+  // From pageable memory the call may return before it has read everything. Uploads begin a step,
+  // when the queue is short, so waiting costs little.
+  check(cudaStreamSynchronize(stream_), "cudaStreamSynchronize");
 }
 
 void Device::download(const DeviceRows& from, void* host) {

@@ -6,6 +6,7 @@
 #include <bit>
 #include <cstdlib>
 #include <cublasLt.h>
+#include <limits>
 #include <map>
 #include <string_view>
 #include <tuple>
@@ -18,7 +19,9 @@ namespace {
 
 constexpr size_t kWorkspaceBytes = size_t{32} << 20;  // what cuBLAS itself takes on Hopper
 constexpr int kCandidates = 8;                        // algorithms that are timed
-constexpr int kTimedRuns = 3;                         // of each, after one that is not timed
+constexpr int kTrialRows =
+    8192;                      // of a timed product at most: its output may need memory of its own
+constexpr int kTimedRuns = 3;  // of each, after one that is not timed
 
 void check_lt(cublasStatus_t status, const char* call) {
   if (status != CUBLAS_STATUS_SUCCESS) call_failed(call, cublasLtGetStatusString(status));
@@ -64,6 +67,9 @@ uint32_t alignment(const void* address) {
 
 /// Rows that share a choice of algorithm: those that fill about as many tiles.
 int bucket(int rows) {
+  for (const int few : {1, 8, 16, 32}) {
+    if (rows <= few) return few;
+  }
   const int step = rows <= 1024 ? 64 : 1024;
   return (rows + step - 1) / step * step;
 }
@@ -200,14 +206,20 @@ cublasLtMatmulAlgo_t Products::State::choose(const Product& p, const Problem& pr
   if (!tunes || candidates.size() == 1) return candidates.front();
   // The product itself overwrites what trials leave; what it adds to must stay as it is.
   Product trial = p;
+  trial.rows = std::min(p.rows, kTrialRows);
+  const Problem small(trial);
   Buffer elsewhere;
   if (p.adds) {
-    elsewhere = device.allocate(static_cast<size_t>(p.rows) * static_cast<size_t>(p.out.stride) *
-                                (p.out.narrow ? sizeof(Bf16) : sizeof(float)));
+    elsewhere =
+        device.allocate(static_cast<size_t>(trial.rows) * static_cast<size_t>(p.out.stride) *
+                        (p.out.narrow ? sizeof(Bf16) : sizeof(float)));
     trial.out.data = elsewhere.data();
   }
   std::vector<float> times;
-  for (const auto& algorithm : candidates) times.push_back(milliseconds(trial, problem, algorithm));
+  for (const auto& algorithm : candidates) {
+    times.push_back(fits(small, algorithm) ? milliseconds(trial, small, algorithm)
+                                           : std::numeric_limits<float>::infinity());
+  }
   return candidates[static_cast<size_t>(std::min_element(times.begin(), times.end()) -
                                         times.begin())];
 }

@@ -157,7 +157,8 @@ struct Ids {
   }
 };
 
-/// What TokenStats holds, as reduce_row() finds it at temperature 0 without filters.
+/// What TokenStats holds, as reduce_row() finds it at temperature 0 without filters; token -1 where
+/// no logit is a number.
 struct Choice {
   int token;
   float probability, margin, neg_entropy;
@@ -191,6 +192,10 @@ struct Choose {
     fold(part, other.first);
   }
   UNMASK_BOTH_SIDES void finish(const Part& whole, int row) const {
+    if (whole.choice.index >= cols) {
+      out[row] = {-1, 0, 0, 0};
+      return;
+    }
     const float logit =
         removed.contain(whole.choice.index) ? -INFINITY : logits(row, whole.choice.index);
     const bool trusted = !without_confidence.contain(whole.choice.index);

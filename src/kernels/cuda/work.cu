@@ -1,4 +1,6 @@
 // The device's way to run cell_work.h and row_work.h.
+#include <algorithm>
+
 #include "kernels/cuda/check.h"
 #include "kernels/cuda/row_work.h"
 
@@ -10,6 +12,7 @@ constexpr int kThreads = 256;       // of a block
 constexpr int kWideThreads = 1024;  // for rows of a vocabulary, of which few are reduced at a time
 constexpr int kWideRow = 16384;
 constexpr int kWarp = 32;
+constexpr unsigned kEnoughBlocks = 1024;  // to fill any device
 
 template <typename Work>
 concept Reduces = requires {
@@ -21,17 +24,17 @@ concept Gives = requires(const Work& work, const typename Work::Part& part) {
   work.give(part, 0, 0);
 };
 
-/// Narrow rows share a block: blockDim.y rows, blockDim.x threads each.
+/// Narrow rows share a block: blockDim.y rows, blockDim.x threads each. Few wide rows are shared
+/// out between gridDim.y blocks.
 template <typename Work>
 __global__ void run_cells(Work work) {
   const int stride = static_cast<int>(gridDim.x * blockDim.y);
+  const int first = static_cast<int>(blockIdx.y * blockDim.x + threadIdx.x);
+  const int across = static_cast<int>(gridDim.y * blockDim.x);
   for (int row = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y); row < work.rows;
        row += stride) {
 #pragma unroll 4
-    for (int col = static_cast<int>(threadIdx.x); col < work.cols;
-         col += static_cast<int>(blockDim.x)) {
-      work(row, col);
-    }
+    for (int col = first; col < work.cols; col += across) work(row, col);
   }
 }
 
@@ -64,7 +67,7 @@ __device__ void reduce_warp(typename Work::Part& part) {
 
 /// One block a row.
 template <typename Work>
-__global__ void run_row(Work work) {
+__global__ void __launch_bounds__(kWideThreads) run_row(Work work) {
   using Part = typename Work::Part;
   __shared__ alignas(Part) unsigned char memory[kWideThreads / kWarp * sizeof(Part)];
   Part* parts = reinterpret_cast<Part*>(memory);
@@ -107,7 +110,9 @@ void launch(const Work& work, Stream stream) {
     while (across < kThreads && across < static_cast<unsigned>(work.cols)) across *= 2;
     const unsigned rows = kThreads / across;
     const unsigned blocks = (static_cast<unsigned>(work.rows) + rows - 1) / rows;
-    run_cells<<<blocks, dim3(across, rows), 0, stream>>>(work);
+    const unsigned parts = (static_cast<unsigned>(work.cols) + across - 1) / across;
+    const unsigned shared_by = std::clamp(kEnoughBlocks / blocks, 1U, parts);
+    run_cells<<<dim3(blocks, shared_by), dim3(across, rows), 0, stream>>>(work);
   }
   check(cudaGetLastError(), "launch of row or cell work");
 }

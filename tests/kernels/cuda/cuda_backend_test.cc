@@ -260,6 +260,14 @@ TEST_F(CudaTokenStats, OfTheLikeliestToken) {
   compare({.forbidden = {0}, .removed = {5}, .without_confidence = {1, 3}});
 }
 
+TEST_F(CudaTokenStats, RowsWithoutNumbersAreAnError) {
+  const RandomTensor logits(random_, 2, 50);
+  for (int c = 0; c < 50; ++c) logits.view().f32(1)[c] = std::nanf("");
+  std::vector<TokenStats> stats(2);
+  const DeviceTensor on_device = put(logits.view());
+  EXPECT_THROW(cuda_->token_stats(on_device.view(), std::vector<int>{0, 1}, {}, stats), Error);
+}
+
 TEST_F(CudaTokenStats, OfSampledAndFilteredTokens) {
   compare({.noise = Noise::categorical, .top_p = 0.7});
   compare({.noise = Noise::categorical, .temperature = 0.6, .top_k = 5, .seed = 3});
