@@ -1,7 +1,11 @@
 #!/usr/bin/env python3
 """Draws a trace of `unmask run --trace FILE` as an animated SVG: masks turn into tokens step by step.
 
-usage: trace_to_svg.py TRACE.jsonl OUT.svg [--title TEXT] [--seconds-per-step S]
+The picture in the README:
+
+    unmask run -m models/demo -f models/demo/prompts/several.txt -n 48 --block-length 48 --steps 24 \\
+      --trace trace.jsonl
+    tools/trace_to_svg.py trace.jsonl docs/images/unmasking.svg --title "What are the secrets of ...?"
 """
 import argparse
 import html
@@ -14,6 +18,16 @@ CHARACTER = 8.4  # width of one character of the 14 px monospace font
 LINE = 26
 MARGIN = 20
 WIDTH = 760
+
+
+def is_special(token):
+    return token["text"].startswith("<|")
+
+
+def answer_of(tokens):
+    """Tokens up to the first end token; what fills the canvas behind it is no answer."""
+    ends = [i for i, token in enumerate(tokens) if is_special(token)]
+    return tokens[:ends[0] + 1] if ends else tokens
 
 
 def layout(tokens):
@@ -37,8 +51,7 @@ def draw(tokens, title, pace):
     for token, shown, x, y, width in layout(tokens):
         bottom = max(bottom, y)
         start = (token["step"] + 1) * pace / total
-        special = token["text"].startswith("<|")
-        color = "#8b949e" if special else "#e6edf3"
+        color = "#8b949e" if is_special(token) else "#e6edf3"
         parts.append(
             f'<rect x="{x:.1f}" y="{y - 17}" width="{width:.1f}" height="22" rx="4" fill="#30363d">'
             f'<animate attributeName="fill" dur="{total:.2f}s" repeatCount="indefinite" '
@@ -76,7 +89,7 @@ def main():
         if not tokens:
             raise ValueError("the trace holds no tokens")
         write_atomically(arguments.out,
-                         draw(tokens, arguments.title, arguments.seconds_per_step))
+                         draw(answer_of(tokens), arguments.title, arguments.seconds_per_step))
     except (OSError, ValueError, KeyError) as error:
         sys.exit(f"trace_to_svg: {arguments.trace}: {error}")
 

@@ -39,6 +39,7 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
   const GenerationArguments& g = a.generation;
   return {{"model", printable(name.filename().string())},
           {"checkpoint_bytes", checkpoint.total_bytes()},
+          {"checkpoint_fingerprint", fmt::format("{:016x}", checkpoint.fingerprint())},
           {"dtype", weight_type_name(resolve_weight_type(parse_weight_type(a.model.dtype),
                                                          find_device(a.model.device).kind,
                                                          checkpoint, files.config))},
@@ -101,8 +102,10 @@ void add_what_to_ask(CLI::App& app, EvalArguments& a) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->group(kGroup);
-  app.add_option("--length", a.lengths,
-                 "Lengths of the canvas of generated tasks, prompt and answer (1024), repeatable")
+  app.add_option(
+         "--length", a.lengths,
+         "Lengths of the canvas of generated tasks, prompt and answer (1024, or the preset's), "
+         "repeatable")
       ->check(CLI::Range(64, kMaxLength).description(""))
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -119,8 +122,9 @@ void add_what_to_ask(CLI::App& app, EvalArguments& a) {
                              "(choice with choices, else exact)"),
               metric_names())
       ->group(kGroup);
-  app.add_option("--method", a.methods,
-                 "Methods to compare, the first with the others (full), repeatable")
+  app.add_option(
+         "--method", a.methods,
+         "Methods to compare, the first with the others (full, or the preset's), repeatable")
       ->allow_extra_args(false)
       ->type_name(fmt::format("{{{}}}", fmt::join(method_names(), ",")))
       ->group(kGroup);

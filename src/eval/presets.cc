@@ -9,7 +9,7 @@ namespace unmask {
 
 namespace {
 
-// Tasks that a good model of few parameters does not answer in full, so that losses show.
+// Tasks whose losses show; a question about one person is the easiest of them.
 const std::vector<std::string> kTasks{"multivalue", "multiquery", "qa1", "vt"};
 // Those of them with several facts to find.
 const std::vector<std::string> kHardTasks{"multivalue", "multiquery"};

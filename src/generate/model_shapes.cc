@@ -76,6 +76,7 @@ ModelShape demo() {
                        {"mask_token_id", 2042},
                        {"max_sequence_length", 4096},
                        {"mlp_hidden_size", 768},
+                       {"n_layers", 5},
                        {"pad_token_id", 2041},
                        {"vocab_size", 2048}});
   shape.generation = {{"bos_token_id", 2040}, {"eos_token_id", 2041}};

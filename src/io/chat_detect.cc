@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "io/chat_template.h"
+#include "io/fnv1a.h"
 #include "io/json_file.h"
 
 namespace unmask {
@@ -27,12 +28,6 @@ constexpr KnownTemplate kKnown[] = {
     {2427, 0xa90d76f25b444205U,
      ChatFormat::chatml},  // Dream-org/Dream-v0-Instruct-7B, as Qwen2.5 but for the system text
 };
-
-uint64_t fnv1a(std::string_view text) {
-  uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : text) hash = (hash ^ static_cast<uint8_t>(c)) * 0x100000001b3U;
-  return hash;
-}
 
 /// The template named "default" of a list, or its only one.
 std::optional<std::string> pick_from_list(const json& list) {

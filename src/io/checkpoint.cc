@@ -5,6 +5,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "io/fnv1a.h"
 #include "io/json_file.h"
 
 namespace unmask {
@@ -108,6 +109,20 @@ int64_t Checkpoint::total_bytes() const {
     total += static_cast<int64_t>(found.tensor->bytes.size());
   }
   return total;
+}
+
+uint64_t Checkpoint::fingerprint() const {
+  constexpr size_t kSample = 64;
+  uint64_t hash = fnv1a("");
+  for (const auto& [name, found] : entries_) {
+    hash = fnv1a(name, hash);
+    const std::span<const std::byte> bytes = found.tensor->bytes;
+    const size_t length = std::min(kSample, bytes.size());
+    for (const size_t begin : {size_t{0}, (bytes.size() - length) / 2, bytes.size() - length}) {
+      hash = fnv1a({reinterpret_cast<const char*>(bytes.data()) + begin, length}, hash);
+    }
+  }
+  return hash;
 }
 
 void Checkpoint::release(std::string_view name) const {

@@ -25,6 +25,9 @@ class Checkpoint {
   std::vector<std::string_view> names() const;
   /// Sum of the bytes of all tensors.
   int64_t total_bytes() const;
+  /// Tells weights apart: a hash of all names and of the first, middle and last bytes of every
+  /// tensor, so that it is quick whatever their size.
+  uint64_t fingerprint() const;
   /// Drops the pages of a tensor that was copied elsewhere (see MappedFile::release).
   void release(std::string_view name) const;
 

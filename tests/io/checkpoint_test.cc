@@ -49,6 +49,20 @@ TEST(Checkpoint, ReadsOneFile) {
   EXPECT_THROW(checkpoint.at("c"), Error);
 }
 
+TEST(Checkpoint, FingerprintsFollowNamesAndBytes) {
+  const auto fingerprint = [](const std::vector<std::string>& names, const std::string& data) {
+    const TempDir dir;
+    std::string file = one_byte_tensors(names);
+    file.replace(file.size() - data.size(), data.size(), data);
+    dir.write("model.safetensors", file);
+    return Checkpoint(dir.path()).fingerprint();
+  };
+  const uint64_t first = fingerprint({"a", "b"}, "xx");
+  EXPECT_EQ(first, fingerprint({"a", "b"}, "xx"));
+  EXPECT_NE(first, fingerprint({"a", "c"}, "xx"));
+  EXPECT_NE(first, fingerprint({"a", "b"}, "xy"));
+}
+
 TEST(Checkpoint, ReadsShardsAndStaysValidWhenMoved) {
   const TempDir dir;
   dir.write("one.safetensors", one_byte_tensors({"a", "unlisted"}));
