@@ -182,18 +182,20 @@ def main() -> int:
     parser.add_argument("--model", type=pathlib.Path, default=ROOT / "models" / "demo")
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build" / "evaluation")
     parser.add_argument("--limit", type=int, default=200, help="examples of each task and length")
-    parser.add_argument("--fidelity-limit", type=int, default=20, help="of the table of fidelity")
+    parser.add_argument("--longer-limit", type=int, default=100, help="of the table of 1,024 tokens")
+    parser.add_argument("--fidelity-limit", type=int, default=10, help="of the table of fidelity")
     parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
     results = {name: evaluate(arguments, name, ["--preset", name], arguments.limit) for name in PRESETS}
     results["longer"] = evaluate(arguments, "longer", LONGER + chosen(LONGER_METHODS),
-                                 arguments.limit)
+                                 arguments.longer_limit)
     fidelity = evaluate(arguments, "fidelity", FIDELITY + chosen(FIDELITY_METHODS),
                         arguments.fidelity_limit)
     path = ROOT / "docs" / "evaluation.md"
     document = path.read_text(encoding="utf-8")
-    document = replace(document, "limits", f"{arguments.limit} examples of each task and length; the "
-                       f"table of fidelity {arguments.fidelity_limit}.")
+    document = replace(document, "limits", f"{arguments.limit} examples of each task; "
+                       f"{arguments.longer_limit} at 1,024 tokens, {arguments.fidelity_limit} for the "
+                       "table of fidelity.")
     for name, result in results.items():
         document = replace(document, name, method_table(result["summary"]))
     document = replace(document, "claims", claims_table(results))
