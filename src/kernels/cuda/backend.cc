@@ -271,13 +271,12 @@ void CudaBackend::token_stats(Tensor logits, std::span<const int> positions,
 void CudaBackend::choose_on_host(Tensor logits, std::span<const int> positions,
                                  const TokenQuery& query, std::span<TokenStats> out) {
   const auto cols = static_cast<size_t>(logits.cols);
-  std::vector<float>& rows = host_rows_;
-  rows.resize(std::max(rows.size(), out.size() * cols));
-  download(logits, rows.data());
+  host_rows_.resize(out.size() * cols);
+  download(logits, host_rows_.data());
   pool_.run(logits.rows, [&](int r, int) {
     const auto i = static_cast<size_t>(r);
-    out[i] =
-        reduce_row(std::span(rows).subspan(i * cols, cols), positions[i], query, plain_row_math());
+    out[i] = reduce_row(std::span(host_rows_).subspan(i * cols, cols), positions[i], query,
+                        plain_row_math());
   });
 }
 
