@@ -45,9 +45,16 @@ class Run {
 
   /// One step of every live sequence. False when none is left.
   bool step();
-  /// Logits of some hidden rows, reduced to statistics tile by tile.
+  /// Takes the planned step of a sequence and those after it without asking between them, as far as
+  /// the backend and the plan allow. False when they do not.
+  bool take_series(size_t i, Slice& slice);
+  /// Logits of hidden rows, tile by tile, each with the number of its first row.
+  template <typename Use>
+  void for_logits(Tensor hidden, const Use& use);
   std::vector<TokenStats> statistics(const Sequence& sequence, Tensor hidden);
-  void advance(size_t i, int rows, std::span<const TokenStats> stats);
+  /// Takes over a step whose decisions `apply` hands to the sequence.
+  template <typename Apply>
+  void advance(size_t i, int rows, double seconds, const Apply& apply);
   void finish(size_t i);
 
   Transformer& model_;
@@ -83,6 +90,7 @@ bool Run::step() {
     parts.push_back(part);
   }
   if (live.empty()) return false;
+  if (live.size() == 1 && batch.size() == 1 && take_series(live[0].first, batch[0])) return true;
 
   const Tensor hidden = batch.empty() ? Tensor{} : model_.forward(batch);
   std::vector<std::vector<TokenStats>> stats(sequences_.size());
@@ -96,15 +104,46 @@ bool Run::step() {
     }
     stats[part.sequence] = statistics(s, own);
   }
-  for (const auto& [i, rows] : live) advance(i, rows, stats[i]);
+  for (const auto& step : live) {
+    const size_t i = step.first;
+    advance(i, step.second, seconds(), [&](Sequence& s) { s.apply(stats[i]); });
+  }
   return true;
 }
 
-std::vector<TokenStats> Run::statistics(const Sequence& sequence, Tensor hidden) {
+bool Run::take_series(size_t i, Slice& slice) {
+  Sequence& s = *sequences_[i];
+  const std::optional<SeriesPlan> plan = s.plan_series(slice.plan);
+  if (!plan) return false;
+  const std::unique_ptr<StepSeries> series = model_.backend().series(*plan);
+  if (!series) return false;
+  slice.series = series.get();
+  const double begin = seconds();
+  const std::vector<Revealed> revealed = series->run([&] {
+    for_logits(model_.forward({&slice, 1}),
+               [&](Tensor logits, int first) { series->choose(logits, first); });
+  });
+  // Equal steps take equal times.
+  const auto steps = static_cast<int>(plan->counts.size());
+  const double each = (seconds() - begin) / steps;
+  const std::vector<int> positions = s.candidates();
+  results_[i].forward_passes += steps - 1;
+  results_[i].rows += int64_t{steps - 1} * slice.plan.rows.size();
+  for (int step = 0; step < steps && !s.done(); ++step) {
+    std::vector<Decision> decided;
+    for (size_t c = 0; c < revealed.size(); ++c) {
+      const Revealed& r = revealed[c];
+      if (r.step == step) decided.push_back({positions[c], r.token, r.confidence});
+    }
+    advance(i, slice.plan.rows.size(), begin + each * (step + 1),
+            [&](Sequence& sequence) { sequence.apply(std::move(decided)); });
+  }
+  return true;
+}
+
+template <typename Use>
+void Run::for_logits(Tensor hidden, const Use& use) {
   const int vocab = model_.config().vocab_size;
-  const TokenQuery query = sequence.query();
-  const std::span<const int> positions = sequence.candidates();
-  std::vector<TokenStats> stats(positions.size());
   const int tile_rows = std::min(kLogitRows, std::max(1, hidden.rows));
   const size_t bytes = dense_bytes(tile_rows, vocab, DType::f32);
   if (logits_.bytes() < bytes) logits_ = model_.backend().allocate(bytes);
@@ -112,22 +151,32 @@ std::vector<TokenStats> Run::statistics(const Sequence& sequence, Tensor hidden)
     const int n = std::min(tile_rows, hidden.rows - begin);
     const Tensor logits = logits_.view(n, vocab);
     model_.logits(hidden.slice({begin, begin + n}), logits);
+    use(logits, begin);
+  }
+}
+
+std::vector<TokenStats> Run::statistics(const Sequence& sequence, Tensor hidden) {
+  const TokenQuery query = sequence.query();
+  const std::span<const int> positions = sequence.candidates();
+  std::vector<TokenStats> stats(positions.size());
+  for_logits(hidden, [&](Tensor logits, int begin) {
     const auto first = static_cast<size_t>(begin);
-    const auto count = static_cast<size_t>(n);
+    const auto count = static_cast<size_t>(logits.rows);
     model_.backend().token_stats(logits, positions.subspan(first, count), query,
                                  std::span(stats).subspan(first, count));
-  }
+  });
   return stats;
 }
 
-void Run::advance(size_t i, int rows, std::span<const TokenStats> stats) {
+template <typename Apply>
+void Run::advance(size_t i, int rows, double seconds, const Apply& apply) {
   Sequence& s = *sequences_[i];
   Result& r = results_[i];
   const Range block = s.step().block;
   const int index = s.step_index();
-  s.apply(stats);
+  apply(s);
   r.steps = s.step_index();
-  r.seconds = seconds();
+  r.seconds = seconds;
   const Request& request = s.request();
   const auto first = static_cast<size_t>(request.prompt_length);
   if (r.seconds_to_first_text == 0 && s.tokens()[first] != model_.config().mask_id) {

@@ -48,7 +48,7 @@ struct StepEvent {
   std::span<const Decision> decided;
   int rows;        // rows that went through the network
   int masks_left;  // in the generated part
-  double seconds;  // since the generation began
+  double seconds;  // since the generation began; steps that a backend took alone share their time
 };
 
 /// Returning false cancels the sequence.

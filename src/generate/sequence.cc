@@ -79,6 +79,8 @@ Step Sequence::step() const {
 Slice Sequence::plan() {
   const Step now = step();
   StepPlan plan = method_->plan_step(now);
+  // What a steady step keeps the next one computes again.
+  if (plan.steady && now.due == 0) plan.rows = Rows();
   forced_ = plan.commit.size() > 0;
   threshold_scale_ = plan.threshold_scale;
   find_candidates(plan);
@@ -139,6 +141,29 @@ TokenQuery Sequence::query() const {
   return token_query(request_.sampler, config_.mask_id, request_.eos_ids, index_);
 }
 
+std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan) const {
+  const std::optional<Surety> surety = plain_surety(request_.sampler);
+  if (!plan.steady || forced_ || guided() || request_.observe || !surety) return std::nullopt;
+  SeriesPlan series{.query = query(), .surety = *surety};
+  int open = masks_in({0, block_.end});
+  auto left = static_cast<int>(candidates_.size());
+  for (int step = in_block_; step < schedule_->steps(); ++step) {
+    const int count = std::min(left, schedule_->budget(step, open).count);
+    if (count <= 0) break;
+    series.counts.push_back(count);
+    open -= count;
+    left -= count;
+  }
+  if (series.counts.size() < 2) return std::nullopt;
+  for (const int p : plan.rows) series.tokens.push_back(tokens_[static_cast<size_t>(p)]);
+  for (const int p : candidates_) {
+    const auto found = std::lower_bound(plan.rows.begin(), plan.rows.end(), p);
+    if (found == plan.rows.end() || *found != p) return std::nullopt;  // nothing computes its token
+    series.open.push_back(static_cast<int>(found - plan.rows.begin()));
+  }
+  return series;
+}
+
 SamplerOptions Sequence::sampler() const {
   SamplerOptions options = request_.sampler;
   if (options.threshold) *options.threshold *= threshold_scale_;
@@ -151,7 +176,11 @@ void Sequence::apply(std::span<const TokenStats> stats) {
   for (size_t i = 0; i < stats.size(); ++i) candidates.push_back({candidates_[i], stats[i]});
   const Budget budget = forced_ ? Budget{.count = static_cast<int>(stats.size()), .probability = 1}
                                 : schedule_->budget(in_block_, masks_in({0, block_.end}));
-  decided_ = decide(sampler(), candidates, budget, index_);
+  apply(decide(sampler(), candidates, budget, index_));
+}
+
+void Sequence::apply(std::vector<Decision> decided) {
+  decided_ = std::move(decided);
   committed_.clear();
   for (const Decision& d : decided_) {
     tokens_[static_cast<size_t>(d.position)] = d.token;

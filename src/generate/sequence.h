@@ -29,9 +29,14 @@ class Sequence {
   /// Positions that may be decided in the planned step, one for each wanted row, ascending.
   const std::vector<int>& candidates() const { return candidates_; }
   TokenQuery query() const;
+  /// The planned step and those after it as a series, where what they decide follows from their
+  /// logits alone; none where there is no second such step.
+  std::optional<SeriesPlan> plan_series(const StepPlan& plan) const;
 
   /// Decides tokens from the statistics of the candidates and moves to the next step.
   void apply(std::span<const TokenStats> stats);
+  /// Takes over what was decided elsewhere, ascending, and moves to the next step.
+  void apply(std::vector<Decision> decided);
   void cancel();
 
   const std::vector<TokenId>& tokens() const { return tokens_; }

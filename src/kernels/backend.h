@@ -7,7 +7,6 @@
 #pragma once
 
 #include <memory>
-#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,6 +16,8 @@
 #include "core/tensor.h"
 #include "kernels/block_pattern.h"
 #include "kernels/into.h"
+#include "kernels/step_series.h"
+#include "kernels/token_query.h"
 
 namespace unmask {
 
@@ -94,33 +95,6 @@ struct AttentionTask {
   float* lse = nullptr;
 };
 
-/// How temperature randomises the choice of a token.
-enum class Noise : uint8_t {
-  gumbel,      // arg-max of logits - T log(-log u), float64 (LLaDA, generate.py)
-  categorical  // one draw from softmax(logits / T) after the filters (Dream)
-};
-
-/// What a sampler asks of rows of logits.
-struct TokenQuery {
-  Noise noise = Noise::gumbel;
-  double temperature = 0;            // 0: arg-max
-  std::optional<double> top_p{};     // keep the smallest set reaching this mass; categorical
-  std::optional<int> top_k{};        // keep the k largest; categorical
-  std::vector<TokenId> forbidden{};  // never chosen, but part of the distribution
-  std::vector<TokenId> removed{};    // as if their logits were -inf
-  std::vector<TokenId> without_confidence{};  // may be chosen, with probability 0
-  uint64_t seed = 0;
-  int step = 0;  // with a row's position the key of its random numbers
-};
-
-/// One row's distribution, reduced.
-struct TokenStats {
-  TokenId token = 0;      // the choice; ties go to the lower id
-  float probability = 0;  // of that choice
-  float margin = 0;       // largest minus second largest probability
-  float neg_entropy = 0;  // sum p log p, in nats; larger = surer
-};
-
 class Backend {
  public:
   virtual ~Backend() = default;
@@ -161,6 +135,9 @@ class Backend {
   /// Reduces rows of logits [rows, vocab] to one TokenStats a row; positions key the randomness.
   virtual void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                            std::span<TokenStats> out) = 0;
+  /// Takes the steps of a plan without the host, where a backend can: null where it does not. While
+  /// the series exists the backend serves nobody else.
+  virtual std::unique_ptr<StepSeries> series(const SeriesPlan& /*plan*/) { return nullptr; }
 
   // What methods measure; results on the host, where they decide.
   /// out[j] = mean over the heads of (mean of the rows of q) . k[j]; no scaling.

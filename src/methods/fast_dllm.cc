@@ -5,7 +5,8 @@ namespace unmask {
 StepPlan FastDllm::plan_step(const Step& step) {
   const Range block = step.block;
   if (step.in_block > 0) {
-    return {.rows = Rows(options_.dual ? block : Range{block.begin, step.length()})};
+    return {.rows = Rows(options_.dual ? block : Range{block.begin, step.length()}),
+            .steady = true};
   }
   const Range first{block.begin, block.begin + 1};
   return {.rows = Rows(step.all()), .commit = options_.first_alone ? first : Range{}};

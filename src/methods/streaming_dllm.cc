@@ -29,7 +29,7 @@ StepPlan StreamingDllm::plan_step(const Step& step) {
   }
   // The end of the canvas tells the model how long the text may become.
   if (rows.back() != last) rows.push_back(last);
-  StepPlan plan{.rows = Rows(std::move(rows))};
+  StepPlan plan{.rows = Rows(std::move(rows)), .steady = !first};
   if (first) {
     if (options_.first_alone) plan.commit = {block.begin, block.begin + 1};
   } else {

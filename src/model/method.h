@@ -46,6 +46,9 @@ struct StepPlan {
   Range commit{};         // decided now, whatever the schedule says, and nothing else; empty: the
                           // schedule chooses among all positions before the block's end
   bool measures = false;  // attend() reads the queries of all rows, also in the last layer
+  /// The later steps of the block compute the same rows and attend to the same slots, whatever is
+  /// decided until then, and nothing of them comes to the host.
+  bool steady = false;
   double threshold_scale = 1;  // of the sampler's threshold, where it has one
 };
 

@@ -30,6 +30,11 @@ Tensor Transformer::fit(Buffer& buffer, int rows, int cols, DType type) {
 }
 
 void Transformer::embed(std::span<const Slice> batch, Tensor x) {
+  if (batch.front().series != nullptr) {
+    UNMASK_CHECK(batch.size() == 1, "a series of steps has one sequence");
+    batch.front().series->embed(weights_.embedding, x);
+    return;
+  }
   std::vector<TokenId> tokens;
   for (const Slice& s : batch) {
     for (const int p : s.plan.rows) tokens.push_back(s.step.tokens[static_cast<size_t>(p)]);

@@ -17,6 +17,7 @@ struct Slice {
   Method* method;
   std::vector<KvStore>* stores;  // one a layer
   Rows wanted;                   // indices into plan.rows whose hidden state is needed
+  StepSeries* series = nullptr;  // that knows the tokens of the rows; null: step.tokens
 };
 
 class Transformer {

@@ -157,6 +157,20 @@ TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
   return query;
 }
 
+std::optional<Surety> plain_surety(const SamplerOptions& o) {
+  const bool filtered = o.top_k || (o.top_p && *o.top_p < 1);
+  if (o.temperature > 0 || o.alg_temp > 0 || filtered || o.dynamic()) return std::nullopt;
+  switch (o.algorithm) {
+    case Algorithm::low_confidence:
+    case Algorithm::maskgit_plus: return Surety::probability;
+    case Algorithm::topk_margin: return Surety::margin;
+    case Algorithm::entropy: return Surety::neg_entropy;
+    case Algorithm::random:
+    case Algorithm::origin: break;
+  }
+  return std::nullopt;
+}
+
 float confidence(const SamplerOptions& options, const Candidate& candidate) {
   switch (options.algorithm) {
     case Algorithm::random: return earliness(options, candidate.position);

@@ -78,6 +78,10 @@ struct Budget {
 TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
                        std::span<const TokenId> eos_ids, int step);
 
+/// The statistic by which positions are decided where nothing else has a say: no noise, no filter,
+/// no rule but the schedule's count, ties to the lower position.
+std::optional<Surety> plain_surety(const SamplerOptions& options);
+
 /// The confidence of one candidate by the measure of the algorithm.
 float confidence(const SamplerOptions& options, const Candidate& candidate);
 

@@ -163,6 +163,16 @@ TEST(Generate, StepsWithNothingToDecideCostNothing) {
   EXPECT_EQ(result.rows, 8 * 18);
 }
 
+TEST(Generate, CachedStepsWithNothingToDecideCostNothing) {
+  auto model = load("llada-tiny");
+  Request r = request(model, 10, 8, 8, 20);
+  for (const char* method : {"sparse-dllm", "fast-dllm:cache=dual", "streaming-dllm:window=2"}) {
+    r.method = method;
+    EXPECT_EQ(run(model, r).steps, 20);
+    EXPECT_EQ(run(model, r).forward_passes, 8) << method;
+  }
+}
+
 TEST(Generate, CanBeCancelled) {
   auto model = load("llada-tiny");
   const Request r = request(model, 10, 16, 16, 16);

@@ -160,5 +160,36 @@ TEST(AlgorithmNames, RoundTripAndUnknownOnesAreListed) {
   }
 }
 
+TEST(PlainSurety, IsWhatDecideOrdersBy) {
+  for (const Algorithm algorithm : {Algorithm::low_confidence, Algorithm::maskgit_plus,
+                                    Algorithm::topk_margin, Algorithm::entropy}) {
+    const SamplerOptions options{.algorithm = algorithm};
+    const std::optional<Surety> surety = plain_surety(options);
+    ASSERT_TRUE(surety);
+    const Candidate c{
+        .position = 3,
+        .stats = {.token = 1, .probability = 0.5F, .margin = 0.25F, .neg_entropy = -1}};
+    const float expected = *surety == Surety::probability ? c.stats.probability
+                           : *surety == Surety::margin    ? c.stats.margin
+                                                          : c.stats.neg_entropy;
+    EXPECT_EQ(confidence(options, c), expected);
+  }
+}
+
+TEST(PlainSurety, ThereIsNoneWhereMoreDecides) {
+  EXPECT_TRUE(plain_surety({.algorithm = Algorithm::maskgit_plus, .top_p = 1.0}));
+  for (const SamplerOptions& options :
+       std::vector<SamplerOptions>{{.algorithm = Algorithm::random},
+                                   {.algorithm = Algorithm::origin},
+                                   {.temperature = 0.1},
+                                   {.threshold = 0.9},
+                                   {.factor = 1.0},
+                                   {.algorithm = Algorithm::entropy, .alg_temp = 0.1},
+                                   {.algorithm = Algorithm::entropy, .top_k = 3},
+                                   {.algorithm = Algorithm::maskgit_plus, .top_p = 0.9}}) {
+    EXPECT_FALSE(plain_surety(options));
+  }
+}
+
 }  // namespace
 }  // namespace unmask

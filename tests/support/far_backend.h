@@ -70,6 +70,10 @@ class FarBackend : public Backend {
                    std::span<TokenStats> out) override {
     inner_->token_stats(moved(logits), positions, query, out);
   }
+  std::unique_ptr<StepSeries> series(const SeriesPlan& plan) override {
+    auto near = inner_->series(plan);
+    return near ? std::make_unique<FarSeries>(std::move(near)) : nullptr;
+  }
   void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
                          std::span<float> out) override {
     inner_->mean_query_scores(moved(q), moved(k), shape, out);
@@ -83,6 +87,19 @@ class FarBackend : public Backend {
   }
 
  private:
+  class FarSeries final : public StepSeries {
+   public:
+    explicit FarSeries(std::unique_ptr<StepSeries> near) : near_(std::move(near)) {}
+    std::vector<Revealed> run(const std::function<void()>& step) override {
+      return near_->run(step);
+    }
+    void embed(const HostMatrix& table, Tensor out) override { near_->embed(table, moved(out)); }
+    void choose(Tensor logits, int first) override { near_->choose(moved(logits), first); }
+
+   private:
+    std::unique_ptr<StepSeries> near_;
+  };
+
   /// There and back: addresses with only bit 62 flipped are not canonical on x86-64.
   static void* moved(void* address) {
     if (address == nullptr) return nullptr;

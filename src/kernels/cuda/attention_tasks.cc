@@ -40,18 +40,6 @@ class PatternLists final : public PackedPattern {
   int stride_;
 };
 
-template <typename T>
-DeviceRows whole(void* data, size_t count) {
-  return {data, count * sizeof(T), count * sizeof(T), 1};
-}
-
-template <typename T>
-Buffer copied(Device& device, const std::vector<T>& values) {
-  Buffer buffer = device.allocate(values.size() * sizeof(T));
-  device.upload(values.data(), whole<T>(buffer.data(), values.size()));
-  return buffer;
-}
-
 std::unique_ptr<PatternLists> upload(Device& device, const BlockPattern& pattern) {
   std::vector<int32_t> counts;
   for (int head = 0; head < pattern.n_heads(); ++head) {
@@ -221,8 +209,8 @@ void AttentionTasks::measure(const AttentionTask& task, const DeviceAttention& d
     return;
   }
   importance.reset(done.n_heads, done.rows);
-  device_.download(whole<float>(tables.all, importance.all.size()), importance.all.data());
-  device_.download(whole<float>(tables.generation, importance.generation.size()),
+  device_.download(dense(tables.all, importance.all.size()), importance.all.data());
+  device_.download(dense(tables.generation, importance.generation.size()),
                    importance.generation.data());
 }
 
@@ -243,8 +231,8 @@ void AttentionTasks::choose(BlockImportance& importance, const DeviceImportance&
   work.blocks = static_cast<uint16_t*>(device_blocks.data());
   work.counts = static_cast<int32_t*>(device_counts.data());
   launch_select(work, device_.stream());
-  device_.download(whole<uint16_t>(work.blocks, blocks.size()), blocks.data());
-  device_.download(whole<int32_t>(work.counts, counts.size()), counts.data());
+  device_.download(dense(work.blocks, blocks.size()), blocks.data());
+  device_.download(dense(work.counts, counts.size()), counts.data());
   BlockPattern pattern(importance.block_size, work.n_heads, work.n_blocks);
   for (size_t i = 0; i < lists; ++i) {
     pattern.append(
@@ -261,7 +249,7 @@ void AttentionTasks::download_lse(const AttentionTask& task, int n_heads, const 
   const auto rows = static_cast<size_t>(task.q.rows);
   const auto heads = static_cast<size_t>(n_heads);
   std::vector<float> by_head(rows * heads);
-  device_.download(whole<float>(const_cast<float*>(lse), by_head.size()), by_head.data());
+  device_.download(dense(lse, by_head.size()), by_head.data());
   for (size_t r = 0; r < rows; ++r) {
     for (size_t h = 0; h < heads; ++h) task.lse[r * heads + h] = by_head[h * rows + r];
   }

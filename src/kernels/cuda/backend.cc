@@ -2,29 +2,25 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstdlib>
+#include <string_view>
 
 #include "core/cpu_info.h"
 #include "core/parallel.h"
 #include "kernels/create_backend.h"
 #include "kernels/cuda/attention_tasks.h"
 #include "kernels/cuda/cell_work.h"
+#include "kernels/cuda/choices.h"
+#include "kernels/cuda/device_series.h"
 #include "kernels/cuda/products.h"
 #include "kernels/cuda/row_work.h"
 #include "kernels/cuda/tensor_view.h"
-#include "kernels/cuda/weights.h"
 #include "kernels/plain_row_math.h"
 #include "kernels/token_stats.h"
 
 namespace unmask::cuda {
 
 namespace {
-
-/// True when the device chooses tokens itself: the likeliest one, of an unfiltered distribution.
-bool plain_choice(const TokenQuery& query) {
-  const bool filtered =
-      query.noise == Noise::categorical && (query.top_k || (query.top_p && *query.top_p < 1));
-  return query.temperature <= 0 && !filtered;
-}
 
 /// Rows of bfloat16 that a product reads.
 struct Operand {
@@ -63,6 +59,7 @@ class CudaBackend final : public Backend {
   void scatter(Tensor from, const Rows& rows, Tensor out) override;
   void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                    std::span<TokenStats> out) override;
+  std::unique_ptr<StepSeries> series(const SeriesPlan& plan) override;
   void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape, std::span<float> out) override;
   void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
                       std::span<float> out) override;
@@ -98,7 +95,7 @@ class CudaBackend final : public Backend {
   Products products_{device_};
   IndexLists lists_{device_};
   AttentionTasks attention_{device_, lists_};
-  std::optional<DeviceTable> table_;
+  DeviceTable table_{device_};
   Scratch input_{device_};        // of a product, in bfloat16
   Scratch bias_{device_};         // of a product, in bfloat16
   Scratch gated_{device_};        // what a gate multiplies
@@ -133,15 +130,7 @@ void CudaBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table
     }
   }
   if (tokens.empty()) return;
-  if (!table_ || !table_->holds(table)) {
-    table_.reset();
-    table_.emplace(device_, table);
-  }
-  queue(Gather{out.rows,
-               out.cols,
-               {table_->values(), out.cols, table_->narrow()},
-               lists_.on_device(tokens),
-               view(out)});
+  queue(Gather{out.rows, out.cols, table_.rows(table), lists_.on_device(tokens), view(out)});
 }
 
 void CudaBackend::linear(Tensor x, std::span<const LinearMap> maps) {
@@ -248,24 +237,25 @@ void CudaBackend::token_stats(Tensor logits, std::span<const int> positions,
   UNMASK_CHECK(static_cast<int>(positions.size()) == logits.rows && out.size() == positions.size(),
                "shapes of token statistics");
   if (out.empty()) return;
-  if (!plain_choice(query)) {
+  if (!is_plain(query)) {
     choose_on_host(logits, positions, query, out);
     return;
   }
-  const auto ids = [&](const std::vector<TokenId>& list) {
-    return Ids{list.empty() ? nullptr : lists_.on_device(list), static_cast<int>(list.size())};
-  };
   auto* choices = results_.fit<Choice>(out.size());
-  queue(Choose{logits.rows, logits.cols, view(logits), ids(query.removed), ids(query.forbidden),
-               ids(query.without_confidence), choices});
+  queue(choose_work(lists_, logits, query, choices));
   std::vector<Choice> fetched(out.size());
   fetch(choices, std::span(fetched));
-  for (const Choice& c : fetched) {
-    if (c.token < 0) fail("[cuda] logits: found no number in a row; try --device cpu");
-  }
+  for (const Choice& c : fetched) check_token(c.token);
   std::transform(fetched.begin(), fetched.end(), out.begin(), [](const Choice& c) {
     return TokenStats{c.token, c.probability, c.margin, c.neg_entropy};
   });
+}
+
+std::unique_ptr<StepSeries> CudaBackend::series(const SeriesPlan& plan) {
+  // For comparisons: the host then decides after every step.
+  const char* setting = std::getenv("UNMASK_CUDA_GRAPHS");
+  if (setting != nullptr && std::string_view(setting) == "off") return nullptr;
+  return std::make_unique<DeviceSeries>(device_, lists_, table_, plan);
 }
 
 void CudaBackend::choose_on_host(Tensor logits, std::span<const int> positions,

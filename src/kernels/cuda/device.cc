@@ -19,6 +19,54 @@ void check_device() {
 /// Rows that can be copied as one; the copy of distant rows limits their distance to 2 GiB.
 bool is_dense(const DeviceRows& rows) { return rows.rows == 1 || rows.stride == rows.bytes; }
 
+/// A graph that the device can start.
+class Graph final : public Recording {
+ public:
+  Graph(cudaGraph_t graph, Stream stream) : stream_(stream) {
+    check(cudaGraphInstantiate(&graph_, graph, 0), "cudaGraphInstantiate");
+  }
+  ~Graph() override {
+    cudaStreamSynchronize(stream_);  // it may still run
+    cudaGraphExecDestroy(graph_);
+  }
+  Graph(const Graph&) = delete;
+  Graph& operator=(const Graph&) = delete;
+
+  void queue() override { check(cudaGraphLaunch(graph_, stream_), "cudaGraphLaunch"); }
+
+ private:
+  cudaGraphExec_t graph_ = nullptr;
+  Stream stream_;
+};
+
+/// From its first to its last line the stream records instead of running.
+class Capture {
+ public:
+  Capture(Stream stream, bool& records) : stream_(stream), records_(records) {
+    check(cudaStreamBeginCapture(stream, cudaStreamCaptureModeThreadLocal),
+          "cudaStreamBeginCapture");
+    records_ = true;
+  }
+  ~Capture() {
+    if (records_) cudaStreamEndCapture(stream_, &graph_);
+    records_ = false;
+    if (graph_ != nullptr) cudaGraphDestroy(graph_);
+  }
+  Capture(const Capture&) = delete;
+  Capture& operator=(const Capture&) = delete;
+
+  cudaGraph_t finish() {
+    records_ = false;
+    check(cudaStreamEndCapture(stream_, &graph_), "cudaStreamEndCapture");
+    return graph_;
+  }
+
+ private:
+  Stream stream_;
+  bool& records_;
+  cudaGraph_t graph_ = nullptr;
+};
+
 }  // namespace
 
 Device::Device() {
@@ -38,7 +86,15 @@ Device::Device() {
 
 Device::~Device() { cudaStreamDestroy(stream_); }
 
+std::unique_ptr<Recording> Device::record(const std::function<void()>& work) {
+  UNMASK_CHECK(!records_, "recorded work records nothing");
+  Capture capture(stream_, records_);
+  work();
+  return std::make_unique<Graph>(capture.finish(), stream_);
+}
+
 Buffer Device::allocate(size_t bytes) {
+  UNMASK_CHECK(!records_, "recorded work allocates nothing");
   void* data = nullptr;
   const cudaError_t status = cudaMalloc(&data, bytes == 0 ? 1 : bytes);
   if (status == cudaErrorMemoryAllocation) {
@@ -60,6 +116,7 @@ Buffer Device::allocate(size_t bytes) {
 }
 
 void Device::upload(const void* host, const DeviceRows& to) {
+  UNMASK_CHECK(!records_, "recorded work copies nothing to the device");
   if (to.bytes == 0 || to.rows == 0) return;
   if (is_dense(to)) {
     check(cudaMemcpyAsync(to.data, host, to.bytes * to.rows, cudaMemcpyHostToDevice, stream_),
@@ -75,6 +132,7 @@ void Device::upload(const void* host, const DeviceRows& to) {
 }
 
 void Device::download(const DeviceRows& from, void* host) {
+  UNMASK_CHECK(!records_, "recorded work copies nothing to the host");
   if (from.bytes == 0 || from.rows == 0) return;
   if (is_dense(from)) {
     check(cudaMemcpyAsync(host, from.data, from.bytes * from.rows, cudaMemcpyDeviceToHost, stream_),

@@ -2,7 +2,11 @@
 // with the CUDA runtime, tests implement it on the host.
 #pragma once
 
+#include <functional>
+#include <memory>
 #include <string>
+#include <type_traits>
+#include <vector>
 
 #include "core/tensor.h"
 #include "kernels/cuda/attention.h"
@@ -15,6 +19,13 @@ struct DeviceRows {
   size_t stride = 0;
   size_t bytes = 0;  // of a row
   size_t rows = 0;
+};
+
+/// Work that was recorded, to be queued any number of times.
+class Recording {
+ public:
+  virtual ~Recording() = default;
+  virtual void queue() = 0;
 };
 
 class Device {
@@ -35,12 +46,30 @@ class Device {
   void upload(const void* host, const DeviceRows& to);
   /// Device rows to dense host rows, once everything queued before is done.
   void download(const DeviceRows& from, void* host);
+  /// Records what `work` would queue. It must neither allocate nor copy between host and device:
+  /// throws LogicError then. What it works on must outlive the recording.
+  std::unique_ptr<Recording> record(const std::function<void()>& work);
 
  private:
+  bool records_ = false;
   std::string name_;
   DeviceTraits traits_;
   Stream stream_ = nullptr;
 };
+
+/// `count` elements that lie close together.
+template <typename T>
+DeviceRows dense(T* data, size_t count) {
+  return {const_cast<std::remove_const_t<T>*>(data), count * sizeof(T), count * sizeof(T), 1};
+}
+
+/// A copy of host values on the device.
+template <typename T>
+Buffer copied(Device& device, const std::vector<T>& values) {
+  Buffer buffer = device.allocate(values.size() * sizeof(T));
+  device.upload(values.data(), dense(static_cast<T*>(buffer.data()), values.size()));
+  return buffer;
+}
 
 /// Device memory that grows with what is asked of it; what it held is lost then.
 class Scratch {

@@ -55,22 +55,26 @@ DeviceMatrix::DeviceMatrix(Device& device, const HostMatrix& weights)
                          });
 }
 
-DeviceTable::DeviceTable(Device& device, const HostMatrix& table)
-    : source_(table),
-      values_(device.allocate(elements(table) * (narrow() ? sizeof(Bf16) : sizeof(float)))) {
-  if (narrow()) {
-    device.upload(table.data, {values_.data(), values_.bytes(), values_.bytes(), 1});
-    return;
+View DeviceTable::rows(const HostMatrix& table) {
+  const bool narrow = table.dtype == DType::bf16;
+  const bool known = values_.data() != nullptr && source_.data == table.data &&
+                     source_.dtype == table.dtype && source_.out == table.out &&
+                     source_.in == table.in;
+  if (!known) {
+    values_ = {};  // free first: both at once would double the peak
+    Buffer values = device_.allocate(elements(table) * (narrow ? sizeof(Bf16) : sizeof(float)));
+    if (narrow) {
+      device_.upload(table.data, {values.data(), values.bytes(), values.bytes(), 1});
+    } else {
+      upload_converted<float>(device_, table, table.in, values.data(),
+                              [&](const std::byte* from, float* to) {
+                                to_f32(from, table.dtype, static_cast<size_t>(table.in), to);
+                              });
+    }
+    values_ = std::move(values);
+    source_ = table;
   }
-  upload_converted<float>(device, table, table.in, values_.data(),
-                          [&](const std::byte* from, float* to) {
-                            to_f32(from, table.dtype, static_cast<size_t>(table.in), to);
-                          });
-}
-
-bool DeviceTable::holds(const HostMatrix& table) const {
-  return source_.data == table.data && source_.dtype == table.dtype && source_.out == table.out &&
-         source_.in == table.in;
+  return {values_.data(), table.in, narrow};
 }
 
 }  // namespace unmask::cuda

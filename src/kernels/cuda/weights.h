@@ -1,10 +1,9 @@
 // Weights and the table of embeddings on the device.
 #pragma once
 
-#include <optional>
-
 #include "kernels/backend.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/work.h"
 
 namespace unmask::cuda {
 
@@ -22,17 +21,16 @@ class DeviceMatrix final : public PackedMatrix {
   Buffer values_;
 };
 
-/// A table of which rows are gathered: bfloat16 where it came so, else float32.
+/// The table of embeddings, of which rows are gathered: bfloat16 where it came so, else float32.
 class DeviceTable {
  public:
-  DeviceTable(Device& device, const HostMatrix& table);
+  explicit DeviceTable(Device& device) : device_(device) {}
 
-  /// True when this is a copy of `table`.
-  bool holds(const HostMatrix& table) const;
-  bool narrow() const { return source_.dtype == DType::bf16; }
-  void* values() const { return values_.data(); }
+  /// The rows of `table` on the device; they stay there until another table is asked for.
+  View rows(const HostMatrix& table);
 
  private:
+  Device& device_;
   HostMatrix source_;
   Buffer values_;
 };

@@ -2,7 +2,7 @@
 #include <algorithm>
 
 #include "kernels/cuda/check.h"
-#include "kernels/cuda/row_work.h"
+#include "kernels/cuda/reveal_work.h"
 
 namespace unmask::cuda {
 

@@ -53,14 +53,7 @@ void hide_unlisted(const DeviceLists& lists, int list, std::span<float> scores) 
   }
 }
 
-}  // namespace
-
-size_t attention_workspace(const DeviceTraits& /*device*/, const DeviceAttention& /*task*/) {
-  return 0;
-}
-
-void launch_attention(const DeviceTraits& /*device*/, const DeviceAttention& task,
-                      void* /*workspace*/, Stream /*stream*/) {
+void attend(const DeviceAttention& task) {
   const PlainAccess access;
   const bool sparse = task.lists.blocks != nullptr;
   const std::vector<int> blocks = sparse ? blocks_of(task) : std::vector<int>();
@@ -92,10 +85,7 @@ void launch_attention(const DeviceTraits& /*device*/, const DeviceAttention& tas
   }
 }
 
-size_t block_scores_workspace(const DeviceImportance& /*task*/) { return 0; }
-
-void launch_block_scores(const DeviceTraits& /*device*/, const DeviceImportance& task,
-                         void* /*workspace*/, Stream /*stream*/) {
+void measure_blocks(const DeviceImportance& task) {
   const PlainAccess access;
   const int blocks = task.n_blocks();
   const int size = task.block_size;
@@ -124,9 +114,7 @@ void launch_block_scores(const DeviceTraits& /*device*/, const DeviceImportance&
   measure(task.first_generation_block, task.generation);
 }
 
-int list_stride(const DeviceSelection& task) { return task.n_blocks; }
-
-void launch_select(const DeviceSelection& task, Stream /*stream*/) {
+void select(const DeviceSelection& task) {
   const PlainAccess access;
   BlockImportance importance;
   importance.block_size = 1;
@@ -146,6 +134,30 @@ void launch_select(const DeviceSelection& task, Stream /*stream*/) {
       task.counts[row] = static_cast<int32_t>(list.size());
     }
   }
+}
+
+}  // namespace
+
+size_t attention_workspace(const DeviceTraits& /*device*/, const DeviceAttention& /*task*/) {
+  return 0;
+}
+
+void launch_attention(const DeviceTraits& /*device*/, const DeviceAttention& task,
+                      void* /*workspace*/, Stream stream) {
+  stream->add([task] { attend(task); });
+}
+
+size_t block_scores_workspace(const DeviceImportance& /*task*/) { return 0; }
+
+void launch_block_scores(const DeviceTraits& /*device*/, const DeviceImportance& task,
+                         void* /*workspace*/, Stream stream) {
+  stream->add([task] { measure_blocks(task); });
+}
+
+int list_stride(const DeviceSelection& task) { return task.n_blocks; }
+
+void launch_select(const DeviceSelection& task, Stream stream) {
+  stream->add([task] { select(task); });
 }
 
 }  // namespace unmask::cuda

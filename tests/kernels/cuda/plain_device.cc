@@ -9,7 +9,7 @@
 
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/products.h"
-#include "kernels/cuda/row_work.h"
+#include "kernels/cuda/reveal_work.h"
 
 namespace unmask::cuda {
 
@@ -92,67 +92,29 @@ void run_row(const Work& work, int row) {
   }
 }
 
+struct PlainRecording final : Recording {
+  void queue() override {
+    for (const auto& step : steps) step();
+  }
+  std::vector<std::function<void()>> steps;
+};
+
 std::byte* row_of(const DeviceRows& rows, size_t r) {
   return static_cast<std::byte*>(rows.data) + r * rows.stride;
 }
 
-}  // namespace
-
-PlainAccess::PlainAccess() { Arena::instance().open(1); }
-PlainAccess::~PlainAccess() { Arena::instance().open(-1); }
-
-Device::Device() : name_("plain"), traits_{.compute_capability = 90, .multiprocessors = 1} {}
-Device::~Device() = default;
-
-Buffer Device::allocate(size_t bytes) {
-  return {Arena::instance().allocate(bytes), bytes, [](void* p) { Arena::instance().free(p); }};
-}
-
-void Device::upload(const void* host, const DeviceRows& to) {
-  const PlainAccess access;
-  for (size_t r = 0; r < to.rows; ++r) {
-    std::memcpy(row_of(to, r), static_cast<const std::byte*>(host) + r * to.bytes, to.bytes);
+std::vector<float> widened(const Bf16* from, int rows, int cols, int64_t stride) {
+  std::vector<float> to;
+  for (int r = 0; r < rows; ++r, from += stride) {
+    std::transform(from, from + cols, std::back_inserter(to), bf16_to_f32);
   }
+  return to;
 }
 
-void Device::download(const DeviceRows& from, void* host) {
+void multiply(const Product& p) {
   const PlainAccess access;
-  for (size_t r = 0; r < from.rows; ++r) {
-    std::memcpy(static_cast<std::byte*>(host) + r * from.bytes, row_of(from, r), from.bytes);
-  }
-}
-
-template <typename Work>
-void launch(const Work& work, Stream /*stream*/) {
-  const PlainAccess access;
-  for (int row = 0; row < work.rows; ++row) {
-    if constexpr (Reduces<Work>) {
-      run_row(work, row);
-    } else {
-      for (int col = 0; col < work.cols; ++col) work(row, col);
-    }
-  }
-}
-
-// order matters: the list instantiates the definition above
-#include "kernels/cuda/launches.inc"
-
-struct Products::State {};
-Products::Products(Device& /*device*/) {}
-Products::~Products() = default;
-std::string Products::name() const { return "plain"; }
-
-void Products::run(const Product& p) {
-  const PlainAccess access;
-  const auto widened = [&](const Bf16* from, int rows, int64_t stride) {
-    std::vector<float> to;
-    for (int r = 0; r < rows; ++r, from += stride) {
-      std::transform(from, from + p.depth, std::back_inserter(to), bf16_to_f32);
-    }
-    return to;
-  };
-  const std::vector<float> x = widened(p.x, p.rows, p.x_stride);
-  const std::vector<float> weights = widened(p.weights, p.cols, p.depth);
+  const std::vector<float> x = widened(p.x, p.rows, p.depth, p.x_stride);
+  const std::vector<float> weights = widened(p.weights, p.cols, p.depth, p.depth);
   for (int r = 0; r < p.rows; ++r) {
     for (int c = 0; c < p.cols; ++c) {
       std::array<float, kDepthMultiple> sums{};
@@ -167,6 +129,79 @@ void Products::run(const Product& p) {
       p.out.set(r, c, p.adds ? p.out(r, c) + sum : sum);
     }
   }
+}
+
+}  // namespace
+
+PlainAccess::PlainAccess() { Arena::instance().open(1); }
+PlainAccess::~PlainAccess() { Arena::instance().open(-1); }
+
+Device::Device()
+    : name_("plain"),
+      traits_{.compute_capability = 90, .multiprocessors = 1},
+      stream_(new CUstream_st) {}
+Device::~Device() { delete stream_; }
+
+std::unique_ptr<Recording> Device::record(const std::function<void()>& work) {
+  auto recording = std::make_unique<PlainRecording>();
+  stream_->recorded = &recording->steps;
+  records_ = true;
+  const auto end = [this](void*) {
+    records_ = false;
+    stream_->recorded = nullptr;
+  };
+  const std::unique_ptr<CUstream_st, decltype(end)> guard(stream_, end);
+  work();
+  return recording;
+}
+
+Buffer Device::allocate(size_t bytes) {
+  UNMASK_CHECK(!records_, "recorded work allocates nothing");
+  return {Arena::instance().allocate(bytes), bytes, [](void* p) { Arena::instance().free(p); }};
+}
+
+void Device::upload(const void* host, const DeviceRows& to) {
+  UNMASK_CHECK(!records_, "recorded work copies nothing to the device");
+  const PlainAccess access;
+  for (size_t r = 0; r < to.rows; ++r) {
+    std::memcpy(row_of(to, r), static_cast<const std::byte*>(host) + r * to.bytes, to.bytes);
+  }
+}
+
+void Device::download(const DeviceRows& from, void* host) {
+  UNMASK_CHECK(!records_, "recorded work copies nothing to the host");
+  const PlainAccess access;
+  for (size_t r = 0; r < from.rows; ++r) {
+    std::memcpy(static_cast<std::byte*>(host) + r * from.bytes, row_of(from, r), from.bytes);
+  }
+}
+
+template <typename Work>
+void launch(const Work& work, Stream stream) {
+  stream->add([work] {
+    const PlainAccess access;
+    for (int row = 0; row < work.rows; ++row) {
+      if constexpr (Reduces<Work>) {
+        run_row(work, row);
+      } else {
+        for (int col = 0; col < work.cols; ++col) work(row, col);
+      }
+    }
+  });
+}
+
+// order matters: the list instantiates the definition above
+#include "kernels/cuda/launches.inc"
+
+struct Products::State {
+  Device& device;
+};
+Products::Products(Device& device) : state_(std::make_unique<State>(device)) {}
+Products::~Products() = default;
+std::string Products::name() const { return "plain"; }
+
+void Products::run(const Product& p) {
+  state_->device.stream()->add([p] { multiply(p); });
 }
 
 }  // namespace unmask::cuda

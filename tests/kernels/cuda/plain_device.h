@@ -2,6 +2,24 @@
 // block of threads would reduce it. Its memory can be touched only while such work runs.
 #pragma once
 
+#include <functional>
+#include <utility>
+#include <vector>
+
+/// The queue of a plain device, under the name that CUDA gives its own: runs work at once, or keeps
+/// it while something is recorded.
+struct CUstream_st {
+  std::vector<std::function<void()>>* recorded = nullptr;
+
+  void add(std::function<void()> work) {
+    if (recorded == nullptr) {
+      work();
+    } else {
+      recorded->push_back(std::move(work));
+    }
+  }
+};
+
 namespace unmask::cuda {
 
 /// Opens the memory of all plain devices for as long as it lives.
