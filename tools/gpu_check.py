@@ -6,7 +6,8 @@
                                                          nothing can be built; run FOLDER/gpu_check.py
 
 First the kernels alone (program gpu_kernel_check), then the engine (gpu_check, which takes the
-ARGUMENTs, see its --help). Findings go to FOLDER as JSON, a file a program.
+ARGUMENTs, see its --help). Findings go to FOLDER as JSON, a file a program, and what is aimed at stands
+beside them in targets.json (gpu_targets.py).
 """
 
 import argparse
@@ -16,6 +17,8 @@ import re
 import shutil
 import subprocess
 import sys
+
+import gpu_targets
 
 HERE = pathlib.Path(__file__).resolve().parent
 PACKED = (HERE / "bin" / "gpu_check").is_file()
@@ -51,7 +54,8 @@ def pack(folder: pathlib.Path):
     for part in ("checkpoints", "generate"):
         shutil.copytree(ROOT / "tests" / "golden" / part, folder / "golden" / part,
                         ignore=shutil.ignore_patterns("tensors.safetensors"))
-    shutil.copy(pathlib.Path(__file__), folder / "gpu_check.py")
+    for script in (__file__, gpu_targets.__file__):
+        shutil.copy(script, folder / pathlib.Path(script).name)
     size = sum(f.stat().st_size for f in folder.rglob("*") if f.is_file())
     print(f"{folder}: {size / 2**20:.0f} MiB")
 
@@ -77,6 +81,7 @@ def run(out: pathlib.Path, arguments: list[str]) -> int:
     for program, own in zip(PROGRAMS, ([], ["--golden", GOLDEN, *arguments])):
         command = [BUILD / program, "--json", out / f"{program}.json", *own]
         status |= subprocess.run(command, env=environment, check=False).returncode
+    gpu_targets.report(out)
     return 1 if status else 0
 
 

@@ -138,9 +138,11 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
                                                  Checkpoint(a.model.directory), files.config);
   Request vanilla = request;
   vanilla.method = "full";
-  const ElementSizes sizes{
-      .bytes_per_weight = bits_per_weight(weights) / 8,
-      .activations = device == DeviceKind::cuda ? kCudaActivations : DType::f32};
+  ElementSizes sizes{.bytes_per_weight = bits_per_weight(weights) / 8};
+  if (device == DeviceKind::cuda) {
+    sizes.activations = kCudaActivations;
+    sizes.tile_rows = kCudaTileRows;
+  }
   const Explanation plan = explain(files.config, request, sizes);
   const Explanation full = explain(files.config, vanilla, sizes);
   const CpuOptions on_cpu{.threads = a.model.threads, .weights = weights};

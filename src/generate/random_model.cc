@@ -82,13 +82,19 @@ ModelConfig parse_shape(const std::string& text) {
 RandomModel::RandomModel(const ModelConfig& config, std::unique_ptr<Backend> backend)
     : config_(config), backend_(std::move(backend)) {
   const RandomWeights random(/*seed=*/0, kStored);
-  std::vector<std::byte> bytes;
-  weights_ = build_weights(config_, *backend_, [&](const TensorSpec& spec) {
-    std::vector<std::byte>& memory = spec.role == TensorRole::embedding ? embedding_ : bytes;
-    memory.resize(elements(spec) * dtype_bytes(kStored));
-    random.fill(spec, 0, memory);
-    return HostMatrix{memory.data(), kStored, static_cast<int>(spec.shape.front()),
-                      static_cast<int>(spec.shape.back())};
+  std::vector<std::vector<std::byte>> bytes;
+  weights_ = build_weights(config_, *backend_, [&](std::span<const TensorSpec> specs) {
+    bytes.resize(std::max(bytes.size(), specs.size()));
+    std::vector<HostMatrix> tensors;
+    for (const TensorSpec& spec : specs) {
+      std::vector<std::byte>& memory =
+          spec.role == TensorRole::embedding ? embedding_ : bytes[tensors.size()];
+      memory.resize(elements(spec) * dtype_bytes(kStored));
+      random.fill(spec, 0, memory);
+      tensors.push_back({memory.data(), kStored, static_cast<int>(spec.shape.front()),
+                         static_cast<int>(spec.shape.back())});
+    }
+    return tensors;
   });
   transformer_ = std::make_unique<Transformer>(config_, weights_, *backend_);
 }

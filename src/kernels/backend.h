@@ -104,6 +104,9 @@ class Backend {
 
   /// Of inputs and outputs of products and attention, and of keys and values that methods keep.
   virtual DType activation_type() const { return DType::f32; }
+  /// Rows that go through the feed-forward together: they bound its buffers, and every weight that
+  /// is read serves as many.
+  virtual int tile_rows() const { return 1024; }
 
   // Memory. Tensors below live in memory that this backend allocated.
   virtual Buffer allocate(size_t bytes) = 0;
@@ -112,6 +115,13 @@ class Backend {
   virtual void download(Tensor from, float* host) = 0;
   /// Copies weights into the layout of linear(); the host memory may go afterwards.
   virtual std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) = 0;
+  /// The same for matrices that read one input, which a backend may lay side by side.
+  virtual std::vector<std::unique_ptr<PackedMatrix>> pack_together(
+      std::span<const HostMatrix> weights) {
+    std::vector<std::unique_ptr<PackedMatrix>> packed;
+    for (const HostMatrix& matrix : weights) packed.push_back(pack(matrix));
+    return packed;
+  }
 
   // The transformer.
   /// out[i] = table[tokens[i]]; the table is read in place. Throws Error for ids outside it.

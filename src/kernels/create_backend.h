@@ -17,8 +17,9 @@ struct CpuOptions {
 /// needs or the options make no sense.
 std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options);
 
-/// Backend::activation_type() of the CUDA backend, for plans without one.
+/// Backend::activation_type() and tile_rows() of the CUDA backend, for plans without one.
 inline constexpr DType kCudaActivations = DType::bf16;
+inline constexpr int kCudaTileRows = 8192;
 
 struct CudaOptions {
   int threads = 0;  // of the host, which samples; 0: every processor this process may use

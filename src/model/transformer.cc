@@ -6,10 +6,6 @@ namespace unmask {
 
 namespace {
 
-// Rows of the feed-forward that go through together: bounds its buffers, while every weight panel
-// still serves enough rows to be worth reading.
-constexpr int kFeedForwardTile = 1024;
-
 bool is_partial(const LayerPlan& plan) { return bool{plan.attn_out}; }
 
 }  // namespace
@@ -205,7 +201,7 @@ void Transformer::attention(int layer, std::span<Slice> batch, const Work& work,
 
 void Transformer::feed_forward(int layer, Tensor x, Tensor out, Into into) {
   const LayerWeights& w = weights_.layers[static_cast<size_t>(layer)];
-  const int tile = std::min(kFeedForwardTile, std::max(1, x.rows));
+  const int tile = std::min(backend_.tile_rows(), std::max(1, x.rows));
   const Tensor input = fit(memory_.ffn_input, tile, config_.dim);
   const Tensor gate = fit(memory_.gate, tile, config_.ffn_dim);
   for (int begin = 0; begin < x.rows; begin += tile) {

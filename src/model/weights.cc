@@ -1,6 +1,6 @@
 #include "model/weights.h"
 
-#include <optional>
+#include <algorithm>
 
 namespace unmask {
 
@@ -56,21 +56,45 @@ Tensor make_vector(Weights& w, const HostMatrix& from, Backend& backend) {
   return out;
 }
 
+/// The next specs whose matrices read the same input: query, key and value, gate and up.
+std::span<const TensorSpec> next_group(std::span<const TensorSpec> specs) {
+  using enum TensorRole;
+  for (const std::vector<TensorRole>& roles : {std::vector{q, k, v}, std::vector{gate, up}}) {
+    const auto has_role = [](TensorRole role, const TensorSpec& spec) { return role == spec.role; };
+    if (specs.size() >= roles.size() &&
+        std::equal(roles.begin(), roles.end(), specs.begin(), has_role)) {
+      return specs.first(roles.size());
+    }
+  }
+  return specs.first(1);
+}
+
+/// Packs what is matrices and copies what is vectors.
+void add_tensors(Weights& w, Backend& backend, std::span<const TensorSpec> specs,
+                 std::span<const HostMatrix> tensors) {
+  if (specs[0].role == TensorRole::embedding) {
+    w.embedding = tensors[0];
+  } else if (matrix_slot(w, specs[0].role, specs[0].layer) == nullptr) {
+    vector_slot(w, specs[0].role, specs[0].layer) = make_vector(w, tensors[0], backend);
+  } else {
+    auto packed = backend.pack_together(tensors);
+    for (size_t i = 0; i < specs.size(); ++i) {
+      w.packed_bytes += packed[i]->bytes();
+      *matrix_slot(w, specs[i].role, specs[i].layer) = std::move(packed[i]);
+    }
+  }
+}
+
 }  // namespace
 
 Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source) {
   Weights w;
   w.layers.resize(static_cast<size_t>(config.n_layers));
-  for (const TensorSpec& spec : tensor_specs(config)) {
-    const HostMatrix tensor = source(spec);
-    if (auto* slot = matrix_slot(w, spec.role, spec.layer)) {
-      *slot = backend.pack(tensor);
-      w.packed_bytes += (*slot)->bytes();
-    } else if (spec.role == TensorRole::embedding) {
-      w.embedding = tensor;
-    } else {
-      vector_slot(w, spec.role, spec.layer) = make_vector(w, tensor, backend);
-    }
+  const std::vector<TensorSpec> specs = tensor_specs(config);
+  for (std::span<const TensorSpec> left = specs; !left.empty();) {
+    const std::span<const TensorSpec> group = next_group(left);
+    add_tensors(w, backend, group, source(group));
+    left = left.subspan(group.size());
   }
   if (config.tied_head) {
     w.head = backend.pack(w.embedding);
@@ -87,26 +111,33 @@ Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Ba
     total += static_cast<int64_t>(checkpoint.at(spec.name).bytes.size());
   }
   int64_t done = 0;
-  std::optional<TensorSpec> last;  // packed by now
+  std::vector<TensorSpec> last;  // packed by now
   const auto finish_last = [&] {
-    if (!last) return;
-    done += static_cast<int64_t>(checkpoint.at(last->name).bytes.size());
-    if (last->role != TensorRole::embedding) checkpoint.release(last->name);
-    if (progress) progress(done, total);
+    for (const TensorSpec& spec : last) {
+      done += static_cast<int64_t>(checkpoint.at(spec.name).bytes.size());
+      if (spec.role != TensorRole::embedding) checkpoint.release(spec.name);
+    }
+    if (progress && !last.empty()) progress(done, total);
   };
-  Weights w = build_weights(config, backend, [&](const TensorSpec& spec) {
+  Weights w = build_weights(config, backend, [&](std::span<const TensorSpec> specs) {
     finish_last();
-    last = spec;
-    return host_matrix(checkpoint.at(spec.name));
+    last.assign(specs.begin(), specs.end());
+    std::vector<HostMatrix> tensors;
+    for (const TensorSpec& spec : specs) tensors.push_back(host_matrix(checkpoint.at(spec.name)));
+    return tensors;
   });
   finish_last();
   return w;
 }
 
 Weights shape_weights(const ModelConfig& config, Backend& backend) {
-  return build_weights(config, backend, [](const TensorSpec& spec) {
-    return HostMatrix{nullptr, DType::f32, static_cast<int>(spec.shape.front()),
-                      static_cast<int>(spec.shape.back())};
+  return build_weights(config, backend, [](std::span<const TensorSpec> specs) {
+    std::vector<HostMatrix> tensors;
+    for (const TensorSpec& spec : specs) {
+      tensors.push_back({nullptr, DType::f32, static_cast<int>(spec.shape.front()),
+                         static_cast<int>(spec.shape.back())});
+    }
+    return tensors;
   });
 }
 

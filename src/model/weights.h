@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <memory>
+#include <span>
 #include <vector>
 
 #include "io/checkpoint.h"
@@ -30,14 +31,15 @@ struct Weights {
   std::vector<Buffer> vectors;  // memory of norms and biases
 };
 
-/// Hands out a tensor to be packed, valid until the next call; the embedding's memory must outlive
-/// the weights. Vectors are [n, n], of which n values count; without data the values do not matter.
-using TensorSource = std::function<HostMatrix(const TensorSpec& spec)>;
+/// Hands out tensors that are packed together, valid until the next call; the embedding's memory
+/// must outlive the weights. Vectors are [n, n], of which n values count; without data the values
+/// do not matter.
+using TensorSource = std::function<std::vector<HostMatrix>(std::span<const TensorSpec> specs)>;
 
 /// Packs every tensor of a model once.
 Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source);
 
-/// Called after each tensor with the bytes packed so far and the bytes of all.
+/// Called again and again with the bytes packed so far and the bytes of all.
 using LoadProgress = std::function<void(int64_t done, int64_t total)>;
 
 /// The same from a checkpoint: packs every tensor and drops its pages from the mapping.

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/create_backend.h"
 #include "support/model_fixture.h"
 
 namespace unmask {
@@ -115,7 +116,8 @@ TEST(Explain, NarrowActivationsLet64kTokensFitBesideTheWeights) {
   Request r = append_masks(std::vector<TokenId>(65536, 5), 128, c.mask_id);
   r.steps = 12;
   r.block_length = 32;
-  const ElementSizes narrow{.bytes_per_weight = 2, .activations = DType::bf16};
+  const ElementSizes narrow{
+      .bytes_per_weight = 2, .activations = kCudaActivations, .tile_rows = kCudaTileRows};
   const double whole = static_cast<double>(explain(c, r, narrow).peak_bytes);
   const double embedding = 2.0 * c.vocab_size * c.dim;  // read in place here, copied on a device
   EXPECT_LT(whole + embedding, 21e9);

@@ -19,6 +19,7 @@ class FarBackend : public Backend {
 
   std::string describe() const override { return "far " + inner_->describe(); }
   DType activation_type() const override { return inner_->activation_type(); }
+  int tile_rows() const override { return inner_->tile_rows(); }
 
   Buffer allocate(size_t bytes) override {
     Buffer near = inner_->allocate(bytes);
@@ -30,6 +31,10 @@ class FarBackend : public Backend {
   void download(Tensor from, float* host) override { inner_->download(moved(from), host); }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
     return inner_->pack(weights);
+  }
+  std::vector<std::unique_ptr<PackedMatrix>> pack_together(
+      std::span<const HostMatrix> weights) override {
+    return inner_->pack_together(weights);
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "generate/engine.h"
+#include "gpu_check/led_by_host.h"
 #include "gpu_check/parts.h"
 #include "kernels/create_backend.h"
 
@@ -28,22 +29,63 @@ Request request_of(const nlohmann::json& c, const ModelConfig& config) {
   return request;
 }
 
-/// Share of the generated tokens that are the recorded ones.
-double agreement(const MakeBackend& make, const fs::path& golden, const nlohmann::json& c) {
-  const auto backend = make();
-  const fs::path directory = golden / "checkpoints" / c.at("checkpoint").get<std::string>();
-  const ModelConfig config = load_model_config(directory);
-  const Checkpoint checkpoint(directory);
-  const Weights weights = load_weights(checkpoint, config, *backend);
-  Transformer model(config, weights, *backend);
-  const Request request = request_of(c, config);
-  const auto found = generate(model, std::span(&request, 1))[0].tokens;
-  const std::vector<TokenId> expected = c.at("expect").at("final");
+/// A tiny checkpoint on a backend of its own.
+struct TinyModel {
+  TinyModel(const MakeBackend& make, const fs::path& directory)
+      : backend(make()),
+        config(load_model_config(directory)),
+        checkpoint(directory),
+        weights(load_weights(checkpoint, config, *backend)),
+        transformer(config, weights, *backend) {}
+
+  std::unique_ptr<Backend> backend;
+  ModelConfig config;
+  Checkpoint checkpoint;
+  Weights weights;
+  Transformer transformer;
+};
+
+/// Share of the generated tokens that are as expected.
+double share_of(const Request& request, const std::vector<TokenId>& found,
+                const std::vector<TokenId>& expected) {
   int same = 0;
   for (size_t i = static_cast<size_t>(request.prompt_length); i < found.size(); ++i) {
     same += found[i] == expected[i] ? 1 : 0;
   }
   return static_cast<double>(same) / request.gen_length();
+}
+
+/// Share of the generated tokens that are the recorded ones.
+double agreement(const MakeBackend& make, const fs::path& golden, const nlohmann::json& c) {
+  TinyModel model(make, golden / "checkpoints" / c.at("checkpoint").get<std::string>());
+  const Request request = request_of(c, model.config);
+  const auto found = generate(model.transformer, std::span(&request, 1))[0].tokens;
+  return share_of(request, found, c.at("expect").at("final"));
+}
+
+/// Steps that the backend takes alone against the same steps led by the host. Both run the same
+/// work, so nothing may differ.
+void check_series(const MakeBackend& make, const fs::path& golden, Report& report) {
+  for (const char* name : {"llada-tiny", "dream-tiny"}) {
+    TinyModel model(make, golden / "checkpoints" / name);
+    std::vector<TokenId> prompt(70);
+    for (size_t i = 0; i < prompt.size(); ++i)
+      prompt[i] = static_cast<TokenId>((i * 37 + 11) % 400);
+    for (const char* method : {"sparse-dllm:keep=0.5", "fast-dllm:cache=dual"}) {
+      Request request = append_masks(prompt, 64, model.config.mask_id);
+      request.block_length = 32;
+      request.method = method;
+      if (model.config.family == Family::dream) request.sampler.algorithm = Algorithm::entropy;
+      const auto alone = generate(model.transformer, std::span(&request, 1))[0].tokens;
+      const LedByHost led;
+      const auto expected = generate(model.transformer, std::span(&request, 1))[0].tokens;
+      report.add({.part = "golden",
+                  .what = fmt::format("{}, {}: steps without the host", name, method),
+                  .value = share_of(request, alone, expected),
+                  .unit = "equal",
+                  .at_least = 1});
+    }
+  }
 }
 
 }  // namespace
@@ -80,6 +122,7 @@ void check_golden(const MakeBackend& make, const fs::path& golden, Report& repor
               .value = cases == 0 ? 0 : sum / cases,
               .unit = "equal",
               .at_least = 0.8});
+  check_series(make, golden, report);
 }
 
 }  // namespace unmask::tools

@@ -17,7 +17,7 @@ struct Options {
   std::string golden;
   std::string json;
   std::vector<std::string> shapes{"llada-8b", "dream-7b"};
-  std::vector<int> lengths{8192, 65536};
+  std::vector<int> lengths{8192, 16384, 65536};
   int generated = 128;
   int real_steps = 16;
   uint32_t seed = std::random_device()();
@@ -53,7 +53,10 @@ int run(const Options& o) {
     }
     about["findings"] = report.json();
     // After every part, so that a run that is cut short leaves what it found.
-    if (!o.json.empty()) std::ofstream(o.json) << about.dump(1) << "\n";
+    if (o.json.empty()) continue;
+    std::ofstream file(o.json);
+    file << about.dump(1) << "\n";
+    if (!file.flush()) fail("[output] {}: cannot be written", o.json);
   }
   fmt::print("{}\n", report.passed() ? "everything passed" : "something FAILED");
   return report.passed() ? 0 : 1;

@@ -48,6 +48,7 @@ class Counting final : public CountingBackend {
   size_t peak_bytes() const override { return peak_ + weights_; }
   std::string describe() const override { return "counting"; }
   DType activation_type() const override { return sizes_.activations; }
+  int tile_rows() const override { return sizes_.tile_rows; }
 
   Buffer allocate(size_t bytes) override {
     const size_t size = std::max<size_t>(bytes, 1);

@@ -24,6 +24,7 @@ struct WorkCount {
 struct ElementSizes {
   double bytes_per_weight = 4;
   DType activations = DType::f32;  // Backend::activation_type()
+  int tile_rows = 1024;            // Backend::tile_rows()
 };
 
 /// Reads no memory: weights need no data, and what it allocates is address space only. What methods

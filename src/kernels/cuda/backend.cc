@@ -28,6 +28,30 @@ struct Operand {
   int64_t stride;
 };
 
+// Up to here a product waits for its weights, and one of several matrices fills the device better;
+// beyond it the extra pass over the result costs more.
+constexpr int kFewRows = 256;
+
+const DeviceMatrix& matrix_of(const LinearMap& map) {
+  return dynamic_cast<const DeviceMatrix&>(*map.weights);
+}
+
+/// How many of the first maps can be one product: some that are stored, or a gate and what it
+/// multiplies.
+size_t count_joined(std::span<const LinearMap> maps) {
+  size_t count = 1;
+  while (count < std::min<size_t>(maps.size(), Split::kParts) && maps[0].into == Into::store &&
+         maps[count].into == Into::store &&
+         matrix_of(maps[count]).follows(matrix_of(maps[count - 1]))) {
+    ++count;
+  }
+  const bool gated = count == 1 && maps.size() > 1 && maps[0].into == Into::store &&
+                     maps[1].into == Into::gate && maps[1].out.data == maps[0].out.data &&
+                     !maps[0].bias && !maps[1].bias &&
+                     matrix_of(maps[1]).follows(matrix_of(maps[0]));
+  return gated ? 2 : count;
+}
+
 class CudaBackend final : public Backend {
  public:
   explicit CudaBackend(int threads) : pool_(threads == 0 ? available_threads() : threads) {}
@@ -39,10 +63,15 @@ class CudaBackend final : public Backend {
 
   Buffer allocate(size_t bytes) override { return device_.allocate(bytes); }
   DType activation_type() const override { return kCudaActivations; }
+  int tile_rows() const override { return kCudaTileRows; }
   void upload(const float* host, Tensor out) override;
   void download(Tensor from, float* host) override;
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
-    return std::make_unique<DeviceMatrix>(device_, weights);
+    return std::move(DeviceMatrix::pack(device_, {&weights, 1})[0]);
+  }
+  std::vector<std::unique_ptr<PackedMatrix>> pack_together(
+      std::span<const HostMatrix> weights) override {
+    return DeviceMatrix::pack(device_, weights);
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
@@ -80,6 +109,8 @@ class CudaBackend final : public Backend {
   /// A bias in the type of a product's output.
   View converted(Tensor bias, bool narrow);
   void apply(const Operand& input, int depth, const LinearMap& map);
+  /// The maps as one product of matrices that lie side by side.
+  void apply_joined(const Operand& input, int depth, std::span<const LinearMap> maps);
   const int* on_device(const Rows& rows) { return lists_.on_device({rows.begin(), rows.end()}); }
   template <typename T>
   void fetch(const T* from, std::span<T> to) {
@@ -99,6 +130,7 @@ class CudaBackend final : public Backend {
   Scratch input_{device_};        // of a product, in bfloat16
   Scratch bias_{device_};         // of a product, in bfloat16
   Scratch gated_{device_};        // what a gate multiplies
+  Scratch joined_{device_};       // products of several matrices, in float32
   Scratch frequencies_{device_};  // of rope_head_dim_ and rope_theta_
   int rope_head_dim_ = 0;
   float rope_theta_ = 0;
@@ -142,9 +174,17 @@ void CudaBackend::linear(Tensor x, std::span<const LinearMap> maps) {
     UNMASK_CHECK(!map.bias || map.bias.dtype == DType::f32, "biases are float32");
   }
   if (x.rows == 0 || maps.empty()) return;
-  const int depth = dynamic_cast<const DeviceMatrix&>(*maps.front().weights).depth();
+  const int depth = matrix_of(maps[0]).depth();
   const Operand input = readable(x, depth);
-  for (const LinearMap& map : maps) apply(input, depth, map);
+  while (!maps.empty()) {
+    const size_t joined = x.rows <= kFewRows ? count_joined(maps) : 1;
+    if (joined > 1) {
+      apply_joined(input, depth, maps.first(joined));
+    } else {
+      apply(input, depth, maps[0]);
+    }
+    maps = maps.subspan(joined);
+  }
 }
 
 Operand CudaBackend::readable(Tensor x, int depth) {
@@ -169,14 +209,40 @@ void CudaBackend::apply(const Operand& input, int depth, const LinearMap& map) {
   }
   products_.run({.x = input.data,
                  .x_stride = input.stride,
-                 .weights = dynamic_cast<const DeviceMatrix&>(*map.weights).values(),
+                 .weights = matrix_of(map).values(),
                  .bias = converted(map.bias, out.narrow),
                  .out = out,
                  .rows = map.out.rows,
                  .cols = map.out.cols,
                  .depth = depth,
                  .adds = map.into == Into::add});
-  if (map.into == Into::gate) queue(Swiglu{map.out.rows, map.out.cols, view(map.out), out});
+  if (map.into == Into::gate) {
+    queue(Swiglu{map.out.rows, map.out.cols, view(map.out), out, view(map.out)});
+  }
+}
+
+void CudaBackend::apply_joined(const Operand& input, int depth, std::span<const LinearMap> maps) {
+  Split split{};
+  split.rows = maps[0].out.rows;
+  for (size_t i = 0; i < maps.size(); ++i) {
+    split.cols += maps[i].out.cols;
+    split.parts[i] = {split.cols, view(maps[i].out), maps[i].bias.f32()};
+  }
+  const size_t cells = static_cast<size_t>(split.rows) * static_cast<size_t>(split.cols);
+  split.from = {joined_.fit<float>(cells), split.cols, false};
+  products_.run({.x = input.data,
+                 .x_stride = input.stride,
+                 .weights = matrix_of(maps[0]).values(),
+                 .out = split.from,
+                 .rows = split.rows,
+                 .cols = split.cols,
+                 .depth = depth});
+  if (maps.back().into == Into::gate) {
+    const int width = maps[0].out.cols;
+    queue(Swiglu{split.rows, width, split.from, split.from.from_column(width), view(maps[0].out)});
+  } else {
+    queue(split);
+  }
 }
 
 void CudaBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {

@@ -7,13 +7,34 @@
 
 namespace unmask::cuda {
 
-/// gate = silu(gate) * up.
+/// out = silu(gate) * up. out may be one of them.
 struct Swiglu {
   int rows, cols;
-  View gate, up;
+  View gate, up, out;
   UNMASK_BOTH_SIDES void operator()(int row, int col) const {
     const float g = gate(row, col);
-    gate.set(row, col, g / (1 + expf(-g)) * up(row, col));
+    out.set(row, col, g / (1 + expf(-g)) * up(row, col));
+  }
+};
+
+/// Hands out the columns of a product of several matrices, each part with its bias.
+struct Split {
+  static constexpr int kParts = 3;
+  struct Matrix {
+    int end;  // column behind it
+    View out;
+    const float* bias;  // or null
+  };
+  int rows, cols;
+  View from;
+  Matrix parts[kParts];  // as many as hold all columns
+
+  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
+    int i = 0;
+    while (col >= parts[i].end) ++i;
+    const int own = col - (i == 0 ? 0 : parts[i - 1].end);
+    const float bias = parts[i].bias == nullptr ? 0 : parts[i].bias[own];
+    parts[i].out.set(row, own, from(row, col) + bias);
   }
 };
 

@@ -40,19 +40,30 @@ void upload_converted(Device& device, const HostMatrix& from, int depth, void* t
 
 }  // namespace
 
-DeviceMatrix::DeviceMatrix(Device& device, const HostMatrix& weights)
-    : PackedMatrix(weights.out, weights.in),
-      depth_(padded(weights.in)),
-      values_(device.allocate(static_cast<size_t>(weights.out) * static_cast<size_t>(depth_) *
-                              sizeof(Bf16))) {
-  if (weights.dtype == DType::bf16 && depth_ == weights.in) {
-    device.upload(weights.data, {values_.data(), values_.bytes(), values_.bytes(), 1});
-    return;
+std::vector<std::unique_ptr<PackedMatrix>> DeviceMatrix::pack(Device& device,
+                                                              std::span<const HostMatrix> weights) {
+  const int depth = padded(weights[0].in);
+  size_t total = 0;
+  for (const HostMatrix& m : weights) {
+    UNMASK_CHECK(m.in == weights[0].in, "matrices that are packed together read one input");
+    total += static_cast<size_t>(m.out) * static_cast<size_t>(depth);
   }
-  upload_converted<Bf16>(device, weights, depth_, values_.data(),
-                         [&](const std::byte* from, Bf16* to) {
-                           to_bf16(from, weights.dtype, static_cast<size_t>(weights.in), to);
-                         });
+  const auto memory = std::make_shared<Buffer>(device.allocate(total * sizeof(Bf16)));
+  auto* values = static_cast<Bf16*>(memory->data());
+  std::vector<std::unique_ptr<PackedMatrix>> packed;
+  for (const HostMatrix& m : weights) {
+    std::unique_ptr<DeviceMatrix> matrix(new DeviceMatrix(m, depth, memory, values));
+    if (m.dtype == DType::bf16 && depth == m.in) {
+      device.upload(m.data, dense(values, matrix->size()));
+    } else {
+      upload_converted<Bf16>(device, m, depth, values, [&](const std::byte* from, Bf16* to) {
+        to_bf16(from, m.dtype, static_cast<size_t>(m.in), to);
+      });
+    }
+    values += matrix->size();
+    packed.push_back(std::move(matrix));
+  }
+  return packed;
 }
 
 View DeviceTable::rows(const HostMatrix& table) {

@@ -17,6 +17,12 @@ namespace unmask::cuda {
 
 /// Rows of float32 or bfloat16 on the device, read and written as float32.
 struct View {
+  /// Columns from `first` on.
+  UNMASK_BOTH_SIDES View from_column(int first) const {
+    const int64_t bytes = int64_t{first} * (narrow ? 2 : 4);
+    return {static_cast<char*>(data) + bytes, stride, narrow};
+  }
+
   void* data = nullptr;
   int64_t stride = 0;
   bool narrow = false;  // bfloat16

@@ -20,6 +20,7 @@ class Metered final : public MeteredBackend {
   size_t peak_bytes() const override { return peak_ + weights_; }
   std::string describe() const override { return measured_->describe(); }
   DType activation_type() const override { return measured_->activation_type(); }
+  int tile_rows() const override { return measured_->tile_rows(); }
 
   Buffer allocate(size_t bytes) override {
     live_ += bytes;
@@ -38,6 +39,12 @@ class Metered final : public MeteredBackend {
     auto matrix = measured_->pack(weights);
     weights_ += matrix->bytes();
     return matrix;
+  }
+  std::vector<std::unique_ptr<PackedMatrix>> pack_together(
+      std::span<const HostMatrix> weights) override {
+    auto packed = measured_->pack_together(weights);
+    for (const auto& matrix : packed) weights_ += matrix->bytes();
+    return packed;
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
