@@ -272,8 +272,10 @@ void CudaBackend::rope(Tensor x, std::span<const int> positions, int head_dim, f
   UNMASK_CHECK(static_cast<int>(positions.size()) == x.rows && x.cols % head_dim == 0,
                "shapes of a rotation");
   if (x.rows == 0) return;
-  queue(Rope{x.rows, x.cols / 2, view(x), lists_.on_device(positions), frequencies(head_dim, theta),
-             head_dim / 2});
+  const int heads = x.cols / head_dim;
+  const int columns = (heads + Rope::kHeads - 1) / Rope::kHeads * (head_dim / 2);
+  queue(Rope{x.rows, columns, view(x), lists_.on_device(positions), frequencies(head_dim, theta),
+             head_dim / 2, heads});
 }
 
 void CudaBackend::add(Tensor x, Tensor y) {

@@ -1,4 +1,6 @@
-// Element-wise work: operator()(row, col) is called once for every cell of [rows, cols].
+// Element-wise work on the cells of [rows, cols]: put(row, col, value(row, col)) for each of them.
+// The device asks for the values of several cells before it puts the first, so that their reads
+// overlap: a value must not depend on what another cell puts.
 #pragma once
 
 #include <cmath>
@@ -11,10 +13,11 @@ namespace unmask::cuda {
 struct Swiglu {
   int rows, cols;
   View gate, up, out;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
+  UNMASK_BOTH_SIDES float value(int row, int col) const {
     const float g = gate(row, col);
-    out.set(row, col, g / (1 + expf(-g)) * up(row, col));
+    return g / (1 + expf(-g)) * up(row, col);
   }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const { out.set(row, col, value); }
 };
 
 /// Hands out the columns of a product of several matrices, each part with its bias.
@@ -29,12 +32,19 @@ struct Split {
   View from;
   Matrix parts[kParts];  // as many as hold all columns
 
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
+  UNMASK_BOTH_SIDES int part_of(int col) const {
     int i = 0;
     while (col >= parts[i].end) ++i;
-    const int own = col - (i == 0 ? 0 : parts[i - 1].end);
-    const float bias = parts[i].bias == nullptr ? 0 : parts[i].bias[own];
-    parts[i].out.set(row, own, from(row, col) + bias);
+    return i;
+  }
+  UNMASK_BOTH_SIDES int begin(int part) const { return part == 0 ? 0 : parts[part - 1].end; }
+  UNMASK_BOTH_SIDES float value(int row, int col) const {
+    const int i = part_of(col);
+    return from(row, col) + (parts[i].bias == nullptr ? 0 : parts[i].bias[col - begin(i)]);
+  }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const {
+    const int i = part_of(col);
+    parts[i].out.set(row, col - begin(i), value);
   }
 };
 
@@ -42,9 +52,8 @@ struct Split {
 struct Add {
   int rows, cols;
   View x, y;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    x.set(row, col, x(row, col) + y(row, col));
-  }
+  UNMASK_BOTH_SIDES float value(int row, int col) const { return x(row, col) + y(row, col); }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const { x.set(row, col, value); }
 };
 
 /// x = y + scale * (x - y).
@@ -52,9 +61,10 @@ struct Extrapolate {
   int rows, cols;
   View x, y;
   float scale;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    x.set(row, col, y(row, col) + scale * (x(row, col) - y(row, col)));
+  UNMASK_BOTH_SIDES float value(int row, int col) const {
+    return y(row, col) + scale * (x(row, col) - y(row, col));
   }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const { x.set(row, col, value); }
 };
 
 /// out[i] = from[list[i]].
@@ -63,9 +73,8 @@ struct Gather {
   View from;
   const int* list;
   View out;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    out.set(row, col, from(list[row], col));
-  }
+  UNMASK_BOTH_SIDES float value(int row, int col) const { return from(list[row], col); }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const { out.set(row, col, value); }
 };
 
 /// out[list[i]] = from[i].
@@ -74,8 +83,9 @@ struct Scatter {
   View from;
   const int* list;
   View out;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    out.set(list[row], col, from(row, col));
+  UNMASK_BOTH_SIDES float value(int row, int col) const { return from(row, col); }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const {
+    out.set(list[row], col, value);
   }
 };
 
@@ -87,31 +97,57 @@ struct CopyParts {
   const int* list;
   View out;
   int from_width, out_width;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    const int r = list == nullptr ? row : list[row];
+  UNMASK_BOTH_SIDES int source(int row) const { return list == nullptr ? row : list[row]; }
+  UNMASK_BOTH_SIDES float value(int row, int col) const {
     const int within = col % out_width;
-    out.set(r, col, within < from_width ? from(r, col / out_width * from_width + within) : 0);
+    return within < from_width ? from(source(row), col / out_width * from_width + within) : 0;
+  }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const {
+    out.set(source(row), col, value);
   }
 };
 
-/// Rotates the pairs (i, i + half) of every head; a column is a pair.
+/// Rotates the pairs (i, i + half) of every head. A column is a pair in some heads, which share its
+/// angle.
 struct Rope {
-  int rows, cols;  // cols: half a head, times the heads
+  static constexpr int kHeads = 4;  // of a column
+  struct Pairs {
+    float first[kHeads], second[kHeads];
+  };
+  int rows, cols;  // cols: half a head, times the heads / kHeads, rounded up
   View x;
   const int* positions;
   const float* frequencies;  // [half]
   int half;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
-    const int pair = col % half;
-    const float angle = static_cast<float>(positions[row]) * frequencies[pair];
+  int heads;
+
+  /// Where the pair lies in a head of the column; -1 behind the last head.
+  UNMASK_BOTH_SIDES int place(int col, int i) const {
+    const int head = col / half * kHeads + i;
+    return head < heads ? head * 2 * half + col % half : -1;
+  }
+  UNMASK_BOTH_SIDES Pairs value(int row, int col) const {
+    const float angle = static_cast<float>(positions[row]) * frequencies[col % half];
     const float c = cosf(angle);
     const float s = sinf(angle);
-    const int first = col / half * 2 * half + pair;
-    const int second = first + half;
-    const float a = x(row, first);
-    const float b = x(row, second);
-    x.set(row, first, a * c - b * s);
-    x.set(row, second, b * c + a * s);
+    Pairs turned{};
+    for (int i = 0; i < kHeads; ++i) {
+      const int at = place(col, i);
+      if (at < 0) continue;
+      const float a = x(row, at);
+      const float b = x(row, at + half);
+      turned.first[i] = a * c - b * s;
+      turned.second[i] = b * c + a * s;
+    }
+    return turned;
+  }
+  UNMASK_BOTH_SIDES void put(int row, int col, const Pairs& turned) const {
+    for (int i = 0; i < kHeads; ++i) {
+      const int at = place(col, i);
+      if (at < 0) continue;
+      x.set(row, at, turned.first[i]);
+      x.set(row, at + half, turned.second[i]);
+    }
   }
 };
 
@@ -123,15 +159,16 @@ struct MeanQuery {
   int group;  // query heads of a key head
   int head_dim;
   View out;
-  UNMASK_BOTH_SIDES void operator()(int /*row*/, int col) const {
+  UNMASK_BOTH_SIDES float value(int /*row*/, int col) const {
     double sum = 0;
     const int first = col / head_dim * group * head_dim + col % head_dim;
     for (int r = 0; r < queries; ++r) {
       for (int head = 0; head < group; ++head) sum += q(r, first + head * head_dim);
     }
     const int n_heads = cols / head_dim * group;
-    out.set(0, col, static_cast<float>(sum / queries / n_heads));
+    return static_cast<float>(sum / queries / n_heads);
   }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const { out.set(row, col, value); }
 };
 
 /// Scores of queries and keys, for AttentionMass.
@@ -156,15 +193,16 @@ struct AttentionMass {
   int queries;
   const float* lse;  // [queries * n_heads]
   View out;
-  UNMASK_BOTH_SIDES void operator()(int row, int col) const {
+  UNMASK_BOTH_SIDES float value(int row, int col) const {
     float sum = 0;
     for (int query = 0; query < queries; ++query) {
       for (int head = col * scores.group; head < (col + 1) * scores.group; ++head) {
         sum += expf(scores(query, head, row) - lse[query * scores.n_heads + head]);
       }
     }
-    out.set(col, row, sum);
+    return sum;
   }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const { out.set(col, row, value); }
 };
 
 }  // namespace unmask::cuda

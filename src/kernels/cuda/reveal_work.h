@@ -23,10 +23,11 @@ struct Reveal {
            : surety == Surety::margin    ? c.margin
                                          : c.neg_entropy;
   }
-  UNMASK_BOTH_SIDES void operator()(int row, int /*col*/) const {
+  /// True when the row is decided now. Rows that other cells decide meanwhile carry this step's
+  /// number, so they count as open.
+  UNMASK_BOTH_SIDES bool value(int row, int /*col*/) const {
     const int now = *step;
-    // Rows that other cells decide meanwhile carry this step's number, so they count as open.
-    if (revealed[row].step < now) return;
+    if (revealed[row].step < now) return false;
     const float own = confidence(row);
     int surer = 0;
     for (int other = 0; other < rows; ++other) {
@@ -34,9 +35,13 @@ struct Reveal {
       const float theirs = confidence(other);
       surer += theirs > own || (theirs == own && other < row) ? 1 : 0;
     }
-    if (surer >= counts[now]) return;
-    revealed[row] = {now, choices[row].token, own};
-    if (choices[row].token >= 0) canvas[places[row]] = choices[row].token;
+    return surer < counts[now];
+  }
+  UNMASK_BOTH_SIDES void put(int row, int /*col*/, bool decided) const {
+    if (!decided) return;
+    const int token = choices[row].token;
+    revealed[row] = {*step, token, confidence(row)};
+    if (token >= 0) canvas[places[row]] = token;
   }
 };
 
@@ -44,7 +49,8 @@ struct Reveal {
 struct NextStep {
   int rows, cols;  // 1, 1
   int* step;
-  UNMASK_BOTH_SIDES void operator()(int /*row*/, int /*col*/) const { ++*step; }
+  UNMASK_BOTH_SIDES int value(int /*row*/, int /*col*/) const { return *step + 1; }
+  UNMASK_BOTH_SIDES void put(int /*row*/, int /*col*/, int value) const { *step = value; }
 };
 
 }  // namespace unmask::cuda

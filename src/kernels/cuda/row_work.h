@@ -1,5 +1,6 @@
 // Work that reduces rows: take() folds a cell into a part, merge() joins parts, finish() gets the
-// whole row; give(), where there is one, is called for every cell then.
+// whole row. Where there is a value() of the whole row, every cell then gets its own, as in
+// cell_work.h.
 #pragma once
 
 #include <cmath>
@@ -75,10 +76,11 @@ struct RmsNorm {
     part.squares += other.squares;
   }
   UNMASK_BOTH_SIDES void finish(const Part& /*whole*/, int /*row*/) const {}
-  UNMASK_BOTH_SIDES void give(const Part& whole, int row, int col) const {
+  UNMASK_BOTH_SIDES float value(const Part& whole, int row, int col) const {
     const float scale = 1 / sqrtf(whole.squares / static_cast<float>(cols) + eps);
-    out.set(row, col, x(row, col) * scale * weight[col]);
+    return x(row, col) * scale * weight[col];
   }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const { out.set(row, col, value); }
 };
 
 /// out[row] = a[row] . b, b one row.

@@ -21,8 +21,26 @@ concept Reduces = requires {
 
 template <typename Work>
 concept Gives = requires(const Work& work, const typename Work::Part& part) {
-  work.give(part, 0, 0);
+  work.value(part, 0, 0);
 };
+
+/// Puts the values of every `stride`th column from `first` on, some at a time.
+template <typename Work, typename Value>
+__device__ void put_all(const Work& work, int row, int first, int stride, const Value& value) {
+  constexpr int kAtOnce = 4;
+  using Result = decltype(value(first));
+  for (int begin = first; begin < work.cols; begin += kAtOnce * stride) {
+    Result values[kAtOnce];
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      if (begin + i * stride < work.cols) values[i] = value(begin + i * stride);
+    }
+#pragma unroll
+    for (int i = 0; i < kAtOnce; ++i) {
+      if (begin + i * stride < work.cols) work.put(row, begin + i * stride, values[i]);
+    }
+  }
+}
 
 /// Narrow rows share a block: blockDim.y rows, blockDim.x threads each. Few wide rows are shared
 /// out between gridDim.y blocks.
@@ -33,8 +51,7 @@ __global__ void run_cells(Work work) {
   const int across = static_cast<int>(gridDim.y * blockDim.x);
   for (int row = static_cast<int>(blockIdx.x * blockDim.y + threadIdx.y); row < work.rows;
        row += stride) {
-#pragma unroll 4
-    for (int col = first; col < work.cols; col += across) work(row, col);
+    put_all(work, row, first, across, [&](int col) { return work.value(row, col); });
   }
 }
 
@@ -74,6 +91,7 @@ __global__ void __launch_bounds__(kWideThreads) run_row(Work work) {
   const int thread = static_cast<int>(threadIdx.x);
   const int row = static_cast<int>(blockIdx.x);
   Part part;
+#pragma unroll 4
   for (int col = thread; col < work.cols; col += static_cast<int>(blockDim.x)) {
     work.take(part, row, col);
   }
@@ -92,9 +110,8 @@ __global__ void __launch_bounds__(kWideThreads) run_row(Work work) {
   if constexpr (Gives<Work>) {
     __syncthreads();
     part = parts[0];
-    for (int col = thread; col < work.cols; col += static_cast<int>(blockDim.x)) {
-      work.give(part, row, col);
-    }
+    put_all(work, row, thread, static_cast<int>(blockDim.x),
+            [&](int col) { return work.value(part, row, col); });
   }
 }
 

@@ -70,7 +70,7 @@ concept Reduces = requires {
 
 template <typename Work>
 concept Gives = requires(const Work& work, const typename Work::Part& part) {
-  work.give(part, 0, 0);
+  work.value(part, 0, 0);
 };
 
 template <typename Work>
@@ -88,7 +88,7 @@ void run_row(const Work& work, int row) {
   }
   work.finish(parts[0], row);
   if constexpr (Gives<Work>) {
-    for (int col = 0; col < work.cols; ++col) work.give(parts[0], row, col);
+    for (int col = 0; col < work.cols; ++col) work.put(row, col, work.value(parts[0], row, col));
   }
 }
 
@@ -184,7 +184,7 @@ void launch(const Work& work, Stream stream) {
       if constexpr (Reduces<Work>) {
         run_row(work, row);
       } else {
-        for (int col = 0; col < work.cols; ++col) work(row, col);
+        for (int col = 0; col < work.cols; ++col) work.put(row, col, work.value(row, col));
       }
     }
   });
