@@ -295,13 +295,12 @@ void CudnnAttention::build_graph(const Operands& operands) {
   multiply(probabilities, v, out, CUDNN_ATTR_OPERATION_MATMUL_GEMM_K_OVERRIDE_DESC);
 }
 
-/// The library's own first choice that it can build.
-void CudnnAttention::choose_plan(Desc graph) {
+std::vector<Desc> CudnnAttention::suggested(Desc graph) {
   const Desc heuristics = create(CUDNN_BACKEND_ENGINEHEUR_DESCRIPTOR);
   const cudnnBackendHeurMode_t mode = CUDNN_HEUR_MODE_A;
   set(heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
   set(heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, &mode, 1);
-  finish(heuristics);
+  if (cudnnBackendFinalize(heuristics) != CUDNN_STATUS_SUCCESS) return {};
   constexpr int64_t kMost = 8;
   std::vector<Desc> configs;
   for (int64_t i = 0; i < kMost; ++i) {
@@ -310,17 +309,45 @@ void CudnnAttention::choose_plan(Desc graph) {
   int64_t count = 0;
   check(cudnnBackendGetAttribute(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
                                  CUDNN_TYPE_BACKEND_DESCRIPTOR, kMost, &count, configs.data()),
+        "cudnnBackendGetAttribute (suggestions)");
+  configs.resize(static_cast<size_t>(count));
+  return configs;
+}
+
+std::vector<Desc> CudnnAttention::all_engines(Desc graph) {
+  int64_t found = 0;
+  int64_t count = 0;
+  check(cudnnBackendGetAttribute(graph, CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT,
+                                 CUDNN_TYPE_INT64, 1, &found, &count),
         "cudnnBackendGetAttribute (engines)");
-  cudnnHandle_t handle = handle_.get();
+  std::vector<Desc> configs;
   for (int64_t i = 0; i < count; ++i) {
+    const Desc engine = create(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
+    set(engine, CUDNN_ATTR_ENGINE_OPERATION_GRAPH, graph);
+    set(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, {i});
+    if (cudnnBackendFinalize(engine) != CUDNN_STATUS_SUCCESS) continue;
+    const Desc config = create(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
+    set(config, CUDNN_ATTR_ENGINECFG_ENGINE, engine);
+    if (cudnnBackendFinalize(config) == CUDNN_STATUS_SUCCESS) configs.push_back(config);
+  }
+  return configs;
+}
+
+/// What the library suggests first, else any engine that takes the graph.
+void CudnnAttention::choose_plan(Desc graph) {
+  std::vector<Desc> configs = suggested(graph);
+  const std::vector<Desc> others = all_engines(graph);
+  configs.insert(configs.end(), others.begin(), others.end());
+  cudnnHandle_t handle = handle_.get();
+  for (const Desc config : configs) {
     const Desc plan = create(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
-    set(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, configs[static_cast<size_t>(i)]);
+    set(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
     set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, &handle, 1);
     if (cudnnBackendFinalize(plan) != CUDNN_STATUS_SUCCESS) continue;
     plan_ = plan;
     return;
   }
-  fail("[cudnn] attention: found {} engines, none of which can be built", count);
+  fail("[cudnn] attention: found {} engines, none of which can be built", configs.size());
 }
 
 void CudnnAttention::bind() {

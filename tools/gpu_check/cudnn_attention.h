@@ -73,6 +73,10 @@ class CudnnAttention {
                                       const CudnnPages& pages, bool transposed);
   cudnnBackendDescriptor_t within_lengths(cudnnBackendDescriptor_t scaled);
   void build_graph(const Operands& operands);
+  /// Configurations of engines for the graph: those that the library suggests, and all that take
+  /// it.
+  std::vector<cudnnBackendDescriptor_t> suggested(cudnnBackendDescriptor_t graph);
+  std::vector<cudnnBackendDescriptor_t> all_engines(cudnnBackendDescriptor_t graph);
   void choose_plan(cudnnBackendDescriptor_t graph);
   void bind();
 

@@ -15,8 +15,8 @@ namespace unmask::cuda {
 
 namespace {
 
-/// One range of addresses for all devices. What is freed gives its pages back and is never handed
-/// out again, so that a late access is caught as well.
+/// One range of addresses for all devices. What is freed gives its pages back and is not handed out
+/// again while a device lives, so that a late access is caught as well.
 class Arena {
  public:
   static Arena& instance() {
@@ -38,6 +38,9 @@ class Arena {
                                     [&](std::span<std::byte> s) { return s.data() == data; });
     madvise(found->data(), found->size(), MADV_DONTNEED);
     owned_.erase(found);
+    if (!owned_.empty()) return;
+    protect(false);  // no device is left, so nobody may know an address
+    used_ = 0;
   }
   void open(int change) {
     const bool was = open_ > 0;
