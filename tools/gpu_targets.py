@@ -3,8 +3,8 @@
 
     tools/gpu_targets.py FOLDER    # with gpu_kernel_check.json and gpu_check.json
 
-Gains of SparseD over full attention take the faster of our kernel and cuDNN's for the full attention,
-whichever the engine ran. Writes FOLDER/targets.json.
+Gains of SparseD are over full steps by the faster of our kernel and cuDNN's; its own full steps are
+ours. Writes FOLDER/targets.json.
 """
 
 import json
@@ -72,14 +72,7 @@ def of_kernels(kernels: Findings, model: Model) -> list[Target]:
     return found
 
 
-def saved_by_cudnn(kernels: Findings, model: Model, prompt: int) -> float:
-    """Seconds that a full step would save with cuDNN's attention; 0 where ours is as fast."""
-    at = f"{model.name} {prompt + GENERATED}: "
-    own, cudnn = kernels.get(at + "dense", "ms"), kernels.get(at + "dense, cuDNN", "ms")
-    return model.layers * max(0.0, own - cudnn) / 1e3 if own and cudnn else 0.0
-
-
-def of_steps(kernels: Findings, steps: Findings, model: Model) -> list[Target]:
+def of_steps(steps: Findings, model: Model) -> list[Target]:
     found = []
     for prompt in (8192, 16384, 65536):
         def time(what: str, unit: str = "s", generated: int = GENERATED) -> float | None:
@@ -89,7 +82,7 @@ def of_steps(kernels: Findings, steps: Findings, model: Model) -> list[Target]:
         measuring, sparse = time("SparseD: step that measures"), time("SparseD: sparse step")
         at = f"{model.name}, {prompt} + {GENERATED} tokens"
         if full and plain and measuring and sparse:
-            saved = saved_by_cudnn(kernels, model, prompt)
+            saved = max(0.0, full - (time("full step by cuDNN") or full))
             for count in (128, 1024):
                 whole = int(count * SKIP) + 1
                 own = whole * full + measuring + (count - whole - 1) * sparse
@@ -110,8 +103,8 @@ def of_steps(kernels: Findings, steps: Findings, model: Model) -> list[Target]:
 
 
 def targets(kernels: dict, steps: dict) -> list[Target]:
-    of = Findings(kernels)
-    return [t for m in MODELS for t in of_kernels(of, m) + of_steps(of, Findings(steps), m)]
+    return [t for m in MODELS
+            for t in of_kernels(Findings(kernels), m) + of_steps(Findings(steps), m)]
 
 
 def report(folder: pathlib.Path) -> list[Target]:

@@ -4,8 +4,8 @@
 #include <nlohmann/json.hpp>
 
 #include "generate/engine.h"
-#include "gpu_check/led_by_host.h"
 #include "gpu_check/parts.h"
+#include "gpu_check/setting.h"
 #include "kernels/create_backend.h"
 
 namespace unmask::tools {

@@ -8,7 +8,7 @@
 #include "gpu_check/device_memory.h"
 #include "gpu_check/event_timer.h"
 #ifdef UNMASK_CUDNN
-#include "gpu_check/cudnn_attention.h"
+#include "kernels/cuda/cudnn_attention.h"
 #endif
 #include "gpu_check/kernels.h"
 #include "kernels/select.h"
@@ -18,6 +18,10 @@ namespace unmask::tools {
 namespace {
 
 using cuda::Bf16;
+#ifdef UNMASK_CUDNN
+using cuda::CudnnAttention;
+using cuda::CudnnPages;
+#endif
 using cuda::Device;
 using cuda::DeviceAttention;
 using cuda::DeviceImportance;
@@ -159,8 +163,10 @@ class KernelTimes {
   /// Where the library refuses, the check has lost what it compares with: a failure.
   void add_cudnn(Report& report) {
     try {
-      cudnn_ = std::make_unique<CudnnAttention>(device_, dense());
-      contenders_.push_back({"dense, cuDNN", dense_flops(), [this] { cudnn_->queue(); }});
+      DeviceAttention task = dense();
+      task.lse = nullptr;
+      cudnn_ = std::make_unique<CudnnAttention>(device_, task);
+      contenders_.push_back({"dense, cuDNN", dense_flops(), [=, this] { cudnn_->queue(task); }});
     } catch (const Error& error) {
       report.fail("times", error.what());
     }
@@ -175,7 +181,7 @@ class KernelTimes {
           device_, dense(), CudnnPages{kBlock, this->blocks(), count, blocks});
       contenders_.push_back({fmt::format("sparse, {:.0f} % kept, cuDNN's pages", kSelect * 100),
                              dense_flops() * count / this->blocks(),
-                             [this] { cudnn_pages_->queue(); }});
+                             [this] { cudnn_pages_->queue(dense()); }});
     } catch (const Error& error) {
       report.add({"times", fmt::format("no attention over pages: {}", error.what()), 0, ""});
     }

@@ -6,8 +6,8 @@
 #include "generate/engine.h"
 #include "generate/random_model.h"
 #include "generate/sequence.h"
-#include "gpu_check/led_by_host.h"
 #include "gpu_check/parts.h"
+#include "gpu_check/setting.h"
 
 namespace unmask::tools {
 
@@ -74,6 +74,7 @@ class StepTimer {
     const std::string at = fmt::format("{} + {} tokens", prompt, generated_);
     add("full step, " + at, times.full, "s");
     add("plain step, " + at, plain(prompt), "s");
+    by_cudnn(prompt, at);
     add("SparseD: step that measures, " + at, times.measuring, "s");
     add("SparseD: sparse step, " + at, times.sparse, "s");
     add("SparseD: full over sparse step, " + at, times.full / times.sparse, "x");
@@ -111,6 +112,20 @@ class StepTimer {
   static double composed(const StepTimes& t, int steps) {
     const int full = static_cast<int>(steps * kSkip) + 1;
     return full * t.full + t.measuring + (steps - full - 1) * t.sparse;
+  }
+
+  /// A full step whose attention is cuDNN's; where the library refuses, the check has lost what it
+  /// compares with.
+  void by_cudnn(int prompt, const std::string& at) {
+    if (!model_.transformer().backend().describe().starts_with("cuda")) return;
+    try {
+      const AttentionByCudnn setting;
+      const auto each =
+          run(model_.transformer(), request_of(model_.config(), prompt, generated_, 3, "full"));
+      add("full step by cuDNN, " + at, std::min(each[1], each[2]), "s");
+    } catch (const Error& error) {
+      report_.fail("steps", error.what());
+    }
   }
 
   /// A full step without the exact savings, as published implementations take it: every row goes

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <cstdlib>
+#include <string_view>
 
 #include "kernels/check_attention.h"
 #include "kernels/cuda/cell_work.h"
@@ -11,6 +13,9 @@
 namespace unmask::cuda {
 
 namespace {
+
+// Cached steps have fewer rows, and a kernel of their own.
+constexpr int kManyRows = 128;
 
 /// The smallest head that the kernels have and that holds one of `head_dim`.
 int padded_head(int head_dim) {
@@ -65,6 +70,13 @@ bool every_position(const AttentionTask& task) {
 
 }  // namespace
 
+bool wants_library_attention() {
+  const char* setting = std::getenv("UNMASK_CUDA_ATTENTION");
+  if (setting == nullptr || std::string_view(setting) == "own") return false;
+  if (std::string_view(setting) == "cudnn") return true;
+  fail("[cuda] UNMASK_CUDA_ATTENTION: found '{}', expected own or cudnn", printable(setting));
+}
+
 void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
   check_attention(task, shape);
   if (task.q.rows == 0) return;
@@ -95,8 +107,7 @@ void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
         lse_.fit<float>(static_cast<size_t>(shape.n_heads) * static_cast<size_t>(task.q.rows));
   }
   if (task.pattern != nullptr) set_pattern(task, work);
-  void* workspace = workspace_.fit<std::byte>(attention_workspace(device_.traits(), work));
-  launch_attention(device_.traits(), work, workspace, device_.stream());
+  launch_task(work);
   if (out.data != task.out.data) {
     launch(CopyParts{.rows = task.out.rows,
                      .cols = task.out.cols,
@@ -109,6 +120,13 @@ void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
   }
   if (task.lse != nullptr) download_lse(task, shape.n_heads, work.lse);
   if (task.importance != nullptr) measure(task, work);
+}
+
+void AttentionTasks::launch_task(const DeviceAttention& work) {
+  const bool full = work.lists.blocks == nullptr && work.lse == nullptr && work.rows >= kManyRows;
+  if (full && wants_library_attention()) return library_->run(work);
+  void* workspace = workspace_.fit<std::byte>(attention_workspace(device_.traits(), work));
+  launch_attention(device_.traits(), work, workspace, device_.stream());
 }
 
 bool AttentionTasks::fits(Tensor rows) const { return head_dim_ == padded_ && is_aligned(rows); }

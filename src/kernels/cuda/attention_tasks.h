@@ -8,6 +8,7 @@
 #include "kernels/backend.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/index_lists.h"
+#include "kernels/cuda/library_attention.h"
 
 namespace unmask::cuda {
 
@@ -36,6 +37,8 @@ class AttentionTasks {
   void pack(Tensor from, std::span<const int> list, int n_heads, Operand out) const;
   /// The copies that a cache keeps, brought up to date.
   std::pair<Operand, Operand> packed(const KvView& kv, int n_kv_heads);
+  /// Queues attention by our kernels, or by a library where one is wanted and has what it takes.
+  void launch_task(const DeviceAttention& work);
   void set_pattern(const AttentionTask& task, DeviceAttention& work);
   void measure(const AttentionTask& task, const DeviceAttention& done);
   /// Fills `importance.chosen` from tables on the device.
@@ -44,6 +47,7 @@ class AttentionTasks {
 
   Device& device_;
   IndexLists& index_lists_;
+  std::unique_ptr<LibraryAttention> library_ = create_library_attention(device_);
   int head_dim_ = 0;  // of the running task
   int padded_ = 0;    // a size that the kernels have
   Scratch q_{device_};

@@ -6,6 +6,7 @@
 #include "kernels/create_backend.h"
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/device_tensor.h"
+#include "kernels/cuda/plain_device.h"
 #include "kernels/select.h"
 #include "support/random_tensor.h"
 
@@ -122,6 +123,26 @@ TEST_F(CudaAttentionTest, PatternsOfAllAndOfSomePositions) {
     device.positions = host.positions = positions;
     c.compare(device, host);
   }
+}
+
+TEST_F(CudaAttentionTest, FullAttentionGoesToALibraryWhenAsked) {
+  const Case full(random_, *cuda_, {4, 2, 32}, 128, 150);
+  const Case few(random_, *cuda_, {4, 2, 32}, 127, 150);
+  const int before = cuda::plain_library_tasks;
+  full.compare(full.on_device(), full.on_host());
+  EXPECT_EQ(cuda::plain_library_tasks, before);
+  setenv("UNMASK_CUDA_ATTENTION", "cudnn", 1);
+  full.compare(full.on_device(), full.on_host());
+  EXPECT_EQ(cuda::plain_library_tasks, before + 1);
+  few.compare(few.on_device(), few.on_host());  // has a kernel of its own
+  std::vector<float> lse(128 * 4);
+  AttentionTask measured = full.on_device();
+  measured.lse = lse.data();
+  full.compare(measured, full.on_host());
+  EXPECT_EQ(cuda::plain_library_tasks, before + 1);
+  setenv("UNMASK_CUDA_ATTENTION", "flash", 1);
+  EXPECT_THROW(full.compare(full.on_device(), full.on_host()), Error);
+  unsetenv("UNMASK_CUDA_ATTENTION");
 }
 
 TEST_F(CudaAttentionTest, APatternsDeviceFormFollowsItsLists) {

@@ -5,6 +5,7 @@
 
 #include "core/dtype.h"
 #include "kernels/cuda/attention.h"
+#include "kernels/cuda/library_attention.h"
 #include "kernels/cuda/plain_device.h"
 #include "kernels/select.h"
 
@@ -152,6 +153,23 @@ size_t block_scores_workspace(const DeviceImportance& /*task*/) { return 0; }
 void launch_block_scores(const DeviceTraits& /*device*/, const DeviceImportance& task,
                          void* /*workspace*/, Stream stream) {
   stream->add([task] { measure_blocks(task); });
+}
+
+/// The same formula again, counted.
+class PlainLibrary final : public LibraryAttention {
+ public:
+  explicit PlainLibrary(Device& device) : device_(device) {}
+  void run(const DeviceAttention& task) override {
+    ++plain_library_tasks;
+    device_.stream()->add([task] { attend(task); });
+  }
+
+ private:
+  Device& device_;
+};
+
+std::unique_ptr<LibraryAttention> create_library_attention(Device& device) {
+  return std::make_unique<PlainLibrary>(device);
 }
 
 int list_stride(const DeviceSelection& task) { return task.n_blocks; }

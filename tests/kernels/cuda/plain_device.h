@@ -31,4 +31,7 @@ class PlainAccess {
   PlainAccess& operator=(const PlainAccess&) = delete;
 };
 
+/// Tasks that went to the library which full attention can be left to.
+inline int plain_library_tasks = 0;
+
 }  // namespace unmask::cuda

@@ -1,14 +1,15 @@
-// Attention by cuDNN's graph API: what the kernels are measured against.
+// Attention by cuDNN's graph API: what our kernels are measured against.
 #pragma once
 
-#include <cudnn.h>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
-#include "gpu_check/device_memory.h"
+#include "kernels/cuda/cudnn_library.h"
+#include "kernels/cuda/device.h"
 
-namespace unmask::tools {
+namespace unmask::cuda {
 
 /// Lists of key blocks as cuDNN's paged attention sees them: each list is a sequence of one block
 /// of queries whose cache consists of pages of one block.
@@ -19,26 +20,27 @@ struct CudnnPages {
   std::span<const uint16_t> blocks;  // [n_heads * n_blocks, count]
 };
 
-/// A plan for one task: softmax(scale q k^T) v over all keys, without a log-sum-exp.
+/// A plan for tasks of one shape: softmax(scale q k^T) v over all keys, without a log-sum-exp.
 class CudnnAttention {
  public:
-  /// Throws Error where no engine takes the graph. `task` keeps its pointers.
-  CudnnAttention(cuda::Device& device, const cuda::DeviceAttention& task);
+  /// Throws Error where the library is missing or no engine takes the graph.
+  CudnnAttention(Device& device, const DeviceAttention& task);
   /// Over listed blocks. All operands are block by block then, head after head: q and out
   /// [n_heads * n_blocks, block_size, head_dim], k and v [n_kv_heads * n_blocks, ..]; strides are
   /// not looked at, and every block is full.
-  CudnnAttention(cuda::Device& device, const cuda::DeviceAttention& task, const CudnnPages& pages);
+  CudnnAttention(Device& device, const DeviceAttention& task, const CudnnPages& pages);
   CudnnAttention(const CudnnAttention&) = delete;
   CudnnAttention& operator=(const CudnnAttention&) = delete;
 
-  void queue();
+  /// Queues a task of the plan's shape and strides.
+  void queue(const DeviceAttention& task);
 
  private:
   struct Release {
-    void operator()(void* descriptor) const { cudnnBackendDestroyDescriptor(descriptor); }
+    void operator()(void* descriptor) const { cudnn().destroy_descriptor(descriptor); }
   };
   struct Close {
-    void operator()(cudnnContext* handle) const { cudnnDestroy(handle); }
+    void operator()(cudnnContext* handle) const { cudnn().destroy(handle); }
   };
   using Descriptor = std::unique_ptr<void, Release>;
   enum class Kind { in_memory, on_the_way, by_value };
@@ -78,21 +80,22 @@ class CudnnAttention {
   std::vector<cudnnBackendDescriptor_t> suggested(cudnnBackendDescriptor_t graph);
   std::vector<cudnnBackendDescriptor_t> all_engines(cudnnBackendDescriptor_t graph);
   void choose_plan(cudnnBackendDescriptor_t graph);
-  void bind();
+  void make_workspace();
+  void bind(const DeviceAttention& task);
 
-  cuda::Device& device_;
-  cuda::DeviceAttention task_;
+  Device& device_;
+  DeviceAttention task_;
   std::unique_ptr<cudnnContext, Close> handle_;
   std::vector<Descriptor> owned_;
   std::vector<cudnnBackendDescriptor_t> operations_;
   cudnnBackendDescriptor_t plan_ = nullptr;
-  cudnnBackendDescriptor_t arguments_ = nullptr;
-  std::unique_ptr<DeviceArray<std::byte>> workspace_;
+  Descriptor arguments_;  // with the pointers of task_, where there is one
+  Buffer workspace_;
   Shape shape_;
   // Of the paged form alone.
   cudnnBackendDescriptor_t row_count_ = nullptr;
   cudnnBackendDescriptor_t key_count_ = nullptr;
-  std::unique_ptr<DeviceArray<int32_t>> row_counts_, key_counts_, page_table_;
+  Buffer row_counts_, key_counts_, page_table_;
 };
 
-}  // namespace unmask::tools
+}  // namespace unmask::cuda

@@ -1,8 +1,8 @@
-#include "gpu_check/cudnn_attention.h"
+#include "kernels/cuda/cudnn_attention.h"
 
 #include <limits>
 
-namespace unmask::tools {
+namespace unmask::cuda {
 
 namespace {
 
@@ -28,13 +28,13 @@ constexpr float kNothing = -std::numeric_limits<float>::infinity();
 void check(cudnnStatus_t status, const char* call) {
   if (status == CUDNN_STATUS_SUCCESS) return;
   char why[512] = "";
-  cudnnGetLastErrorString(why, sizeof why);
-  fail("[cudnn] {}: {}: {}", call, cudnnGetErrorString(status), why);
+  cudnn().last_error(why, sizeof why);
+  fail("[cudnn] {}: {}: {}", call, cudnn().error_string(status), why);
 }
 
 template <typename T>
 void set(Desc d, Name name, cudnnBackendAttributeType_t type, const T* values, size_t count) {
-  check(cudnnBackendSetAttribute(d, name, type, static_cast<int64_t>(count), values),
+  check(cudnn().set_attribute(d, name, type, static_cast<int64_t>(count), values),
         "cudnnBackendSetAttribute");
 }
 void set(Desc d, Name name, const std::vector<int64_t>& values) {
@@ -42,19 +42,18 @@ void set(Desc d, Name name, const std::vector<int64_t>& values) {
 }
 void set(Desc d, Name name, Desc value) { set(d, name, CUDNN_TYPE_BACKEND_DESCRIPTOR, &value, 1); }
 void set(Desc d, Name name, cudnnDataType_t type) { set(d, name, CUDNN_TYPE_DATA_TYPE, &type, 1); }
-void finish(Desc d) { check(cudnnBackendFinalize(d), "cudnnBackendFinalize"); }
+void finish(Desc d) { check(cudnn().finalize(d), "cudnnBackendFinalize"); }
 
 }  // namespace
 
-CudnnAttention::CudnnAttention(cuda::Device& device, const cuda::DeviceAttention& task)
+CudnnAttention::CudnnAttention(Device& device, const DeviceAttention& task)
     : device_(device), task_(task), shape_{1, task.n_heads, task.rows, task.keys} {
   start();
   build_graph(dense_operands());
   finish_plan();
 }
 
-CudnnAttention::CudnnAttention(cuda::Device& device, const cuda::DeviceAttention& task,
-                               const CudnnPages& pages)
+CudnnAttention::CudnnAttention(Device& device, const DeviceAttention& task, const CudnnPages& pages)
     : device_(device),
       task_(task),
       shape_{int64_t{task.n_heads} * pages.n_blocks, 1, pages.block_size,
@@ -66,9 +65,9 @@ CudnnAttention::CudnnAttention(cuda::Device& device, const cuda::DeviceAttention
 
 void CudnnAttention::start() {
   cudnnHandle_t handle = nullptr;
-  check(cudnnCreate(&handle), "cudnnCreate");
+  check(cudnn().create(&handle), "cudnnCreate");
   handle_.reset(handle);
-  check(cudnnSetStream(handle, device_.stream()), "cudnnSetStream");
+  check(cudnn().set_stream(handle, device_.stream()), "cudnnSetStream");
 }
 
 void CudnnAttention::finish_plan() {
@@ -79,16 +78,19 @@ void CudnnAttention::finish_plan() {
   set(graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, &handle, 1);
   finish(graph);
   choose_plan(graph);
-  bind();
+  make_workspace();
 }
 
-void CudnnAttention::queue() {
-  check(cudnnBackendExecute(handle_.get(), plan_, arguments_), "cudnnBackendExecute");
+void CudnnAttention::queue(const DeviceAttention& task) {
+  const bool bound = arguments_ && task.q == task_.q && task.k == task_.k && task.v == task_.v &&
+                     task.out == task_.out && task.scale == task_.scale;
+  if (!bound) bind(task);
+  check(cudnn().execute(handle_.get(), plan_, arguments_.get()), "cudnnBackendExecute");
 }
 
 Desc CudnnAttention::create(cudnnBackendDescriptorType_t type) {
   Desc descriptor = nullptr;
-  check(cudnnBackendCreateDescriptor(type, &descriptor), "cudnnBackendCreateDescriptor");
+  check(cudnn().create_descriptor(type, &descriptor), "cudnnBackendCreateDescriptor");
   return owned_.emplace_back(descriptor).get();
 }
 
@@ -184,7 +186,7 @@ void CudnnAttention::reduce(cudnnReduceTensorOp_t how, Desc x, Desc y) {
 }
 
 CudnnAttention::Operands CudnnAttention::dense_operands() {
-  const cuda::DeviceAttention& t = task_;
+  const DeviceAttention& t = task_;
   const int64_t dim = t.head_dim;
   const auto matrix = [&](int64_t id, int64_t heads, int64_t rows, int64_t stride) {
     return tensor(id, CUDNN_DATA_BFLOAT16, {1, heads, rows, dim}, {rows * stride, dim, stride, 1},
@@ -199,17 +201,15 @@ CudnnAttention::Operands CudnnAttention::dense_operands() {
 
 CudnnAttention::Operands CudnnAttention::paged_operands(const CudnnPages& pages) {
   const auto lists = static_cast<size_t>(shape_.sequences);
-  row_counts_ = std::make_unique<DeviceArray<int32_t>>(
-      device_, std::vector<int32_t>(lists, static_cast<int32_t>(shape_.rows)));
-  key_counts_ = std::make_unique<DeviceArray<int32_t>>(
-      device_, std::vector<int32_t>(lists, static_cast<int32_t>(shape_.keys)));
+  row_counts_ = copied(device_, std::vector<int32_t>(lists, static_cast<int32_t>(shape_.rows)));
+  key_counts_ = copied(device_, std::vector<int32_t>(lists, static_cast<int32_t>(shape_.keys)));
   std::vector<int32_t> table(pages.blocks.begin(), pages.blocks.end());
   const size_t of_head = static_cast<size_t>(pages.n_blocks) * static_cast<size_t>(pages.count);
   const int group = task_.n_heads / task_.n_kv_heads;
   for (size_t i = 0; i < table.size(); ++i) {
     table[i] += static_cast<int>(i / of_head) / group * pages.n_blocks;
   }
-  page_table_ = std::make_unique<DeviceArray<int32_t>>(device_, table);
+  page_table_ = copied(device_, table);
   row_count_ = per_sequence(kRowCount, 1);
   key_count_ = per_sequence(kKeyCount, 1);
   const int64_t dim = task_.head_dim;
@@ -300,15 +300,15 @@ std::vector<Desc> CudnnAttention::suggested(Desc graph) {
   const cudnnBackendHeurMode_t mode = CUDNN_HEUR_MODE_A;
   set(heuristics, CUDNN_ATTR_ENGINEHEUR_OPERATION_GRAPH, graph);
   set(heuristics, CUDNN_ATTR_ENGINEHEUR_MODE, CUDNN_TYPE_HEUR_MODE, &mode, 1);
-  if (cudnnBackendFinalize(heuristics) != CUDNN_STATUS_SUCCESS) return {};
+  if (cudnn().finalize(heuristics) != CUDNN_STATUS_SUCCESS) return {};
   constexpr int64_t kMost = 8;
   std::vector<Desc> configs;
   for (int64_t i = 0; i < kMost; ++i) {
     configs.push_back(create(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR));
   }
   int64_t count = 0;
-  check(cudnnBackendGetAttribute(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
-                                 CUDNN_TYPE_BACKEND_DESCRIPTOR, kMost, &count, configs.data()),
+  check(cudnn().get_attribute(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
+                              CUDNN_TYPE_BACKEND_DESCRIPTOR, kMost, &count, configs.data()),
         "cudnnBackendGetAttribute (suggestions)");
   configs.resize(static_cast<size_t>(count));
   return configs;
@@ -317,18 +317,18 @@ std::vector<Desc> CudnnAttention::suggested(Desc graph) {
 std::vector<Desc> CudnnAttention::all_engines(Desc graph) {
   int64_t found = 0;
   int64_t count = 0;
-  check(cudnnBackendGetAttribute(graph, CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT,
-                                 CUDNN_TYPE_INT64, 1, &found, &count),
+  check(cudnn().get_attribute(graph, CUDNN_ATTR_OPERATIONGRAPH_ENGINE_GLOBAL_COUNT,
+                              CUDNN_TYPE_INT64, 1, &found, &count),
         "cudnnBackendGetAttribute (engines)");
   std::vector<Desc> configs;
   for (int64_t i = 0; i < count; ++i) {
     const Desc engine = create(CUDNN_BACKEND_ENGINE_DESCRIPTOR);
     set(engine, CUDNN_ATTR_ENGINE_OPERATION_GRAPH, graph);
     set(engine, CUDNN_ATTR_ENGINE_GLOBAL_INDEX, {i});
-    if (cudnnBackendFinalize(engine) != CUDNN_STATUS_SUCCESS) continue;
+    if (cudnn().finalize(engine) != CUDNN_STATUS_SUCCESS) continue;
     const Desc config = create(CUDNN_BACKEND_ENGINECFG_DESCRIPTOR);
     set(config, CUDNN_ATTR_ENGINECFG_ENGINE, engine);
-    if (cudnnBackendFinalize(config) == CUDNN_STATUS_SUCCESS) configs.push_back(config);
+    if (cudnn().finalize(config) == CUDNN_STATUS_SUCCESS) configs.push_back(config);
   }
   return configs;
 }
@@ -343,34 +343,43 @@ void CudnnAttention::choose_plan(Desc graph) {
     const Desc plan = create(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     set(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
     set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, &handle, 1);
-    if (cudnnBackendFinalize(plan) != CUDNN_STATUS_SUCCESS) continue;
+    if (cudnn().finalize(plan) != CUDNN_STATUS_SUCCESS) continue;
     plan_ = plan;
     return;
   }
   fail("[cudnn] attention: found {} engines, none of which can be built", configs.size());
 }
 
-void CudnnAttention::bind() {
+void CudnnAttention::make_workspace() {
   int64_t count = 0;
   int64_t bytes = 0;
-  check(cudnnBackendGetAttribute(plan_, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64,
-                                 1, &count, &bytes),
+  check(cudnn().get_attribute(plan_, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
+                              &count, &bytes),
         "cudnnBackendGetAttribute (workspace)");
-  workspace_ = std::make_unique<DeviceArray<std::byte>>(device_, static_cast<size_t>(bytes));
-  arguments_ = create(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR);
-  std::vector<int64_t> ids{kQ, kK, kV, kOut, kScale};
-  std::vector<const void*> pointers{task_.q, task_.k, task_.v, task_.out, &task_.scale};
-  if (page_table_) {
-    ids.insert(ids.end(), {kRowCount, kKeyCount, kKeyPages, kValuePages, kMinusInfinity});
-    pointers.insert(pointers.end(), {row_counts_->data(), key_counts_->data(), page_table_->data(),
-                                     page_table_->data(), &kNothing});
-  }
-  const void* workspace = workspace_->data();
-  set(arguments_, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids);
-  set(arguments_, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, pointers.data(),
-      pointers.size());
-  set(arguments_, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, &workspace, 1);
-  finish(arguments_);
+  workspace_ = device_.allocate(static_cast<size_t>(bytes));
 }
 
-}  // namespace unmask::tools
+void CudnnAttention::bind(const DeviceAttention& task) {
+  arguments_.reset();
+  task_ = task;
+  cudnnBackendDescriptor_t made = nullptr;
+  check(cudnn().create_descriptor(CUDNN_BACKEND_VARIANT_PACK_DESCRIPTOR, &made),
+        "cudnnBackendCreateDescriptor");
+  Descriptor arguments(made);
+  std::vector<int64_t> ids{kQ, kK, kV, kOut, kScale};
+  std::vector<const void*> pointers{task_.q, task_.k, task_.v, task_.out, &task_.scale};
+  if (row_count_ != nullptr) {
+    ids.insert(ids.end(), {kRowCount, kKeyCount, kKeyPages, kValuePages, kMinusInfinity});
+    pointers.insert(pointers.end(), {row_counts_.data(), key_counts_.data(), page_table_.data(),
+                                     page_table_.data(), &kNothing});
+  }
+  const void* workspace = workspace_.data();
+  set(made, CUDNN_ATTR_VARIANT_PACK_UNIQUE_IDS, ids);
+  set(made, CUDNN_ATTR_VARIANT_PACK_DATA_POINTERS, CUDNN_TYPE_VOID_PTR, pointers.data(),
+      pointers.size());
+  set(made, CUDNN_ATTR_VARIANT_PACK_WORKSPACE, CUDNN_TYPE_VOID_PTR, &workspace, 1);
+  finish(made);
+  arguments_ = std::move(arguments);
+}
+
+}  // namespace unmask::cuda
