@@ -30,18 +30,20 @@ MODELS = (Model("llada-8b", "LLaDA-8B", 32, 1.55, 1.65, 12), Model("dream-7b", "
 
 class Target(NamedTuple):
     what: str
-    value: float
+    value: float | None  # None: one of the values it compares was not found
     unit: str
     at_least: float | None = None
     at_most: float | None = None
 
     def met(self) -> bool:
-        return ((self.at_least is None or self.value >= self.at_least) and
+        return (self.value is not None and
+                (self.at_least is None or self.value >= self.at_least) and
                 (self.at_most is None or self.value <= self.at_most))
 
     def line(self) -> str:
         bound = f">= {self.at_least:g}" if self.at_least is not None else f"<= {self.at_most:g}"
-        return (f"{self.what:74} {self.value:9.4g} {self.unit:2}  {bound:>8}  "
+        value = "not found" if self.value is None else f"{self.value:9.4g}"
+        return (f"{self.what:74} {value} {self.unit:2}  {bound:>8}  "
                 f"{'met' if self.met() else 'MISSED'}")
 
 
@@ -61,8 +63,9 @@ def of_kernels(kernels: Findings, model: Model) -> list[Target]:
     def compare(what: str, length: int, unit: str, over: str, **bound: float):
         at = f"{model.name} {length}: "
         value, base = kernels.get(at + what, unit), kernels.get(at + over, unit)
-        if value and base:
-            found.append(Target(f"{at}{what} over {over}", value / base, "", **bound))
+        if value or base:
+            found.append(Target(f"{at}{what} over {over}", value / base if value and base else None,
+                                "", **bound))
 
     for length in (32896, 65664):
         compare("dense", length, "TFLOP/s", "dense, cuDNN", at_least=0.92)

@@ -127,6 +127,7 @@ bool Run::take_series(size_t i, Slice& slice) {
   const auto steps = static_cast<int>(plan->counts.size());
   const double each = (seconds() - begin) / steps;
   const std::vector<int> positions = s.candidates();
+  const bool had_text = results_[i].seconds_to_first_text > 0;
   results_[i].forward_passes += steps - 1;
   results_[i].rows += int64_t{steps - 1} * slice.plan.rows.size();
   for (int step = 0; step < steps && !s.done(); ++step) {
@@ -138,6 +139,9 @@ bool Run::take_series(size_t i, Slice& slice) {
     advance(i, slice.plan.rows.size(), begin + each * (step + 1),
             [&](Sequence& sequence) { sequence.apply(std::move(decided)); });
   }
+  // Steps may share their time, but there was no text here before the last of them.
+  double& first_text = results_[i].seconds_to_first_text;
+  if (!had_text && first_text > 0) first_text = begin + each * steps;
   return true;
 }
 

@@ -5,6 +5,13 @@
 
 namespace unmask {
 
+namespace {
+
+// Steps of one series at most: nobody sees them, stops them or stops early before it ends.
+constexpr int kSeriesSteps = 32;
+
+}  // namespace
+
 Sequence::Sequence(const Request& request, const ModelConfig& config)
     : request_(request),
       config_(config),
@@ -147,7 +154,8 @@ std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan) const {
   SeriesPlan series{.query = query(), .surety = *surety};
   int open = masks_in({0, block_.end});
   auto left = static_cast<int>(candidates_.size());
-  for (int step = in_block_; step < schedule_->steps(); ++step) {
+  const int end = std::min(schedule_->steps(), in_block_ + kSeriesSteps);
+  for (int step = in_block_; step < end; ++step) {
     const int count = std::min(left, schedule_->budget(step, open).count);
     if (count <= 0) break;
     series.counts.push_back(count);

@@ -5,7 +5,10 @@ namespace unmask {
 StepPlan RefreshPattern::plan_step(const Step& step) {
   StepPlan plan = cache_->plan_step(step);
   refreshes_ = plan.rows.size() == step.length();
-  if (refreshes_) plan.measures = pattern_->plan_step(step).measures || plan.measures;
+  if (refreshes_) {
+    plan.measures = pattern_->plan_step(step).measures || plan.measures;
+    plan.steady = false;  // the pattern may change from step to step
+  }
   return plan;
 }
 

@@ -43,6 +43,9 @@ class GpuTargetsTest(unittest.TestCase):
         found = {t.what: t for t in gpu_targets.targets(KERNELS, STEPS)}
         self.assertFalse(found["LLaDA-8B 65664: dense over dense, cuDNN"].met())
         self.assertTrue(found["LLaDA-8B 65664: selection over dense"].met())
+        sparse = found["LLaDA-8B 65664: sparse, 30 % kept over dense, cuDNN"]
+        self.assertFalse(sparse.met())
+        self.assertIn("not found", sparse.line())
         self.assertTrue(found[f"LLaDA-8B, {AT}: Sparse-dLLM over full"].met())
         cached = found[f"LLaDA-8B, {AT}: cached step"]
         self.assertFalse(cached.met())
@@ -57,7 +60,7 @@ class GpuTargetsTest(unittest.TestCase):
             (folder / "gpu_kernel_check.json").write_text(json.dumps(KERNELS))
             gpu_targets.report(folder)
             rows = json.loads((folder / "targets.json").read_text())
-            self.assertEqual([r["met"] for r in rows], [False, True])
+            self.assertEqual([r["met"] for r in rows], [False, False, False, True])
 
 
 if __name__ == "__main__":

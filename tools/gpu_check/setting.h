@@ -19,7 +19,12 @@ class Setting {
 
 /// While it lives the host leads every step.
 struct LedByHost : Setting {
-  LedByHost() : Setting("UNMASK_CUDA_GRAPHS", "off") {}
+  LedByHost() : Setting("UNMASK_CUDA_STEPS", "host") {}
+};
+
+/// While it lives the device takes steps alone, but each is queued anew.
+struct WithoutGraphs : Setting {
+  WithoutGraphs() : Setting("UNMASK_CUDA_STEPS", "queue") {}
 };
 
 /// While it lives full attention is cuDNN's.

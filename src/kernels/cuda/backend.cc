@@ -320,10 +320,13 @@ void CudaBackend::token_stats(Tensor logits, std::span<const int> positions,
 }
 
 std::unique_ptr<StepSeries> CudaBackend::series(const SeriesPlan& plan) {
-  // For comparisons: the host then decides after every step.
-  const char* setting = std::getenv("UNMASK_CUDA_GRAPHS");
-  if (setting != nullptr && std::string_view(setting) == "off") return nullptr;
-  return std::make_unique<DeviceSeries>(device_, lists_, table_, plan);
+  const char* setting = std::getenv("UNMASK_CUDA_STEPS");
+  const std::string_view way = setting == nullptr ? "graph" : setting;
+  if (way == "host") return nullptr;
+  if (way != "graph" && way != "queue") {
+    fail("[cuda] UNMASK_CUDA_STEPS: found '{}', expected graph, queue or host", printable(way));
+  }
+  return std::make_unique<DeviceSeries>(device_, lists_, table_, plan, way == "graph");
 }
 
 void CudaBackend::choose_on_host(Tensor logits, std::span<const int> positions,

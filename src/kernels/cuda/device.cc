@@ -51,6 +51,7 @@ class Capture {
     if (records_) cudaStreamEndCapture(stream_, &graph_);
     records_ = false;
     if (graph_ != nullptr) cudaGraphDestroy(graph_);
+    cudaGetLastError();  // of a recording that failed: the next check shall not see it
   }
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;

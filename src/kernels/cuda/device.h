@@ -49,6 +49,8 @@ class Device {
   /// Records what `work` would queue. It must neither allocate nor copy between host and device:
   /// throws LogicError then. What it works on must outlive the recording.
   std::unique_ptr<Recording> record(const std::function<void()>& work);
+  /// True while work is recorded.
+  bool records() const { return records_; }
 
  private:
   bool records_ = false;

@@ -21,7 +21,7 @@ T* as(const Buffer& buffer) {
 }  // namespace
 
 DeviceSeries::DeviceSeries(Device& device, IndexLists& lists, DeviceTable& table,
-                           const SeriesPlan& plan)
+                           const SeriesPlan& plan, bool records)
     : device_(device),
       lists_(lists),
       table_(table),
@@ -29,6 +29,7 @@ DeviceSeries::DeviceSeries(Device& device, IndexLists& lists, DeviceTable& table
       surety_(plan.surety),
       steps_(static_cast<int>(plan.counts.size())),
       open_(static_cast<int>(plan.open.size())),
+      records_(records),
       canvas_(copied(device, plan.tokens)),
       places_(copied(device, plan.open)),
       counts_(copied(device, plan.counts)),
@@ -39,7 +40,7 @@ DeviceSeries::DeviceSeries(Device& device, IndexLists& lists, DeviceTable& table
 }
 
 std::vector<Revealed> DeviceSeries::run(const std::function<void()>& step) {
-  const int first = std::min(kFirstSteps, steps_);
+  const int first = records_ ? std::min(kFirstSteps, steps_) : steps_;
   for (int i = 0; i < first; ++i) take(step);
   if (first < steps_) {
     // The device is still busy with the first steps while the host records.

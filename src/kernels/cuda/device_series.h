@@ -11,8 +11,10 @@ namespace unmask::cuda {
 
 class DeviceSeries final : public StepSeries {
  public:
-  /// All but the plan must outlive it.
-  DeviceSeries(Device& device, IndexLists& lists, DeviceTable& table, const SeriesPlan& plan);
+  /// All but the plan must outlive it. `records`: a step is recorded and queued again as a whole,
+  /// instead of being queued anew each time.
+  DeviceSeries(Device& device, IndexLists& lists, DeviceTable& table, const SeriesPlan& plan,
+               bool records);
 
   std::vector<Revealed> run(const std::function<void()>& step) override;
   void embed(const HostMatrix& table, Tensor out) override;
@@ -28,6 +30,7 @@ class DeviceSeries final : public StepSeries {
   Surety surety_;
   int steps_;
   int open_;
+  bool records_;
   Buffer canvas_;    // [rows], tokens
   Buffer places_;    // [open], rows of the canvas
   Buffer counts_;    // [steps]

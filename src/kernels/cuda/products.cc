@@ -125,9 +125,10 @@ struct Products::State {
                      const cublasLtMatmulAlgo_t& algorithm) const;
   cublasLtMatmulAlgo_t choose(const Product& p, const Problem& problem) const;
 
-  /// Bucket of rows, columns, depth, strides, type of out, bias, adds, alignments of x, out, bias.
-  using Key =
-      std::tuple<int, int, int, int64_t, int64_t, bool, bool, bool, uint32_t, uint32_t, uint32_t>;
+  /// Bucket of rows, columns, depth, strides, type of out, bias, adds, alignments of weights, x,
+  /// out, bias.
+  using Key = std::tuple<int, int, int, int64_t, int64_t, bool, bool, bool, uint32_t, uint32_t,
+                         uint32_t, uint32_t>;
 
   Device& device;
   Buffer workspace;
@@ -203,7 +204,7 @@ float Products::State::milliseconds(const Product& p, const Problem& problem,
 
 cublasLtMatmulAlgo_t Products::State::choose(const Product& p, const Problem& problem) const {
   const Candidates candidates = suggestions(p, problem);
-  if (!tunes || candidates.size() == 1) return candidates.front();
+  if (!tunes || device.records() || candidates.size() == 1) return candidates.front();
   // The product itself overwrites what trials leave; what it adds to must stay as it is.
   Product trial = p;
   trial.rows = std::min(p.rows, kTrialRows);
@@ -242,6 +243,7 @@ void Products::run(const Product& p) {
                        p.out.narrow,
                        p.bias.data != nullptr,
                        p.adds,
+                       alignment(p.weights),
                        alignment(p.x),
                        alignment(p.out.data),
                        alignment(p.bias.data)};

@@ -143,6 +143,44 @@ TEST_P(DeviceSeriesTest, EndsWhereTheHostWouldEnd) {
   EXPECT_EQ(cancelled.steps.size(), 4);
 }
 
+TEST_P(DeviceSeriesTest, PatternsThatMeasureInACachedStepAreLedByTheHost) {
+  // Without a prompt the rows of a cached step are the whole canvas, which a pattern takes for a
+  // refresh.
+  for (const char* pattern : {"sparsed:skip=0,block=8", "sparsed:block=8",
+                              "sparsed:skip=0.5,block=8", "sliding-window:window=16,block=8"}) {
+    for (const char* cache : {"fast-dllm", "fast-dllm:cache=dual"}) {
+      for (const int steps : {16, 24}) {
+        Request r = request(fmt::format("{}+{}", cache, pattern), 16, steps);
+        r.tokens.erase(r.tokens.begin(), r.tokens.begin() + r.prompt_length);
+        r.prompt_length = 0;
+        EXPECT_EQ(compare(r), 0);
+      }
+    }
+  }
+}
+
+TEST_P(DeviceSeriesTest, LongBlocksComeInPieces) {
+  Request r = request("fast-dllm:cache=dual", 16, 16);
+  r.tokens.resize(r.tokens.size() + 64, model_->config.mask_id);
+  r.block_length = r.steps = 80;
+  EXPECT_GT(compare(r), 60);
+  watched_->steps = 0;
+  run(r, true, 4);
+  EXPECT_EQ(watched_->steps, 32);
+}
+
+TEST_P(DeviceSeriesTest, RecordedStepsAndStepsQueuedAnewAreTheSame) {
+  const Request r = request("sparse-dllm", 8, 16);
+  const Outcome recorded = run(r, true);
+  setenv("UNMASK_CUDA_STEPS", "queue", 1);
+  EXPECT_EQ(run(r, true).steps, recorded.steps);
+  setenv("UNMASK_CUDA_STEPS", "host", 1);
+  EXPECT_EQ(run(r, true).steps, recorded.steps);
+  setenv("UNMASK_CUDA_STEPS", "off", 1);
+  EXPECT_THROW(run(r, true), Error);
+  unsetenv("UNMASK_CUDA_STEPS");
+}
+
 TEST_P(DeviceSeriesTest, WatchedMethodsAreLedByTheHost) {
   Request r = request("fast-dllm:cache=dual", 8, 16);
   r.observe = [](std::unique_ptr<Method> method) { return method; };
