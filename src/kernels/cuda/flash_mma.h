@@ -45,8 +45,9 @@ struct MmaParams {
 inline int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 /// Splits so that every multiprocessor gets three blocks of threads, of no fewer than four chunks.
+/// Three is what its shared memory holds of heads of 128: one block more would be a second round.
 inline int mma_splits(const DeviceTraits& device, int blocks, int chunks) {
-  const int wanted = ceil_div(3 * device.multiprocessors, blocks);
+  const int wanted = 3 * device.multiprocessors / blocks;
   return std::clamp(wanted, 1, std::max(1, chunks / 4));
 }
 
