@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """What a check of a GPU found, against what is aimed at.
 
-    tools/gpu_targets.py FOLDER    # with gpu_kernel_check.json and gpu_check.json
+    tools/gpu_targets.py FOLDER    # with the files that tools/gpu_check.py leaves, findings-*.json
 
 Gains of SparseD are over full steps by the faster of our kernel and cuDNN's; its own full steps are
 ours. Writes FOLDER/targets.json.
@@ -50,19 +50,19 @@ class Target(NamedTuple):
 class Findings:
     """Values by what was found and in which unit; None where it was not."""
 
-    def __init__(self, document: dict):
-        self.values = {(f["what"], f["unit"]): f["value"] for f in document["findings"]}
+    def __init__(self, documents: list[dict]):
+        self.values = {(f["what"], f["unit"]): f["value"] for d in documents for f in d["findings"]}
 
     def get(self, what: str, unit: str) -> float | None:
         return self.values.get((what, unit))
 
 
-def of_kernels(kernels: Findings, model: Model) -> list[Target]:
+def of_kernels(findings: Findings, model: Model) -> list[Target]:
     found = []
 
     def compare(what: str, length: int, unit: str, over: str, **bound: float):
         at = f"{model.name} {length}: "
-        value, base = kernels.get(at + what, unit), kernels.get(at + over, unit)
+        value, base = findings.get(at + what, unit), findings.get(at + over, unit)
         if value or base:
             found.append(Target(f"{at}{what} over {over}", value / base if value and base else None,
                                 "", **bound))
@@ -75,48 +75,49 @@ def of_kernels(kernels: Findings, model: Model) -> list[Target]:
     return found
 
 
-def of_steps(steps: Findings, model: Model) -> list[Target]:
+def of_steps(findings: Findings, model: Model) -> list[Target]:
     found = []
     for prompt in (8192, 16384, 65536):
         def time(what: str, unit: str = "s", generated: int = GENERATED) -> float | None:
-            return steps.get(f"{model.shape}: {what}, {prompt} + {generated} tokens", unit)
+            return findings.get(f"{model.shape}: {what}, {prompt} + {generated} tokens", unit)
 
         full, plain = time("full step"), time("plain step")
         measuring, sparse = time("SparseD: step that measures"), time("SparseD: sparse step")
         at = f"{model.name}, {prompt} + {GENERATED} tokens"
+        cudnn = time("full step by cuDNN")
         if full and plain and measuring and sparse:
-            saved = max(0.0, full - (time("full step by cuDNN") or full))
+            saved = None if cudnn is None else max(0.0, full - cudnn)
             for count in (128, 1024):
                 whole = int(count * SKIP) + 1
                 own = whole * full + measuring + (count - whole - 1) * sparse
+
+                def gain(step: float) -> float | None:
+                    return None if saved is None else count * (step - saved) / own
+
                 least = model.like_for_like if prompt == 65536 else 1
-                found.append(Target(f"{at}: SparseD, {count} steps, like for like",
-                                    count * (full - saved) / own, "x", at_least=least))
+                found.append(Target(f"{at}: SparseD, {count} steps, like for like", gain(full), "x",
+                                    at_least=least))
                 if prompt == 65536:
                     found.append(Target(f"{at}: SparseD, {count} steps, over the plain engine",
-                                        count * (plain - saved) / own, "x",
-                                        at_least=model.over_plain))
+                                        gain(plain), "x", at_least=model.over_plain))
         if prompt == 65536:
-            gain = time("Sparse-dLLM: gain, a token a step", "x", 32)
+            over_full = time("Sparse-dLLM: gain, a token a step", "x", 32)
             cached = time("Sparse-dLLM: cached step", "ms", 32)
-            if gain and cached:
-                found.append(Target(f"{at}: Sparse-dLLM over full", gain, "x", at_least=14))
+            if over_full and cached:
+                found.append(Target(f"{at}: Sparse-dLLM over full", over_full, "x", at_least=14))
                 found.append(Target(f"{at}: cached step", cached, "ms", at_most=model.cached_ms))
     return found
 
 
-def targets(kernels: dict, steps: dict) -> list[Target]:
-    return [t for m in MODELS
-            for t in of_kernels(Findings(kernels), m) + of_steps(Findings(steps), m)]
+def targets(documents: list[dict]) -> list[Target]:
+    findings = Findings(documents)
+    return [t for m in MODELS for t in of_kernels(findings, m) + of_steps(findings, m)]
 
 
 def report(folder: pathlib.Path) -> list[Target]:
     """Prints the targets of a folder of findings and writes them beside these."""
-    documents = []
-    for name in ("gpu_kernel_check.json", "gpu_check.json"):
-        path = folder / name
-        documents.append(json.loads(path.read_text()) if path.is_file() else {"findings": []})
-    found = targets(*documents)
+    documents = [json.loads(path.read_text()) for path in sorted(folder.glob("findings-*.json"))]
+    found = targets(documents)
     for target in found:
         print(target.line())
     if not found:

@@ -31,7 +31,7 @@ STEPS = findings({(f"llada-8b: full step, {AT}", "s"): 4.64,
 
 class GpuTargetsTest(unittest.TestCase):
     def test_gains_are_over_the_faster_full_attention(self):
-        found = {t.what: t for t in gpu_targets.targets(KERNELS, STEPS)}
+        found = {t.what: t for t in gpu_targets.targets([KERNELS, STEPS])}
         gain = found[f"LLaDA-8B, {AT}: SparseD, 128 steps, like for like"]
         # The baseline is cuDNN's; our own full steps are as measured.
         self.assertAlmostEqual(gain.value, 128 * 4.0 / (26 * 4.64 + 6 + 101 * 2))
@@ -40,7 +40,7 @@ class GpuTargetsTest(unittest.TestCase):
         self.assertAlmostEqual(plain.value, 1024 * 4.36 / (205 * 4.64 + 6 + 818 * 2))
 
     def test_bounds_work_both_ways(self):
-        found = {t.what: t for t in gpu_targets.targets(KERNELS, STEPS)}
+        found = {t.what: t for t in gpu_targets.targets([KERNELS, STEPS])}
         self.assertFalse(found["LLaDA-8B 65664: dense over dense, cuDNN"].met())
         self.assertTrue(found["LLaDA-8B 65664: selection over dense"].met())
         sparse = found["LLaDA-8B 65664: sparse, 30 % kept over dense, cuDNN"]
@@ -51,13 +51,20 @@ class GpuTargetsTest(unittest.TestCase):
         self.assertFalse(cached.met())
         self.assertIn("MISSED", cached.line())
 
+    def test_gains_need_the_baseline(self):
+        steps = {"findings": [f for f in STEPS["findings"] if "cuDNN" not in f["what"]]}
+        found = {t.what: t for t in gpu_targets.targets([steps])}
+        gain = found[f"LLaDA-8B, {AT}: SparseD, 128 steps, like for like"]
+        self.assertIsNone(gain.value)
+        self.assertFalse(gain.met())
+
     def test_what_was_not_found_has_no_target(self):
-        self.assertEqual(gpu_targets.targets({"findings": []}, {"findings": []}), [])
+        self.assertEqual(gpu_targets.targets([{"findings": []}]), [])
 
     def test_writes_beside_the_findings(self):
         with tempfile.TemporaryDirectory() as name:
             folder = pathlib.Path(name)
-            (folder / "gpu_kernel_check.json").write_text(json.dumps(KERNELS))
+            (folder / "findings-kernels.json").write_text(json.dumps(KERNELS))
             gpu_targets.report(folder)
             rows = json.loads((folder / "targets.json").read_text())
             self.assertEqual([r["met"] for r in rows], [False, False, False, True])

@@ -7,6 +7,7 @@
 #include <set>
 
 #include "gpu_check/parts.h"
+#include "gpu_check/setting.h"
 #include "kernels/create_backend.h"
 #include "kernels/select.h"
 
@@ -35,7 +36,8 @@ class FunctionCheck {
       measures();
       attention({32, 32, 128}, 1000, 1000);  // heads of LLaDA-8B
       attention({28, 4, 128}, 33, 777);      // and of Dream-7B
-      attention({4, 2, 40}, 129, 129);       // a head size that is padded
+      by_cudnn();
+      attention({4, 2, 40}, 129, 129);  // a head size that is padded
       patterns({8, 2, 128}, 1000, 128);
       patterns({4, 4, 64}, 500, 32);
     }
@@ -121,7 +123,9 @@ class FunctionCheck {
   void rows_and_cells();
   void tokens();
   void measures();
-  void attention(const HeadShape& shape, int rows, int slots);
+  void attention(const HeadShape& shape, int rows, int slots, const std::string& by = "");
+  /// The attention that gains are measured against is right, too.
+  void by_cudnn();
   void patterns(const HeadShape& shape, int length, int block);
 
   std::unique_ptr<Backend> device_;
@@ -227,7 +231,18 @@ void FunctionCheck::measures() {
 // 5e-3: weights and results of attention in bfloat16, as the kernels' own tests ask.
 constexpr double kAttentionError = 5e-3;
 
-void FunctionCheck::attention(const HeadShape& shape, int rows, int slots) {
+void FunctionCheck::by_cudnn() {
+  if (!device_->describe().starts_with("cuda") || type_ != DType::bf16) return;
+  try {
+    const AttentionByCudnn setting;
+    attention({32, 32, 128}, 1000, 1000, " by cuDNN");
+    attention({28, 4, 128}, 200, 777, " by cuDNN");
+  } catch (const Error& error) {
+    report_.fail("functions", error.what());
+  }
+}
+
+void FunctionCheck::attention(const HeadShape& shape, int rows, int slots, const std::string& by) {
   const Pair q = random(rows, shape.n_heads * shape.head_dim);
   const Pair k = random(slots, shape.n_kv_heads * shape.head_dim);
   const Pair v = random(slots, shape.n_kv_heads * shape.head_dim);
@@ -238,8 +253,8 @@ void FunctionCheck::attention(const HeadShape& shape, int rows, int slots) {
         b.attention(std::span(&task, 1), shape);
       },
       q, k, v, out);
-  compare(fmt::format("attention {} x {}, {} of {} heads of {}", rows, slots, shape.n_heads,
-                      shape.n_kv_heads, shape.head_dim),
+  compare(fmt::format("attention {} x {}, {} of {} heads of {}{}", rows, slots, shape.n_heads,
+                      shape.n_kv_heads, shape.head_dim, by),
           out, kAttentionError);
 }
 

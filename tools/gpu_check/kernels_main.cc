@@ -2,8 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fmt/format.h>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <random>
 
 #include "gpu_check/kernels.h"
@@ -20,16 +18,9 @@ struct Options {
 int run(const Options& options) {
   cuda::Device device;
   fmt::print("{}\nseed {}\n", device.name(), options.seed);
-  Report report;
+  Report report({{"device", device.name()}, {"seed", options.seed}}, options.json);
   check_kernels(device, options.seed, report);
   time_kernels(device, options.lengths, options.seed, report);
-  if (!options.json.empty()) {
-    const nlohmann::ordered_json about{
-        {"device", device.name()}, {"seed", options.seed}, {"findings", report.json()}};
-    std::ofstream file(options.json);
-    file << about.dump(1) << "\n";
-    if (!file.flush()) fail("[output] {}: cannot be written", options.json);
-  }
   fmt::print("{}\n", report.passed() ? "everything passed" : "something FAILED");
   return report.passed() ? 0 : 1;
 }

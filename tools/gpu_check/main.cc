@@ -2,8 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fmt/format.h>
-#include <fstream>
-#include <nlohmann/json.hpp>
 #include <random>
 
 #include "gpu_check/parts.h"
@@ -21,7 +19,7 @@ struct Options {
   int generated = 128;
   int real_steps = 16;
   uint32_t seed = std::random_device()();
-  std::vector<std::string> parts{"functions", "golden", "steps"};
+  std::vector<std::string> parts{"functions", "golden", "steps", "real"};
 };
 
 MakeBackend maker(const std::string& device) {
@@ -33,30 +31,23 @@ void run_part(const std::string& part, const Options& o, Report& report) {
   const MakeBackend make = maker(o.device);
   if (part == "functions") check_functions(make, o.seed, report);
   if (part == "golden") check_golden(make, o.golden, report);
-  if (part != "steps") return;
   for (const std::string& shape : o.shapes) {
-    // One real run is enough to trust the composition, and it takes minutes.
-    const bool first = shape == o.shapes.front();
-    time_steps(make, {shape, o.lengths, o.generated, first ? o.real_steps : 0}, report);
+    const StepTimesOptions options{shape, o.lengths, o.generated, o.real_steps};
+    if (part == "steps") time_steps(make, options, report);
+    if (part == "real") check_composition(make, options, report);
   }
 }
 
 int run(const Options& o) {
-  nlohmann::ordered_json about{{"backend", maker(o.device)()->describe()}, {"seed", o.seed}};
-  fmt::print("{}\nseed {}\n", about["backend"].get<std::string>(), o.seed);
-  Report report;
+  const std::string backend = maker(o.device)()->describe();
+  fmt::print("{}\nseed {}\n", backend, o.seed);
+  Report report({{"backend", backend}, {"seed", o.seed}}, o.json);
   for (const std::string& part : o.parts) {
     try {
       run_part(part, o, report);
     } catch (const std::exception& error) {
       report.fail(part, error.what());
     }
-    about["findings"] = report.json();
-    // After every part, so that a run that is cut short leaves what it found.
-    if (o.json.empty()) continue;
-    std::ofstream file(o.json);
-    file << about.dump(1) << "\n";
-    if (!file.flush()) fail("[output] {}: cannot be written", o.json);
   }
   fmt::print("{}\n", report.passed() ? "everything passed" : "something FAILED");
   return report.passed() ? 0 : 1;
@@ -69,12 +60,12 @@ int main_checked(int argc, char** argv) {
       ->check(CLI::IsMember({"cuda", "cpu"}));
   app.add_option("--golden", o.golden, "folder of the recorded generations");
   app.add_option("--json", o.json, "file for the findings");
-  app.add_option("--parts", o.parts, "functions, golden, steps")
-      ->check(CLI::IsMember({"functions", "golden", "steps"}));
+  app.add_option("--parts", o.parts, "functions, golden, steps, real")
+      ->check(CLI::IsMember({"functions", "golden", "steps", "real"}));
   app.add_option("--shapes", o.shapes, "shapes of the timed models");
   app.add_option("--lengths", o.lengths, "lengths of their prompts, ascending");
   app.add_option("--generated", o.generated, "masked positions behind them");
-  app.add_option("--real-steps", o.real_steps, "steps of the real run; 0: none");
+  app.add_option("--real-steps", o.real_steps, "steps of the part real, at the last length");
   app.add_option("--seed", o.seed, "of the random values; drawn where it is not given");
   CLI11_PARSE(app, argc, argv);
   return run(o);

@@ -22,15 +22,18 @@ void check_functions(const MakeBackend& make, uint32_t seed, Report& report);
 /// Whole generations of the tiny checkpoints below `golden` against the recorded text.
 void check_golden(const MakeBackend& make, const std::filesystem::path& golden, Report& report);
 
-struct StepPlanOptions {
+struct StepTimesOptions {
   std::string shape;         // as parse_shape() reads it
   std::vector<int> lengths;  // of the prompt
   int generated = 128;
-  int real_steps = 0;  // > 0: a real run of so many steps at the longest prompt
+  int real_steps = 16;
 };
 
 /// Times of denoising steps of a model with random weights: full, SparseD and Sparse-dLLM; what
-/// whole generations take, composed of them; and a real short one to check the composition.
-void time_steps(const MakeBackend& make, const StepPlanOptions& options, Report& report);
+/// whole generations take, composed of them.
+void time_steps(const MakeBackend& make, const StepTimesOptions& options, Report& report);
+
+/// A real run of `real_steps` steps at the last length against what its steps' times say.
+void check_composition(const MakeBackend& make, const StepTimesOptions& options, Report& report);
 
 }  // namespace unmask::tools

@@ -2,8 +2,11 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 #include <fmt/format.h>
-#include <nlohmann/json.hpp>
+#include <fstream>
+
+#include "core/error.h"
 
 namespace unmask::tools {
 
@@ -14,6 +17,19 @@ void Report::add(Finding f) {
   fmt::print("{:10} {:58} {:>11.5g} {:8} {}\n", f.part, f.what, f.value, f.unit, verdict);
   std::fflush(stdout);
   findings_.push_back(std::move(f));
+  if (!path_.empty()) write();
+}
+
+void Report::write() const {
+  nlohmann::ordered_json document = about_;
+  document["findings"] = json();
+  const std::string unfinished = path_ + ".part";
+  std::ofstream file(unfinished);
+  file << document.dump(1) << "\n";
+  file.close();
+  std::error_code error;
+  if (file) std::filesystem::rename(unfinished, path_, error);
+  if (!file || error) unmask::fail("[output] {}: cannot be written", path_);
 }
 
 void Report::fail(const std::string& part, const std::string& reason) {

@@ -1,9 +1,10 @@
 // What the check of a GPU finds: one table for people, the same as JSON for programs.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 namespace unmask::tools {
@@ -23,14 +24,23 @@ struct Finding {
 
 class Report {
  public:
-  /// Prints one line at once: a run that is cut short has shown what it found.
+  /// `about` heads the findings in the file at `path`; none is written where that is empty.
+  Report(nlohmann::ordered_json about, std::string path)
+      : about_(std::move(about)), path_(std::move(path)) {}
+
+  /// Prints one line and writes the file at once: a run that is cut short leaves what it found.
+  /// Throws Error where the file cannot be written.
   void add(Finding finding);
   /// A part that could not run counts as failed.
   void fail(const std::string& part, const std::string& reason);
   bool passed() const;
-  nlohmann::ordered_json json() const;
 
  private:
+  nlohmann::ordered_json json() const;
+  void write() const;
+
+  nlohmann::ordered_json about_;
+  std::string path_;
   std::vector<Finding> findings_;
 };
 

@@ -14,7 +14,7 @@ namespace unmask::cuda {
 
 namespace {
 
-// Cached steps have fewer rows, and a kernel of their own.
+// Fewer rows have a kernel of their own.
 constexpr int kManyRows = 128;
 
 /// The smallest head that the kernels have and that holds one of `head_dim`.

@@ -1,5 +1,6 @@
 #include "kernels/cuda/cudnn_attention.h"
 
+#include <algorithm>
 #include <limits>
 
 namespace unmask::cuda {
@@ -23,6 +24,7 @@ enum Id : int64_t {
   kMinusInfinity,
   kInner
 };
+constexpr int64_t kMostWorkspace = int64_t{1} << 30;  // flash attention needs next to none
 constexpr float kNothing = -std::numeric_limits<float>::infinity();
 
 void check(cudnnStatus_t status, const char* call) {
@@ -78,7 +80,6 @@ void CudnnAttention::finish_plan() {
   set(graph, CUDNN_ATTR_OPERATIONGRAPH_HANDLE, CUDNN_TYPE_HANDLE, &handle, 1);
   finish(graph);
   choose_plan(graph);
-  make_workspace();
 }
 
 void CudnnAttention::queue(const DeviceAttention& task) {
@@ -310,7 +311,7 @@ std::vector<Desc> CudnnAttention::suggested(Desc graph) {
   check(cudnn().get_attribute(heuristics, CUDNN_ATTR_ENGINEHEUR_RESULTS,
                               CUDNN_TYPE_BACKEND_DESCRIPTOR, kMost, &count, configs.data()),
         "cudnnBackendGetAttribute (suggestions)");
-  configs.resize(static_cast<size_t>(count));
+  configs.resize(static_cast<size_t>(std::min(count, kMost)));
   return configs;
 }
 
@@ -335,28 +336,31 @@ std::vector<Desc> CudnnAttention::all_engines(Desc graph) {
 
 /// What the library suggests first, else any engine that takes the graph.
 void CudnnAttention::choose_plan(Desc graph) {
-  std::vector<Desc> configs = suggested(graph);
-  const std::vector<Desc> others = all_engines(graph);
-  configs.insert(configs.end(), others.begin(), others.end());
+  if (build_first(suggested(graph))) return;
+  const std::vector<Desc> engines = all_engines(graph);
+  if (!build_first(engines)) {
+    fail("[cudnn] attention: found {} engines, none of which can be built", engines.size());
+  }
+}
+
+bool CudnnAttention::build_first(const std::vector<Desc>& configs) {
   cudnnHandle_t handle = handle_.get();
   for (const Desc config : configs) {
     const Desc plan = create(CUDNN_BACKEND_EXECUTION_PLAN_DESCRIPTOR);
     set(plan, CUDNN_ATTR_EXECUTION_PLAN_ENGINE_CONFIG, config);
     set(plan, CUDNN_ATTR_EXECUTION_PLAN_HANDLE, CUDNN_TYPE_HANDLE, &handle, 1);
     if (cudnn().finalize(plan) != CUDNN_STATUS_SUCCESS) continue;
+    int64_t count = 0;
+    int64_t bytes = 0;
+    check(cudnn().get_attribute(plan, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
+                                &count, &bytes),
+          "cudnnBackendGetAttribute (workspace)");
+    if (bytes > kMostWorkspace) continue;
+    workspace_ = device_.allocate(static_cast<size_t>(bytes));
     plan_ = plan;
-    return;
+    return true;
   }
-  fail("[cudnn] attention: found {} engines, none of which can be built", configs.size());
-}
-
-void CudnnAttention::make_workspace() {
-  int64_t count = 0;
-  int64_t bytes = 0;
-  check(cudnn().get_attribute(plan_, CUDNN_ATTR_EXECUTION_PLAN_WORKSPACE_SIZE, CUDNN_TYPE_INT64, 1,
-                              &count, &bytes),
-        "cudnnBackendGetAttribute (workspace)");
-  workspace_ = device_.allocate(static_cast<size_t>(bytes));
+  return false;
 }
 
 void CudnnAttention::bind(const DeviceAttention& task) {

@@ -80,7 +80,8 @@ class CudnnAttention {
   std::vector<cudnnBackendDescriptor_t> suggested(cudnnBackendDescriptor_t graph);
   std::vector<cudnnBackendDescriptor_t> all_engines(cudnnBackendDescriptor_t graph);
   void choose_plan(cudnnBackendDescriptor_t graph);
-  void make_workspace();
+  /// Makes the first of the configurations that can be built the plan; false where none can.
+  bool build_first(const std::vector<cudnnBackendDescriptor_t>& configs);
   void bind(const DeviceAttention& task);
 
   Device& device_;

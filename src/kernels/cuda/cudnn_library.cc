@@ -9,6 +9,7 @@ namespace unmask::cuda {
 namespace {
 
 constexpr const char* kFile = "libcudnn.so.9";
+constexpr const char* kGraphFile = "libcudnn_graph.so.9";
 
 template <typename Function>
 void find(void* library, const char* name, Function& function) {
@@ -17,9 +18,12 @@ void find(void* library, const char* name, Function& function) {
 }
 
 CudnnLibrary load() {
-  // Never closed: its code must outlive every plan.
+  // Never closed: its code must outlive every plan. The first ends the process where the second,
+  // which it opens by itself, is missing.
   void* library = dlopen(kFile, RTLD_NOW | RTLD_LOCAL);
-  if (library == nullptr) fail("[cudnn] {}; install cuDNN 9", dlerror());
+  if (library == nullptr || dlopen(kGraphFile, RTLD_NOW | RTLD_LOCAL) == nullptr) {
+    fail("[cudnn] {}; install cuDNN 9", dlerror());
+  }
   CudnnLibrary found{};
   find(library, "cudnnCreate", found.create);
   find(library, "cudnnDestroy", found.destroy);

@@ -119,6 +119,7 @@ __global__ void __launch_bounds__(kWideThreads) run_row(Work work) {
 
 template <typename Work>
 void launch(const Work& work, Stream stream) {
+  if (work.rows <= 0 || work.cols <= 0) return;
   if constexpr (Reduces<Work>) {
     const int threads = work.cols >= kWideRow ? kWideThreads : kThreads;
     run_row<<<static_cast<unsigned>(work.rows), static_cast<unsigned>(threads), 0, stream>>>(work);
