@@ -142,6 +142,7 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
   if (device == DeviceKind::cuda) {
     sizes.activations = kCudaActivations;
     sizes.tile_rows = kCudaTileRows;
+    sizes.keeps_embeddings = true;
   }
   const Explanation plan = explain(files.config, request, sizes);
   const Explanation full = explain(files.config, vanilla, sizes);

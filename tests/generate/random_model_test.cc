@@ -27,6 +27,19 @@ TEST(ParseShape, KnowsPublishedSizesAndChanges) {
   EXPECT_EQ(nameless.dim, llada.dim);
 }
 
+TEST(ParseShape, DemoIsTheEmbeddedModel) {
+  const ModelConfig shape = parse_shape("demo");
+  const ModelConfig model = load_model_config(UNMASK_DEMO_DIRECTORY);
+  EXPECT_EQ(shape.n_layers, model.n_layers);
+  EXPECT_EQ(shape.dim, model.dim);
+  EXPECT_EQ(shape.n_heads, model.n_heads);
+  EXPECT_EQ(shape.n_kv_heads, model.n_kv_heads);
+  EXPECT_EQ(shape.head_dim, model.head_dim);
+  EXPECT_EQ(shape.ffn_dim, model.ffn_dim);
+  EXPECT_EQ(shape.vocab_size, model.vocab_size);
+  EXPECT_EQ(shape.mask_id, model.mask_id);
+}
+
 TEST(ParseShape, SaysWhatIsWrong) {
   for (const char* wrong :
        {"", "llada", "llada-8b,", "llada-8b,layers", "llada-8b,layers=0", "llada-8b,layers=2x",

@@ -235,8 +235,8 @@ void FunctionCheck::by_cudnn() {
   if (!device_->describe().starts_with("cuda") || type_ != DType::bf16) return;
   try {
     const AttentionByCudnn setting;
-    attention({32, 32, 128}, 1000, 1000, " by cuDNN");
-    attention({28, 4, 128}, 200, 777, " by cuDNN");
+    attention({32, 32, 128}, 1024, 1024, " by cuDNN");
+    attention({28, 4, 128}, 256, 768, " by cuDNN");
   } catch (const Error& error) {
     report_.fail("functions", error.what());
   }

@@ -45,7 +45,7 @@ class Counting final : public CountingBackend {
   explicit Counting(const ElementSizes& sizes) : sizes_(sizes) {}
 
   WorkCount take() override { return std::exchange(count_, {}); }
-  size_t peak_bytes() const override { return peak_ + weights_; }
+  size_t peak_bytes() const override { return peak_ + weights_ + embeddings_; }
   std::string describe() const override { return "counting"; }
   DType activation_type() const override { return sizes_.activations; }
   int tile_rows() const override { return sizes_.tile_rows; }
@@ -72,7 +72,10 @@ class Counting final : public CountingBackend {
     return matrix;
   }
 
-  void embed(std::span<const TokenId>, const HostMatrix&, Tensor) override {}
+  void embed(std::span<const TokenId>, const HostMatrix& table, Tensor) override {
+    if (!sizes_.keeps_embeddings || embeddings_ != 0) return;
+    embeddings_ = CountedMatrix(table.out, table.in, sizes_.bytes_per_weight).bytes();
+  }
   void linear(Tensor x, std::span<const LinearMap> maps) override {
     if (x.rows == 0) return;
     for (const LinearMap& map : maps) {
@@ -138,6 +141,7 @@ class Counting final : public CountingBackend {
   ElementSizes sizes_;
   WorkCount count_;
   size_t weights_ = 0;
+  size_t embeddings_ = 0;
   size_t live_ = 0;
   size_t peak_ = 0;
 };

@@ -25,6 +25,7 @@ struct ElementSizes {
   double bytes_per_weight = 4;
   DType activations = DType::f32;  // Backend::activation_type()
   int tile_rows = 1024;            // Backend::tile_rows()
+  bool keeps_embeddings = false;   // the table is copied, with bytes_per_weight
 };
 
 /// Reads no memory: weights need no data, and what it allocates is address space only. What methods
