@@ -10,6 +10,7 @@
 #include "apps/report.h"
 #include "apps/terminal.h"
 #include "apps/trace.h"
+#include "apps/units.h"
 #include "core/cpu_info.h"
 #include "generate/loaded_model.h"
 #include "generate/model_shapes.h"
@@ -97,8 +98,13 @@ std::vector<BenchCase> cases_of(const BenchArguments& a) {
 BenchRun measure(const BenchArguments& a, const std::vector<BenchCase>& cases, WeightType type,
                  const Ceilings& ceilings, Console& console) {
   ProgressLine line(console.err, console.err_terminal);
-  line.show(fmt::format("making {} weights", weight_type_name(type)));
-  const BenchModel model(a.shape, type, ceilings.threads);
+  const auto making = [&](int64_t done, int64_t total) {
+    if (interrupted()) throw Interrupted{};
+    const double share = static_cast<double>(done) / static_cast<double>(total);
+    line.show(fmt::format("making {} weights: {:.0f} %, {} left", weight_type_name(type),
+                          100 * share, format_duration(line.seconds() / share * (1 - share))));
+  };
+  const BenchModel model(a.shape, type, ceilings.threads, making);
   BenchRun run{a.shape,
                std::string(weight_type_name(type)),
                model.meter().describe(),

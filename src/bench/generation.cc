@@ -99,11 +99,13 @@ std::vector<std::vector<size_t>> group_alike(const std::vector<PlannedStep>& ste
 
 }  // namespace
 
-BenchModel::BenchModel(const std::string& shape, WeightType weights, int threads)
+BenchModel::BenchModel(const std::string& shape, WeightType weights, int threads,
+                       const LoadProgress& progress)
     : shape_(shape),
       weight_type_(weights),
       model_(parse_shape(shape),
-             create_metered_backend(create_cpu_backend({.threads = threads, .weights = weights}))),
+             create_metered_backend(create_cpu_backend({.threads = threads, .weights = weights})),
+             progress),
       meter_(dynamic_cast<MeteredBackend&>(model_.backend())) {}
 
 double limit_seconds(const WorkCount& work, WeightType weights, const Ceilings& c) {

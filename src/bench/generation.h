@@ -18,8 +18,10 @@ namespace unmask {
 /// A model with random weights on a backend that is measured.
 class BenchModel {
  public:
-  /// `shape` as parse_shape takes it; `threads` 0: all there are. Throws Error.
-  BenchModel(const std::string& shape, WeightType weights, int threads);
+  /// `shape` as parse_shape takes it; `threads` 0: all there are. Throws Error, and what `progress`
+  /// throws.
+  BenchModel(const std::string& shape, WeightType weights, int threads,
+             const LoadProgress& progress = {});
 
   const std::string& shape() const { return shape_; }
   WeightType weight_type() const { return weight_type_; }

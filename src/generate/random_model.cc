@@ -57,10 +57,10 @@ void change(ModelShape& shape, std::string_view part) {
   if (name == "vocab") fit_special_tokens(shape, value);
 }
 
-size_t elements(const TensorSpec& spec) {
-  size_t n = 1;
-  for (const int64_t size : spec.shape) n *= static_cast<size_t>(size);
-  return n;
+int64_t stored_bytes(const TensorSpec& spec) {
+  auto bytes = static_cast<int64_t>(dtype_bytes(kStored));
+  for (const int64_t size : spec.shape) bytes *= size;
+  return bytes;
 }
 
 }  // namespace
@@ -79,8 +79,12 @@ ModelConfig parse_shape(const std::string& text) {
   return parse_model_config(shape.config.dump(), shape.generation.dump());
 }
 
-RandomModel::RandomModel(const ModelConfig& config, std::unique_ptr<Backend> backend)
+RandomModel::RandomModel(const ModelConfig& config, std::unique_ptr<Backend> backend,
+                         const LoadProgress& progress)
     : config_(config), backend_(std::move(backend)) {
+  int64_t total = 0;
+  for (const TensorSpec& spec : tensor_specs(config_)) total += stored_bytes(spec);
+  int64_t done = 0;
   const RandomWeights random(/*seed=*/0, kStored);
   std::vector<std::vector<std::byte>> bytes;
   weights_ = build_weights(config_, *backend_, [&](std::span<const TensorSpec> specs) {
@@ -89,11 +93,13 @@ RandomModel::RandomModel(const ModelConfig& config, std::unique_ptr<Backend> bac
     for (const TensorSpec& spec : specs) {
       std::vector<std::byte>& memory =
           spec.role == TensorRole::embedding ? embedding_ : bytes[tensors.size()];
-      memory.resize(elements(spec) * dtype_bytes(kStored));
+      memory.resize(static_cast<size_t>(stored_bytes(spec)));
       random.fill(spec, 0, memory);
+      done += stored_bytes(spec);
       tensors.push_back({memory.data(), kStored, static_cast<int>(spec.shape.front()),
                          static_cast<int>(spec.shape.back())});
     }
+    if (progress) progress(done, total);
     return tensors;
   });
   transformer_ = std::make_unique<Transformer>(config_, weights_, *backend_);

@@ -18,8 +18,10 @@ ModelConfig parse_shape(const std::string& text);
 
 class RandomModel {
  public:
-  /// Weights are made tensor by tensor, in bfloat16, and packed as the backend does.
-  RandomModel(const ModelConfig& config, std::unique_ptr<Backend> backend);
+  /// Weights are made tensor by tensor, in bfloat16, and packed as the backend does. `progress` is
+  /// told of the bytes made so far, and of all; what it throws ends the making.
+  RandomModel(const ModelConfig& config, std::unique_ptr<Backend> backend,
+              const LoadProgress& progress = {});
   RandomModel(const RandomModel&) = delete;  // the transformer refers to its members
   RandomModel& operator=(const RandomModel&) = delete;
 

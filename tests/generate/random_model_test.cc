@@ -48,6 +48,22 @@ TEST(ParseShape, SaysWhatIsWrong) {
   }
 }
 
+TEST(RandomModel, TellsHowFarItIsAndCanBeEnded) {
+  int64_t last = 0;
+  int64_t all = 0;
+  const auto follow = [&](int64_t done, int64_t total) {
+    EXPECT_GT(done, last);
+    last = done;
+    all = total;
+  };
+  const RandomModel model(parse_shape("tiny-llada"), create_cpu_backend({.threads = 1}), follow);
+  EXPECT_GT(all, 0);
+  EXPECT_EQ(last, all);
+  const auto stop = [](int64_t, int64_t) { fail("enough"); };
+  EXPECT_THROW(RandomModel(parse_shape("tiny-llada"), create_cpu_backend({.threads = 1}), stop),
+               Error);
+}
+
 TEST(RandomModel, Generates) {
   for (const char* shape : {"tiny-llada", "tiny-dream"}) {
     RandomModel model(parse_shape(shape), create_cpu_backend({.threads = 2}));
