@@ -139,9 +139,10 @@ bool Run::take_series(size_t i, Slice& slice) {
     advance(i, slice.plan.rows.size(), begin + each * (step + 1),
             [&](Sequence& sequence) { sequence.apply(std::move(decided)); });
   }
-  // Steps may share their time, but there was no text here before the last of them.
-  double& first_text = results_[i].seconds_to_first_text;
-  if (!had_text && first_text > 0) first_text = begin + each * steps;
+  // Steps share their time, but nothing was known here before the last, wherever the text ended.
+  Result& r = results_[i];
+  r.seconds = begin + each * steps;
+  if (!had_text && r.seconds_to_first_text > 0) r.seconds_to_first_text = r.seconds;
   return true;
 }
 

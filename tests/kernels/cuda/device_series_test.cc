@@ -37,6 +37,7 @@ struct Seen {
 struct Outcome {
   Result result;
   std::vector<Seen> steps;
+  double last_seconds = 0;  // of the last step that was seen
 };
 
 class DeviceSeriesTest : public ::testing::TestWithParam<const char*> {
@@ -59,6 +60,7 @@ class DeviceSeriesTest : public ::testing::TestWithParam<const char*> {
         seen.decided.emplace_back(d.position, d.token, d.confidence);
       }
       out.steps.push_back(std::move(seen));
+      out.last_seconds = e.seconds;
       return --cancel_after > 0;
     })[0];
     return out;
@@ -73,6 +75,10 @@ class DeviceSeriesTest : public ::testing::TestWithParam<const char*> {
     EXPECT_EQ(alone.result.tokens, led.result.tokens) << request.method;
     EXPECT_EQ(alone.result.steps, led.result.steps);
     EXPECT_EQ(alone.result.masks_left, led.result.masks_left);
+    if (!request.early_stop) {  // which a series notices when it has ended
+      EXPECT_EQ(alone.result.forward_passes, led.result.forward_passes) << request.method;
+      EXPECT_EQ(alone.result.rows, led.result.rows) << request.method;
+    }
     return steps;
   }
 
@@ -141,6 +147,8 @@ TEST_P(DeviceSeriesTest, EndsWhereTheHostWouldEnd) {
   const Outcome cancelled = run(request("fast-dllm:cache=dual", 8, 16), true, 4);
   EXPECT_TRUE(cancelled.result.cancelled);
   EXPECT_EQ(cancelled.steps.size(), 4);
+  // The steps that nobody saw took their time, too.
+  EXPECT_GT(cancelled.result.seconds, cancelled.last_seconds);
 }
 
 TEST_P(DeviceSeriesTest, PatternsThatMeasureInACachedStepAreLedByTheHost) {
