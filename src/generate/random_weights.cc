@@ -3,10 +3,10 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
-#include <string_view>
 
 #include "core/error.h"
 #include "core/random.h"
+#include "io/fnv1a.h"
 
 namespace unmask {
 
@@ -39,13 +39,6 @@ std::vector<uint32_t> quantile_bits(double mean, DType dtype) {
     table[kQuantiles - 1 - i] = bits(-x);
   }
   return table;
-}
-
-/// FNV-1a: spreads tensor names over the key space; collisions would only repeat numbers.
-uint64_t hash(std::string_view name) {
-  uint64_t value = 0xcbf29ce484222325U;
-  for (const char c : name) value = (value ^ static_cast<unsigned char>(c)) * 0x100000001b3U;
-  return value;
 }
 
 template <typename Bits>
@@ -85,7 +78,7 @@ void RandomWeights::fill(const TensorSpec& tensor, int64_t first, std::span<std:
                        tensor.role == TensorRole::ffn_norm || tensor.role == TensorRole::final_norm;
   const auto& table = is_norm ? norms_ : centred_;
   const auto fill_bits = dtype_ == DType::bf16 ? fill_as<uint16_t> : fill_as<uint32_t>;
-  fill_bits(table, seed_, hash(tensor.name), static_cast<uint64_t>(first) / kPerDraw, out);
+  fill_bits(table, seed_, fnv1a(tensor.name), static_cast<uint64_t>(first) / kPerDraw, out);
 }
 
 }  // namespace unmask

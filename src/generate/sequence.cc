@@ -10,6 +10,13 @@ namespace {
 // Steps of one series at most: nobody sees them, stops them or stops early before it ends.
 constexpr int kSeriesSteps = 32;
 
+/// Where `position` stands among ascending rows.
+std::optional<int> index_of(const Rows& rows, int position) {
+  const auto found = std::lower_bound(rows.begin(), rows.end(), position);
+  if (found == rows.end() || *found != position) return std::nullopt;
+  return static_cast<int>(found - rows.begin());
+}
+
 }  // namespace
 
 Sequence::Sequence(const Request& request, const ModelConfig& config)
@@ -112,10 +119,7 @@ Slice Sequence::plan_unconditional() {
 }
 
 std::optional<int> Sequence::deciding_row(const StepPlan& plan, int position) const {
-  const int row = std::max(0, position - config_.logit_shift);
-  const auto found = std::lower_bound(plan.rows.begin(), plan.rows.end(), row);
-  if (found == plan.rows.end() || *found != row) return std::nullopt;
-  return static_cast<int>(found - plan.rows.begin());
+  return index_of(plan.rows, std::max(0, position - config_.logit_shift));
 }
 
 void Sequence::find_candidates(const StepPlan& plan) {
@@ -165,9 +169,9 @@ std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan) const {
   if (series.counts.size() < 2) return std::nullopt;
   for (const int p : plan.rows) series.tokens.push_back(tokens_[static_cast<size_t>(p)]);
   for (const int p : candidates_) {
-    const auto found = std::lower_bound(plan.rows.begin(), plan.rows.end(), p);
-    if (found == plan.rows.end() || *found != p) return std::nullopt;  // nothing computes its token
-    series.open.push_back(static_cast<int>(found - plan.rows.begin()));
+    const std::optional<int> row = index_of(plan.rows, p);
+    if (!row) return std::nullopt;  // no row would embed its token
+    series.open.push_back(*row);
   }
   return series;
 }
