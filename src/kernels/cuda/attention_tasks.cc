@@ -68,14 +68,15 @@ bool every_position(const AttentionTask& task) {
   return static_cast<int>(task.positions.size()) == task.kv.k.rows;
 }
 
-}  // namespace
-
+/// What UNMASK_CUDA_ATTENTION says: "own" (default) or "cudnn".
 bool wants_library_attention() {
   const char* setting = std::getenv("UNMASK_CUDA_ATTENTION");
   if (setting == nullptr || std::string_view(setting) == "own") return false;
   if (std::string_view(setting) == "cudnn") return true;
   fail("[cuda] UNMASK_CUDA_ATTENTION: found '{}', expected own or cudnn", printable(setting));
 }
+
+}  // namespace
 
 void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
   check_attention(task, shape);

@@ -18,7 +18,4 @@ class LibraryAttention {
 
 std::unique_ptr<LibraryAttention> create_library_attention(Device& device);
 
-/// What UNMASK_CUDA_ATTENTION says: "own" (default) or "cudnn". Throws Error for anything else.
-bool wants_library_attention();
-
 }  // namespace unmask::cuda
