@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Checks and times the CUDA backend on a machine with a GPU, in one go and under ten minutes.
+"""Checks and times the CUDA backend on a machine with a GPU, in one go: about nine minutes, estimated.
 
     tools/gpu_check.py [--out FOLDER] [--only PART...]   build what is missing, run, print one table
     tools/gpu_check.py pack FILE.tar.xz                  what the run needs, for a machine where
@@ -138,4 +138,7 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(130)  # what was found is written

@@ -6,7 +6,7 @@
 #include "generate/engine.h"
 #include "gpu_check/parts.h"
 #include "gpu_check/setting.h"
-#include "kernels/create_backend.h"
+#include "support/model_fixture.h"
 
 namespace unmask::tools {
 
@@ -29,22 +29,6 @@ Request request_of(const nlohmann::json& c, const ModelConfig& config) {
   return request;
 }
 
-/// A tiny checkpoint on a backend of its own.
-struct TinyModel {
-  TinyModel(const MakeBackend& make, const fs::path& directory)
-      : backend(make()),
-        config(load_model_config(directory)),
-        checkpoint(directory),
-        weights(load_weights(checkpoint, config, *backend)),
-        transformer(config, weights, *backend) {}
-
-  std::unique_ptr<Backend> backend;
-  ModelConfig config;
-  Checkpoint checkpoint;
-  Weights weights;
-  Transformer transformer;
-};
-
 /// Share of the generated tokens that are as expected.
 double share_of(const Request& request, const std::vector<TokenId>& found,
                 const std::vector<TokenId>& expected) {
@@ -57,7 +41,8 @@ double share_of(const Request& request, const std::vector<TokenId>& found,
 
 /// Share of the generated tokens that are the recorded ones.
 double agreement(const MakeBackend& make, const fs::path& golden, const nlohmann::json& c) {
-  TinyModel model(make, golden / "checkpoints" / c.at("checkpoint").get<std::string>());
+  testing::LoadedModel model(golden / "checkpoints" / c.at("checkpoint").get<std::string>(),
+                             make());
   const Request request = request_of(c, model.config);
   const auto found = generate(model.transformer, std::span(&request, 1))[0].tokens;
   return share_of(request, found, c.at("expect").at("final"));
@@ -68,7 +53,7 @@ double agreement(const MakeBackend& make, const fs::path& golden, const nlohmann
 /// from step to step, hence with other algorithms and other last bits.
 void check_series(const MakeBackend& make, const fs::path& golden, Report& report) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
-    TinyModel model(make, golden / "checkpoints" / name);
+    testing::LoadedModel model(golden / "checkpoints" / name, make());
     std::vector<TokenId> prompt(70);
     for (size_t i = 0; i < prompt.size(); ++i) {
       prompt[i] = static_cast<TokenId>((i * 37 + 11) % 400);
