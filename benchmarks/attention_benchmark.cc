@@ -11,7 +11,7 @@
 #include "bench/ceilings.h"
 #include "bench/kernel_cases.h"
 #include "bench/timing.h"
-#include "core/cpu_info.h"
+#include "core/platform/processor.h"
 #include "kernels/create_backend.h"
 
 namespace unmask {

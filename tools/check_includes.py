@@ -1,21 +1,30 @@
 #!/usr/bin/env python3
-"""Checks the direction of #include lines between the layers of src/.
+"""Checks the direction of #include lines between the folders of src/.
 
-    core < io, kernels < model < methods, sampling < generate < bench, eval < apps
+    core < io, kernels < model < methods, sampling < generate < session < eval, bench < apps
 
-A layer may include itself and what stands to its left; layers between two commas do not see each
-other. Kernels are reached through their interface only, and methods see of the model only
-model/method.h. tests/ and tools/ may include any layer, but kernel internals only in tests/kernels
-and in tools/gpu_check, which runs cases of those tests on a device.
+and inside src/apps, terminal < draw, options < reports < commands. A folder may include itself and
+what stands to its left; folders between two commas do not see each other. Kernels are reached
+through their interface only, and methods see of the model only model/method.h. tests/ and tools/
+may include any folder, but kernel internals only in tests/kernels and in tools/gpu_check, which
+runs cases of those tests on a device.
 """
 
 import pathlib
 import re
 import sys
 
-LEVELS = [["core"], ["io", "kernels"], ["model"], ["methods", "sampling"], ["generate"], ["bench", "eval"],
-          ["apps"]]
-LEVEL_OF = {layer: level for level, layers in enumerate(LEVELS) for layer in layers}
+LEVELS = [["core"], ["io", "kernels"], ["model"], ["methods", "sampling"], ["generate"], ["session"],
+          ["eval", "bench"], ["apps"]]
+INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["commands"]]}
+
+
+def levels_of(levels: list[list[str]]) -> dict[str, int]:
+    return {name: level for level, names in enumerate(levels) for name in names}
+
+
+LEVEL_OF = levels_of(LEVELS)
+INNER_LEVEL_OF = {area: levels_of(levels) for area, levels in INNER_LEVELS.items()}
 KERNEL_INTERFACE = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/counting/backend.h",
                     "kernels/create_backend.h", "kernels/metered/backend.h", "kernels/select.h"}
 SEEN_BY_METHODS = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/select.h",
@@ -32,8 +41,10 @@ def objection(source: str, target: str) -> str | None:
     at_home = source.startswith(("src/kernels/", "tests/kernels/", "tools/gpu_check/"))
     if wanted == "kernels" and not at_home and target not in KERNEL_INTERFACE:
         return f"only {' and '.join(sorted(KERNEL_INTERFACE))} may be included from outside"
-    if area != "src" or layer == wanted:
+    if area != "src":
         return None
+    if layer == wanted:
+        return inner_objection(source, target)
     if layer == "methods" and wanted != "core" and target not in SEEN_BY_METHODS:
         return f"methods see only core and {' and '.join(sorted(SEEN_BY_METHODS))}"
     for name in (layer, wanted):
@@ -41,6 +52,21 @@ def objection(source: str, target: str) -> str | None:
             return f"'{name}' is not a layer that tools/check_includes.py knows"
     if LEVEL_OF[wanted] >= LEVEL_OF[layer]:
         return f"{layer} may not include {wanted}"
+    return None
+
+
+def inner_objection(source: str, target: str) -> str | None:
+    """The same between two files of one layer, where its folders have an order."""
+    layer = target.split("/")[0]
+    if layer not in INNER_LEVEL_OF or source.count("/") < 3:
+        return None  # files beside the folders, as main.cc, see all of them
+    folders = source.split("/")[2], target.split("/")[1]
+    for name in folders:
+        if name not in INNER_LEVEL_OF[layer]:
+            return f"'{layer}/{name}' is not a folder that tools/check_includes.py knows"
+    own, other = (INNER_LEVEL_OF[layer][name] for name in folders)
+    if folders[0] != folders[1] and other >= own:
+        return f"{layer}/{folders[0]} may not include {layer}/{folders[1]}"
     return None
 
 

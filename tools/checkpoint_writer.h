@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "generate/random_weights.h"
+#include "bench/random_weights.h"
 #include "model/families.h"
 
 namespace unmask::tools {

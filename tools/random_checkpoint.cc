@@ -9,10 +9,10 @@
 #include <fmt/format.h>
 #include <string>
 
+#include "bench/model_shapes.h"
+#include "bench/random_weights.h"
 #include "checkpoint_writer.h"
 #include "core/error.h"
-#include "generate/model_shapes.h"
-#include "generate/random_weights.h"
 #include "io/model_config.h"
 #include "model/families.h"
 

@@ -4,8 +4,8 @@
 #include <string_view>
 #include <unistd.h>
 
-#include "apps/cli.h"
-#include "apps/terminal.h"
+#include "apps/commands/cli.h"
+#include "apps/terminal/terminal.h"
 
 namespace {
 

@@ -6,9 +6,9 @@
 #include <vector>
 
 #include "bench/timing.h"
-#include "core/cpu_info.h"
 #include "core/error.h"
 #include "core/parallel.h"
+#include "core/platform/processor.h"
 #include "core/tensor.h"
 
 namespace unmask {

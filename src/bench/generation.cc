@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/cpu_info.h"
+#include "core/platform/processor.h"
 
 namespace unmask {
 

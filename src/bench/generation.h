@@ -8,10 +8,10 @@
 
 #include "bench/bench_case.h"
 #include "bench/ceilings.h"
+#include "bench/random_model.h"
 #include "bench/timing.h"
-#include "generate/explain.h"
-#include "generate/random_model.h"
 #include "kernels/metered/backend.h"
+#include "session/explain.h"
 
 namespace unmask {
 

@@ -5,8 +5,8 @@
 
 #include "bench/ceilings.h"
 #include "bench/kernel_cases.h"
-#include "core/cpu_info.h"
 #include "core/error.h"
+#include "core/platform/processor.h"
 #include "kernels/create_backend.h"
 
 namespace unmask {

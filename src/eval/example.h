@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/chat_template.h"
+#include "io/text/chat_template.h"
 
 namespace unmask {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 
 #include "core/dtype.h"
-#include "io/gguf.h"
+#include "io/containers/gguf.h"
 
 namespace unmask {
 

@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/checkpoint.h"
+#include "io/containers/checkpoint.h"
 #include "io/model_config.h"
 
 namespace unmask {

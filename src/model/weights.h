@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "io/checkpoint.h"
+#include "io/containers/checkpoint.h"
 #include "io/model_config.h"
 #include "kernels/backend.h"
 #include "model/families.h"

@@ -10,8 +10,8 @@
 #include <string>
 #include <utility>
 
-#include "generate/loaded_model.h"
-#include "io/chat_template.h"
+#include "io/text/chat_template.h"
+#include "session/loaded_model.h"
 
 namespace unmask {
 namespace {

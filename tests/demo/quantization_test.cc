@@ -6,9 +6,9 @@
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
-#include "generate/loaded_model.h"
-#include "io/chat_template.h"
+#include "io/text/chat_template.h"
 #include "methods/full.h"
+#include "session/loaded_model.h"
 
 namespace unmask {
 namespace {

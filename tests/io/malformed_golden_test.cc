@@ -3,11 +3,11 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
-#include "io/checkpoint.h"
-#include "io/gguf.h"
+#include "io/containers/checkpoint.h"
+#include "io/containers/gguf.h"
+#include "io/containers/safetensors.h"
 #include "io/gguf_model.h"
-#include "io/safetensors.h"
-#include "io/tokenizer.h"
+#include "io/text/tokenizer.h"
 #include "support/golden.h"
 
 namespace unmask::golden {

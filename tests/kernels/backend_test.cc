@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <gtest/gtest.h>
 
-#include "core/cpu_info.h"
+#include "core/platform/processor.h"
 #include "kernels/create_backend.h"
 #include "support/isa.h"
 #include "support/random_tensor.h"

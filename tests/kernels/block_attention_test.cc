@@ -9,7 +9,7 @@
 #include <cmath>
 #include <gtest/gtest.h>
 
-#include "core/cpu_info.h"
+#include "core/platform/processor.h"
 #include "kernels/create_backend.h"
 #include "support/isa.h"
 #include "support/random_tensor.h"

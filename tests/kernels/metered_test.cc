@@ -1,8 +1,8 @@
 // A metered backend changes nothing and measures everything.
 #include <gtest/gtest.h>
 
+#include "bench/random_model.h"
 #include "generate/engine.h"
-#include "generate/random_model.h"
 #include "kernels/metered/backend.h"
 
 namespace unmask {

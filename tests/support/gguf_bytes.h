@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/gguf.h"
+#include "io/containers/gguf.h"
 
 namespace unmask::testing {
 

@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "core/cpu_info.h"
+#include "core/platform/processor.h"
 #include "kernels/create_backend.h"
 
 namespace unmask::testing {

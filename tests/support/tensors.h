@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "core/error.h"
-#include "io/safetensors.h"
+#include "io/containers/safetensors.h"
 
 namespace unmask::testing {
 

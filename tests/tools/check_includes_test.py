@@ -8,41 +8,46 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import check_includes  # noqa: E402  (found through the path above)
 
-EXISTING = ["core/error.h", "io/tokenizer.h", "kernels/backend.h", "kernels/create_backend.h",
+EXISTING = ["core/error.h", "io/text/tokenizer.h", "kernels/backend.h", "kernels/create_backend.h",
             "kernels/cpu/table.h", "model/method.h", "model/transformer.h", "methods/full.h",
-            "sampling/sampler.h", "generate/engine.h", "apps/run.h"]
+            "sampling/sampler.h", "generate/engine.h", "apps/commands/run.h",
+            "apps/terminal/units.h"]
 
 ALLOWED = [
     ("src/core/dtype.cc", "core/error.h"),
     ("src/kernels/cpu/backend.cc", "kernels/cpu/table.h"),
-    ("src/model/weights.cc", "io/tokenizer.h"),
+    ("src/model/weights.cc", "io/text/tokenizer.h"),
     ("src/model/weights.cc", "kernels/create_backend.h"),
     ("src/methods/window.h", "model/method.h"),
     ("src/methods/window.h", "kernels/backend.h"),
     ("src/methods/window.h", "methods/full.h"),
     ("src/generate/engine.cc", "sampling/sampler.h"),
     ("src/apps/main.cc", "generate/engine.h"),
+    ("src/apps/main.cc", "apps/commands/run.h"),
+    ("src/apps/commands/run.cc", "apps/terminal/units.h"),
     ("tests/kernels/table_test.cc", "kernels/cpu/table.h"),
     ("tools/gpu_check/kernels.cc", "kernels/cpu/table.h"),
-    ("tests/io/tokenizer_test.cc", "io/tokenizer.h"),
+    ("tests/io/text/tokenizer_test.cc", "io/text/tokenizer.h"),
 ]
 
 FORBIDDEN = [
-    ("src/core/dtype.cc", "io/tokenizer.h", "core may not include io"),
-    ("src/io/tokenizer.cc", "kernels/backend.h", "io may not include kernels"),
-    ("src/kernels/cpu/backend.cc", "io/tokenizer.h", "kernels may not include io"),
+    ("src/core/dtype.cc", "io/text/tokenizer.h", "core may not include io"),
+    ("src/io/text/tokenizer.cc", "kernels/backend.h", "io may not include kernels"),
+    ("src/kernels/cpu/backend.cc", "io/text/tokenizer.h", "kernels may not include io"),
     ("src/model/transformer.cc", "methods/full.h", "model may not include methods"),
     ("src/model/transformer.cc", "kernels/cpu/table.h", "from outside"),
     ("src/methods/window.h", "model/transformer.h", "methods see only"),
-    ("src/methods/window.h", "io/tokenizer.h", "methods see only"),
+    ("src/methods/window.h", "io/text/tokenizer.h", "methods see only"),
     ("src/methods/window.h", "sampling/sampler.h", "methods see only"),
     ("src/sampling/sampler.cc", "methods/full.h", "sampling may not include methods"),
-    ("src/generate/engine.cc", "apps/run.h", "generate may not include apps"),
+    ("src/generate/engine.cc", "apps/commands/run.h", "generate may not include apps"),
+    ("src/apps/terminal/units.cc", "apps/commands/run.h", "apps/terminal may not include apps"),
+    ("src/apps/gossip/talk.cc", "apps/terminal/units.h", "not a folder"),
     ("src/gossip/talk.cc", "core/error.h", "not a layer"),
-    ("tests/io/tokenizer_test.cc", "kernels/cpu/table.h", "from outside"),
+    ("tests/io/text/tokenizer_test.cc", "kernels/cpu/table.h", "from outside"),
     ("tools/bench.cc", "kernels/cpu/table.h", "from outside"),
-    ("src/io/tokenizer.cc", "../core/error.h", "relative include"),
-    ("src/io/tokenizer.cc", "io/nowhere.h", "no such file"),
+    ("src/io/text/tokenizer.cc", "../core/error.h", "relative include"),
+    ("src/io/text/tokenizer.cc", "io/nowhere.h", "no such file"),
 ]
 
 
@@ -82,7 +87,7 @@ class CheckIncludes(unittest.TestCase):
             self.assertTrue(found[0].startswith("tests/io/b_test.cc:1"), found)
 
     def test_angle_brackets_hide_nothing(self):
-        self.assertEqual(len(violations("src/core/dtype.cc", "#include <io/tokenizer.h>")), 1)
+        self.assertEqual(len(violations("src/core/dtype.cc", "#include <io/text/tokenizer.h>")), 1)
         self.assertEqual(violations("src/core/dtype.cc", "#include <vector>"), [])
 
 

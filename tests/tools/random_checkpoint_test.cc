@@ -3,10 +3,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include "bench/model_shapes.h"
+#include "bench/random_weights.h"
 #include "checkpoint_writer.h"
 #include "core/error.h"
-#include "generate/model_shapes.h"
-#include "generate/random_weights.h"
 #include "io/model_config.h"
 #include "support/temp_dir.h"
 

@@ -5,8 +5,8 @@
 #include <numeric>
 #include <utility>
 
+#include "bench/random_model.h"
 #include "generate/engine.h"
-#include "generate/random_model.h"
 #include "generate/sequence.h"
 #include "gpu_check/parts.h"
 #include "gpu_check/setting.h"

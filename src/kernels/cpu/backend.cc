@@ -5,8 +5,8 @@
 #include <cmath>
 #include <cstring>
 
-#include "core/cpu_info.h"
 #include "core/parallel.h"
+#include "core/platform/processor.h"
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/table.h"

@@ -1,6 +1,6 @@
 #include "kernels/cpu/table.h"
 
-#include "core/cpu_info.h"
+#include "core/platform/processor.h"
 
 namespace unmask::cpu {
 

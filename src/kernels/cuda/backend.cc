@@ -5,8 +5,8 @@
 #include <cstdlib>
 #include <string_view>
 
-#include "core/cpu_info.h"
 #include "core/parallel.h"
+#include "core/platform/processor.h"
 #include "kernels/create_backend.h"
 #include "kernels/cuda/attention_tasks.h"
 #include "kernels/cuda/cell_work.h"

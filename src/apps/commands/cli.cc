@@ -1,0 +1,108 @@
+#include "apps/commands/cli.h"
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <functional>
+#include <new>
+#include <string>
+
+#include "apps/commands/commands.h"
+#include "apps/options/help.h"
+#include "apps/terminal/terminal.h"
+#include "core/error.h"
+
+namespace unmask {
+
+namespace {
+
+struct Command {
+  CLI::App* parsed;
+  std::function<int()> work;
+};
+
+int complain(Console& console, std::string message, int status) {
+  std::replace(message.begin(), message.end(), '\n', ' ');
+  console.err << "unmask: error: " << message << std::endl;
+  return status;
+}
+
+/// Help and version arrive as exceptions, too.
+int after_parsing(const CLI::App& app, const CLI::ParseError& error, Console& console) {
+  if (error.get_exit_code() == 0) return app.exit(error, console.out, console.err);
+  std::string command = "unmask";
+  for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
+  return complain(console, fmt::format("{}; see {} --help", error.what(), command), kUsage);
+}
+
+/// Turns what a command throws into an exit status.
+int guarded(const std::function<int()>& work, Console& console) {
+  try {
+    const int status = work();
+    // A full disk shows only here.
+    if (!console.out.flush()) return complain(console, "cannot write the output", kFailure);
+    return status;
+  } catch (const Interrupted&) {
+    return kInterrupted;
+  } catch (const Error& error) {
+    return complain(console, error.what(), kFailure);
+  } catch (const std::bad_alloc&) {
+    return complain(console, "not enough memory; try fewer tokens or --dtype bf16", kFailure);
+  } catch (const std::exception& error) {
+    return complain(console, fmt::format("this is a defect of unmask: {}", error.what()), kDefect);
+  }
+}
+
+}  // namespace
+
+int run_main(int argc, const char* const* argv, Console& console) {
+  CLI::App app{"Runs diffusion language models.", "unmask"};
+  app.formatter_fn([formatter = HelpFormatter()](const CLI::App* shown, std::string name,
+                                                 CLI::AppFormatMode mode) {
+    return formatter.make_help(shown, std::move(name), mode);
+  });
+  app.set_help_flag("-h,--help", "Show this help");
+  app.set_version_flag("--version", "unmask " UNMASK_VERSION, "Show the version");
+  app.require_subcommand(1);
+
+  RunArguments run_arguments;
+  BatchArguments batch_arguments;
+  ConverseArguments chat_arguments;
+  TokenizeArguments tokenize_arguments;
+  InspectArguments inspect_arguments;
+  InspectAttentionArguments inspect_attention_arguments;
+  BenchArguments bench_arguments;
+  EvalArguments eval_arguments;
+  ScoreArguments score_arguments;
+  CompletionArguments completion_arguments;
+  const std::vector<Command> commands{
+      {add_run(app, run_arguments), [&] { return run(run_arguments, console); }},
+      {add_batch(app, batch_arguments), [&] { return batch(batch_arguments, console); }},
+      {add_chat(app, chat_arguments), [&] { return chat(chat_arguments, console); }},
+      {add_tokenize(app, tokenize_arguments),
+       [&] { return tokenize(tokenize_arguments, console); }},
+      {add_inspect(app, inspect_arguments), [&] { return inspect(inspect_arguments, console); }},
+      {add_inspect_attention(app, inspect_attention_arguments),
+       [&] { return inspect_attention(inspect_attention_arguments, console); }},
+      {add_bench(app, bench_arguments), [&] { return bench(bench_arguments, console); }},
+      {add_eval(app, eval_arguments), [&] { return eval(eval_arguments, console); }},
+      {add_score(app, score_arguments), [&] { return score(score_arguments, console); }},
+      {add_completion(app, completion_arguments),
+       [&] { return completion(app, completion_arguments, console); }},
+  };
+  app.footer(
+      "Examples:\n"
+      "  unmask run -m models/LLaDA-8B-Instruct -p 'Why is the sky blue?' --live\n"
+      "  unmask chat -m models/Dream-7B-Instruct\n"
+      "  unmask COMMAND --help");
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return after_parsing(app, error, console);
+  }
+  const auto chosen = std::find_if(commands.begin(), commands.end(),
+                                   [](const Command& c) { return c.parsed->parsed(); });
+  return guarded(chosen->work, console);
+}
+
+}  // namespace unmask

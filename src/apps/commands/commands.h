@@ -1,0 +1,140 @@
+// The commands of the program. Each has its arguments, a function that declares them, and one that
+// does the work and returns the exit status.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "apps/options/arguments.h"
+#include "apps/terminal/console.h"
+#include "bench/bench_case.h"
+
+namespace unmask {
+
+struct RunArguments {
+  ModelArguments model;
+  PromptArguments prompt;
+  ChatArguments chat;
+  GenerationArguments generation;
+  ViewArguments view;
+  bool raw = false;
+  bool json = false;
+  bool explain = false;
+  std::optional<std::string> fill;
+  int hole = 4;
+  std::optional<std::string> trace;
+};
+CLI::App* add_run(CLI::App& app, RunArguments& arguments);
+int run(const RunArguments& arguments, Console& console);
+
+struct BatchArguments {
+  ModelArguments model;
+  ChatArguments chat;
+  GenerationArguments generation;
+  std::string file;
+  int batch_size = 8;
+  bool raw = false;
+};
+CLI::App* add_batch(CLI::App& app, BatchArguments& arguments);
+int batch(const BatchArguments& arguments, Console& console);
+
+struct ConverseArguments {
+  ModelArguments model;
+  ChatArguments chat;
+  GenerationArguments generation;
+};
+CLI::App* add_chat(CLI::App& app, ConverseArguments& arguments);
+int chat(const ConverseArguments& arguments, Console& console);
+
+struct TokenizeArguments {
+  std::string directory;
+  PromptArguments prompt;
+  ChatArguments chat;
+  std::optional<std::string> decode;
+  bool ids = false;
+  bool json = false;
+  bool apply_template = false;
+};
+CLI::App* add_tokenize(CLI::App& app, TokenizeArguments& arguments);
+int tokenize(const TokenizeArguments& arguments, Console& console);
+
+struct InspectArguments {
+  std::string path;
+  std::optional<int> context;
+  bool json = false;
+};
+CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments);
+int inspect(const InspectArguments& arguments, Console& console);
+
+struct InspectAttentionArguments {
+  ModelArguments model;
+  PromptArguments prompt;
+  ChatArguments chat;
+  GenerationArguments generation;
+  bool raw = false;
+  std::optional<int> layer;
+  std::vector<int> heads;
+  std::vector<int> steps;
+  std::optional<int> score_block;
+  std::optional<std::string> output;
+  bool json = false;
+};
+CLI::App* add_inspect_attention(CLI::App& app, InspectAttentionArguments& arguments);
+int inspect_attention(const InspectAttentionArguments& arguments, Console& console);
+
+struct BenchArguments {
+  std::string shape = "demo";
+  std::vector<std::string> methods{"full"};
+  std::vector<int> contexts{512};
+  std::vector<std::string> dtypes{"bf16"};
+  // But for method and context; 0: see bench --help.
+  BenchCase about{.block_length = 0, .steps = 0};
+  int threads = 0;
+  std::optional<std::string> preset;
+  bool json = false;
+  std::optional<std::string> plot;
+};
+CLI::App* add_bench(CLI::App& app, BenchArguments& arguments);
+int bench(const BenchArguments& arguments, Console& console);
+
+struct EvalArguments {
+  ModelArguments model;
+  ChatArguments chat;
+  GenerationArguments generation;  // its method is not used
+  bool raw = false;
+  std::optional<std::string> preset;
+  std::vector<std::string> tasks;
+  std::vector<int> lengths;
+  std::vector<std::string> files;
+  std::optional<std::string> metric;
+  std::vector<std::string> methods;
+  int limit = 100;
+  std::optional<int> tokens_per_step;
+  int samples = 128;
+  bool fidelity = false;
+  std::optional<std::string> out;
+  bool json = false;
+};
+CLI::App* add_eval(CLI::App& app, EvalArguments& arguments);
+int eval(const EvalArguments& arguments, Console& console);
+
+struct ScoreArguments {
+  ModelArguments model;
+  PromptArguments prompt;
+  ChatArguments chat;
+  bool raw = false;
+  std::vector<std::string> answers;
+  int samples = 128;
+  uint64_t seed = 0;
+  bool json = false;
+};
+CLI::App* add_score(CLI::App& app, ScoreArguments& arguments);
+int score(const ScoreArguments& arguments, Console& console);
+
+struct CompletionArguments {
+  std::string shell;
+};
+CLI::App* add_completion(CLI::App& app, CompletionArguments& arguments);
+int completion(const CLI::App& app, const CompletionArguments& arguments, Console& console);
+
+}  // namespace unmask

@@ -1,0 +1,85 @@
+#include "apps/commands/denoise.h"
+
+#include "apps/reports/memory.h"
+#include "apps/terminal/live_view.h"
+#include "apps/terminal/progress.h"
+#include "apps/terminal/terminal.h"
+#include "apps/terminal/units.h"
+
+namespace unmask {
+
+namespace {
+
+/// Advice for weights that do not fit.
+std::string_view smaller_type(WeightType weights) {
+  switch (weights) {
+    case WeightType::f32: return "; --dtype bf16 halves the weights";
+    case WeightType::bf16: return "; --dtype int8 halves the weights and rounds them";
+    case WeightType::int8: return "; --dtype int4 halves the weights and rounds them further";
+    case WeightType::int4: break;
+  }
+  return "";
+}
+
+/// Of the host; a device says itself what does not fit.
+void warn_about_memory(const ModelArguments& arguments, int canvas, Console& console) {
+  const ModelConfig config = load_model_config(arguments.directory);
+  const Checkpoint checkpoint(arguments.directory);
+  const WeightType weights =
+      resolve_weight_type(parse_weight_type(arguments.dtype), DeviceKind::cpu, checkpoint, config);
+  const int64_t need = memory_need(config, weights, canvas).total();
+  const auto available = available_memory();
+  if (!available || need <= *available) return;
+  warn(console,
+       "the model needs {} with {} weights and {} tokens, but only {} of memory are free{}",
+       format_bytes(need), weight_type_name(weights), canvas, format_bytes(*available),
+       smaller_type(weights));
+}
+
+}  // namespace
+
+LoadedModel load_model(const ModelArguments& arguments, int canvas, Console& console) {
+  const FoundDevice device = find_device(arguments.device);
+  if (!device.missing.empty()) warn(console, "computing on the cpu: {}", device.missing);
+  if (device.kind == DeviceKind::cpu) warn_about_memory(arguments, canvas, console);
+  ProgressLine line(console.err, console.err_terminal);
+  const auto on_progress = [&](int64_t done, int64_t total) {
+    if (interrupted()) throw Interrupted{};
+    if (done == 0 || total == 0) return;
+    const double share = static_cast<double>(done) / static_cast<double>(total);
+    line.show(fmt::format("loading weights, {:.0f} %, {} left", 100 * share,
+                          format_duration(line.seconds() / share * (1 - share))));
+  };
+  return LoadedModel(arguments.directory, {.device = device.kind,
+                                           .weights = parse_weight_type(arguments.dtype),
+                                           .threads = arguments.threads,
+                                           .progress = on_progress});
+}
+
+Result denoise(LoadedModel& model, const ModelFiles& files, const Request& request,
+               const Watch& watch, Console& console) {
+  // Without a terminal there is nothing to draw on.
+  const bool live = watch.view.live && console.err_terminal;
+  std::optional<LiveView> view;
+  if (live) {
+    view.emplace(console.err, files.tokenizer, request,
+                 LiveView::Options{watch.shown, files.config.mask_id,
+                                   std::chrono::milliseconds(watch.view.delay)});
+  }
+  ProgressLine line(console.err, console.err_terminal && !live);
+  StepMeter meter;
+  const Range first_block{request.prompt_length, request.prompt_length + request.block_length};
+  const auto on_step = [&](const StepEvent& event) {
+    if (watch.trace != nullptr) watch.trace->add(event, first_block);
+    if (view) {
+      view->show(event);
+    } else {
+      meter.add(event, /*idle_seconds=*/0);
+      line.show(meter.status());
+    }
+    return !interrupted();
+  };
+  return std::move(generate(model.transformer(), {&request, 1}, on_step).front());
+}
+
+}  // namespace unmask

@@ -1,0 +1,222 @@
+// `unmask eval`: how well a model answers, method by method.
+#include <CLI/CLI.hpp>
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/cli.h"
+#include "apps/commands/commands.h"
+#include "apps/commands/denoise.h"
+#include "apps/commands/eval_run.h"
+#include "apps/reports/eval_page.h"
+#include "apps/reports/eval_tables.h"
+#include "apps/reports/report.h"
+#include "core/platform/processor.h"
+#include "eval/example.h"
+#include "eval/metric.h"
+#include "eval/presets.h"
+#include "eval/tasks.h"
+#include "methods/registry.h"
+
+namespace unmask {
+
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+constexpr const char* kGroup = "Evaluation";
+constexpr int kMaxLength = 1'000'000;
+
+template <typename T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json();
+}
+
+/// Everything that a result depends on, apart from its task, length, method and index.
+Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles& files) {
+  const std::filesystem::path directory = std::filesystem::absolute(a.model.directory);
+  const auto name = directory.has_filename() ? directory : directory.parent_path();
+  const Checkpoint checkpoint(a.model.directory);
+  const GenerationArguments& g = a.generation;
+  return {{"model", printable(name.filename().string())},
+          {"checkpoint_bytes", checkpoint.total_bytes()},
+          {"checkpoint_fingerprint", fmt::format("{:016x}", checkpoint.fingerprint())},
+          {"dtype", weight_type_name(resolve_weight_type(parse_weight_type(a.model.dtype),
+                                                         find_device(a.model.device).kind,
+                                                         checkpoint, files.config))},
+          {"seed", g.seed},
+          {"tokens_per_step", plan.tokens_per_step},
+          {"gen_length", or_null(g.gen_length)},
+          {"steps", or_null(g.steps)},
+          {"block_length", or_null(g.block_length)},
+          {"algorithm", or_null(g.algorithm)},
+          {"temperature", or_null(g.temperature)},
+          {"top_p", or_null(g.top_p)},
+          {"top_k", or_null(g.top_k)},
+          {"alg_temp", or_null(g.alg_temp)},
+          {"eps", or_null(g.eps)},
+          {"threshold", or_null(g.threshold)},
+          {"factor", or_null(g.factor)},
+          {"cfg_scale", g.cfg_scale},
+          {"suppress_eos", g.suppress_eos},
+          {"defer_eos", g.defer_eos},
+          {"early_stop", !g.no_early_stop},
+          {"raw", a.raw},
+          {"template", or_null(a.chat.format)},
+          {"system", or_null(a.chat.system)},
+          {"metric", or_null(a.metric)},
+          {"mc_samples", a.samples},
+          {"fidelity", a.fidelity}};
+}
+
+EvalFacts facts_of(const EvalArguments& a, const Json& settings) {
+  EvalFacts facts{
+      {"version", UNMASK_VERSION},
+      {"threads", std::to_string(a.model.threads > 0 ? a.model.threads : available_threads())}};
+  for (const auto& [name, value] : settings.items()) {
+    if (value.is_null() || value == false) continue;
+    facts.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
+  }
+  return facts;
+}
+
+std::string tables_of(const Summary& summary, std::string (*print)(const TextTable&)) {
+  std::string out = print(overview_table(summary)) + '\n' + print(score_table(summary));
+  if (const auto fidelity = fidelity_table(summary)) out += '\n' + print(*fidelity);
+  return out;
+}
+
+void write_file(const std::filesystem::path& path, const std::string& content) {
+  AtomicFile file(path);
+  file.stream() << content;
+  file.commit();
+}
+
+void add_what_to_ask(CLI::App& app, EvalArguments& a) {
+  restrict_to(app.add_option("--preset", a.preset,
+                             "Tasks, lengths and methods of an experiment; the options below "
+                             "replace parts of it"),
+              preset_names())
+      ->group(kGroup);
+  restrict_to(app.add_option("--task", a.tasks, "Generated tasks, repeatable"),
+              generated_task_names())
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->group(kGroup);
+  app.add_option(
+         "--length", a.lengths,
+         "Lengths of the canvas of generated tasks, prompt and answer (1024, or the preset's), "
+         "repeatable")
+      ->check(CLI::Range(64, kMaxLength).description(""))
+      ->delimiter(',')
+      ->allow_extra_args(false)
+      ->type_name("N")
+      ->group(kGroup);
+  app.add_option("-f,--file", a.files,
+                 "Examples as JSON lines, repeatable: \"prompt\" and \"answer\" or \"answers\", "
+                 "or \"choices\" and the right one as \"answer\"")
+      ->allow_extra_args(false)
+      ->type_name("FILE")
+      ->group(kGroup);
+  restrict_to(app.add_option("--metric", a.metric,
+                             "How answers to lines of files are scored that name no \"metric\" "
+                             "(choice with choices, else exact)"),
+              metric_names())
+      ->group(kGroup);
+  app.add_option(
+         "--method", a.methods,
+         "Methods to compare, the first with the others (full, or the preset's), repeatable")
+      ->allow_extra_args(false)
+      ->type_name(fmt::format("{{{}}}", fmt::join(method_names(), ",")))
+      ->group(kGroup);
+}
+
+void add_how_to_ask(CLI::App& app, EvalArguments& a) {
+  app.add_option("--limit", a.limit, "Examples of each task and length (100)")
+      ->check(CLI::Range(1, 1'000'000).description(""))
+      ->type_name("N")
+      ->group(kGroup);
+  app.add_option("--tokens-per-step", a.tokens_per_step,
+                 "Steps are the tokens to generate over this, where --steps is not given (1; with "
+                 "--preset 2)")
+      ->check(CLI::Range(1, 1024).description(""))
+      ->type_name("N")
+      ->group(kGroup);
+  app.add_option("--mc-samples", a.samples, "Maskings to estimate the likelihood of a choice (128)")
+      ->check(CLI::Range(1, 1'000'000).description(""))
+      ->type_name("N")
+      ->group(kGroup);
+  app.add_flag("--fidelity", a.fidelity,
+               "Also compare each step with full attention; needs no answers and takes longer")
+      ->group(kGroup);
+  app.add_option(
+         "-o,--out", a.out,
+         "Folder for results.jsonl, summary.json, summary.md and report.html; with the same "
+         "folder an interrupted evaluation goes on")
+      ->type_name("DIR")
+      ->group("Output");
+  app.add_flag("--json", a.json, "The summary as one JSON object")->group("Output");
+}
+
+}  // namespace
+
+CLI::App* add_eval(CLI::App& app, EvalArguments& a) {
+  CLI::App* command = app.add_subcommand("eval", "Measure how well methods answer");
+  add_model_arguments(*command, a.model);
+  add_what_to_ask(*command, a);
+  add_how_to_ask(*command, a);
+  add_chat_arguments(*command, a.chat);
+  add_raw_argument(*command, a.raw);
+  add_denoising_arguments(*command, a.generation);
+  std::string tasks;
+  for (const GeneratedTask& task : generated_tasks()) {
+    tasks += fmt::format("  {:<12}{}\n", task.name, task.what);
+  }
+  std::string experiments;
+  for (const Preset& p : presets()) experiments += fmt::format("  {:<22}{}\n", p.name, p.what);
+  command->footer(fmt::format(
+      "Generated tasks, after RULER:\n{}\nPresets:\n{}\n"
+      "The same seed gives the same examples and answers.\n\n"
+      "Examples:\n"
+      "  unmask eval -m models/demo --preset compare --limit 20 -o compare\n"
+      "  unmask eval -m models/LLaDA-8B-Instruct --task multikey --task vt --length 4096 \\\n"
+      "    --method full --method sparsed:select=0.3 --limit 50 -o ruler\n"
+      "  unmask eval -m models/LLaDA-8B-Instruct -f gsm8k.jsonl --metric numeric -n 256 -o gsm8k\n"
+      "  unmask eval -m models/demo --task multikey --method sparse-dllm --fidelity --limit 5",
+      tasks, experiments));
+  return command;
+}
+
+int eval(const EvalArguments& a, Console& console) {
+  const ModelFiles files = open_model_files(a.model.directory);
+  const EvalPlan plan = plan_evaluation(a, files);
+  const EvalRun run{a, plan, files};
+  const Json settings = settings_of(a, plan, files);
+  ResultStore store(a.out, settings);
+  if (plan.longest() > files.config.max_positions) {
+    warn(console, "{} tokens are more than the {} positions the model was trained for",
+         plan.longest(), files.config.max_positions);
+  }
+  LoadedModel model = load_model(a.model, std::max(plan.longest(), 1), console);
+  if (!run_evaluation(run, model, store, console)) {
+    if (a.out) warn(console, "interrupted; the same command goes on from {}", *a.out);
+    return kInterrupted;
+  }
+  Summary summary = summarize(store.records());
+  add_costs(run,
+            {.bytes_per_weight = bits_per_weight(model.weight_type()) / 8,
+             .activations = model.transformer().backend().activation_type()},
+            summary);
+  Json json{{"settings", settings}};
+  json.update(to_json(summary));
+  if (a.out) {
+    const std::filesystem::path folder(*a.out);
+    write_file(folder / "summary.json", json.dump(1) + '\n');
+    write_file(folder / "summary.md", tables_of(summary, to_markdown));
+    write_file(folder / "report.html",
+               eval_page(facts_of(a, settings), summary, files.config.n_heads));
+  }
+  console.out << (a.json ? json_line(json) : tables_of(summary, to_text));
+  return kSuccess;
+}
+
+}  // namespace unmask

@@ -1,0 +1,249 @@
+#include "apps/commands/eval_run.h"
+
+#include <algorithm>
+#include <chrono>
+#include <map>
+
+#include "apps/reports/report.h"
+#include "apps/terminal/progress.h"
+#include "apps/terminal/terminal.h"
+#include "apps/terminal/units.h"
+#include "eval/likelihood.h"
+#include "eval/metric.h"
+#include "session/explain.h"
+
+namespace unmask {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+double since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Estimates what is left from the seconds that each method took for a position so far.
+class TimeLeft {
+ public:
+  void plan(const RecordKey& job) { rates_[job.method].left += size_of(job); }
+  void done(const RecordKey& job, double seconds) {
+    Rate& rate = rates_[job.method];
+    rate.left -= size_of(job);
+    rate.size += size_of(job);
+    rate.seconds += seconds;
+    size_ += size_of(job);
+    seconds_ += seconds;
+  }
+  double seconds() const {
+    double left = 0;
+    for (const auto& [method, rate] : rates_) {
+      const bool known = rate.size > 0;
+      left += rate.left * (known ? rate.seconds / rate.size : seconds_ / std::max(1.0, size_));
+    }
+    return left;
+  }
+
+ private:
+  struct Rate {
+    double left = 0, size = 0, seconds = 0;
+  };
+  /// Examples of files have no length beforehand; they count alike.
+  static double size_of(const RecordKey& job) { return std::max(1, job.length); }
+
+  std::map<std::string, Rate> rates_;
+  double size_ = 0, seconds_ = 0;
+};
+
+/// The work of one example after the other.
+class Worker {
+ public:
+  Worker(const EvalRun& run, LoadedModel& model, ResultStore& store, Console& console)
+      : run_(run), model_(model), store_(store), line_(console.err, console.err_terminal) {}
+
+  bool run();
+
+ private:
+  struct Job {
+    const EvalTask* task;
+    RecordKey key;
+  };
+
+  std::vector<Job> jobs() const;
+  void show(const RecordKey& key, double own_seconds);
+  Record answer(const Job& job, const Example& example);
+  Record generate_answer(const Job& job, const Example& example);
+  Record choose(const Job& job, const Example& example);
+  Fidelity fidelity(const Job& job, const Example& example, const Request& request);
+
+  const EvalRun& run_;
+  LoadedModel& model_;
+  ResultStore& store_;
+  ProgressLine line_;
+  TimeLeft time_;
+  int done_ = 0;
+  int total_ = 0;
+  std::optional<RecordKey> reference_key_;  // of the example below
+  Result reference_;                        // its generation by full attention
+};
+
+std::vector<Worker::Job> Worker::jobs() const {
+  std::vector<Job> jobs;
+  for (const EvalTask& task : run_.plan.tasks) {
+    for (int i = 0; i < task.count; ++i) {
+      for (const std::string& method : run_.plan.methods) {
+        jobs.push_back({&task, {task.name.task, task.name.length, method, i}});
+      }
+    }
+  }
+  std::erase_if(jobs, [&](const Job& job) { return store_.has(job.key); });
+  return jobs;
+}
+
+void Worker::show(const RecordKey& key, double own_seconds) {
+  line_.show(fmt::format(
+      "{} of {}, {} {}, {}, {} left", done_, total_, key.task,
+      key.length > 0 ? std::to_string(key.length) : "", key.method,
+      done_ > 0 ? format_duration(std::max(0.0, time_.seconds() - own_seconds)) : "a while"));
+}
+
+bool Worker::run() {
+  const std::vector<Job> all = jobs();
+  total_ = static_cast<int>(all.size());
+  for (const Job& job : all) time_.plan(job.key);
+  std::optional<Example> example;
+  const Job* last = nullptr;
+  for (const Job& job : all) {
+    const bool same = last != nullptr && last->task == job.task && last->key.index == job.key.index;
+    if (!same) example = job.task->example(job.key.index);
+    last = &job;
+    show(job.key, 0);
+    const auto start = Clock::now();
+    Record record = answer(job, *example);
+    if (interrupted()) return false;
+    time_.done(job.key, since(start));
+    store_.add(std::move(record));
+    ++done_;
+  }
+  return true;
+}
+
+Record Worker::answer(const Job& job, const Example& example) {
+  return example.metric == Metric::choice ? choose(job, example) : generate_answer(job, example);
+}
+
+Record Worker::generate_answer(const Job& job, const Example& example) {
+  const Request request =
+      eval_request(run_.arguments, run_.plan, run_.files, example, job.key.method);
+  const auto on_step = [&](const StepEvent& event) {
+    show(job.key, event.seconds);
+    return !interrupted();
+  };
+  const Result result = generate(model_.transformer(), {&request, 1}, on_step).front();
+  const auto tokens = std::span(result.tokens)
+                          .subspan(static_cast<size_t>(result.answer.begin),
+                                   static_cast<size_t>(result.answer.size()));
+  Record record{.key = job.key,
+                .answer = run_.files.tokenizer.decode(tokens, {.skip_special = true}),
+                .canvas = static_cast<int>(request.tokens.size()),
+                .answer_tokens = answer_tokens(request, result, run_.files.config.mask_id),
+                .steps = result.steps,
+                .forward_passes = result.forward_passes,
+                .rows = result.rows,
+                .seconds = result.seconds};
+  if (example.metric != Metric::none) record.score = score_answer(example, record.answer);
+  if (run_.arguments.fidelity && !interrupted()) {
+    record.fidelity = fidelity(job, example, request);
+  }
+  return record;
+}
+
+Fidelity Worker::fidelity(const Job& job, const Example& example, const Request& request) {
+  const auto on_step = [](const StepEvent&) { return !interrupted(); };
+  RecordKey key = job.key;
+  key.method = "full";
+  if (reference_key_ != key) {
+    const Request full = eval_request(run_.arguments, run_.plan, run_.files, example, key.method);
+    reference_ = generate(model_.transformer(), {&full, 1}, on_step).front();
+    reference_key_ = key;
+  }
+  return measure_fidelity(model_.transformer(), request, reference_, on_step);
+}
+
+Record Worker::choose(const Job& job, const Example& example) {
+  const std::vector<TokenId> prompt = eval_prompt(run_.arguments, run_.files, example);
+  const LikelihoodOptions options{run_.arguments.samples, run_.arguments.generation.seed};
+  Record record{.key = job.key};
+  double best = 0;
+  const auto start = Clock::now();
+  for (const std::string& choice : example.choices) {
+    const std::vector<TokenId> answer = run_.files.tokenizer.encode(choice);
+    const auto on_progress = [&](int, int) {
+      show(job.key, since(start));
+      return !interrupted();
+    };
+    const Likelihood found =
+        answer_log_likelihood(model_.transformer(), prompt, answer, options, on_progress);
+    if (interrupted()) return record;
+    if (record.answer.empty() || found.log_likelihood > best) {
+      best = found.log_likelihood;
+      record.answer = choice;
+    }
+    const auto canvas = static_cast<int>(prompt.size() + answer.size());
+    record.canvas = std::max(record.canvas, canvas);
+    record.forward_passes += found.samples;
+    record.rows += int64_t{found.samples} * canvas;
+  }
+  record.seconds = since(start);
+  record.score = record.answer == example.references[0] ? 1 : 0;
+  return record;
+}
+
+Cost planned_cost(const Explanation& plan, double canvas) {
+  Cost cost{.operations = plan.total.product_operations + plan.total.attention_operations,
+            .peak_bytes = static_cast<double>(plan.peak_bytes)};
+  double seen = 0;
+  int passes = 0;
+  for (const PlannedStep& step : plan.steps) {
+    if (step.rows == 0) continue;
+    seen += step.keys_per_query() / canvas;
+    ++passes;
+  }
+  if (passes > 0) cost.density = seen / passes;
+  return cost;
+}
+
+Cost mean_cost(std::span<const Cost> costs) {
+  Cost mean{.density = 0};
+  const auto n = static_cast<double>(costs.size());
+  for (const Cost& cost : costs) {
+    mean.density += cost.density / n;
+    mean.operations += cost.operations / n;
+    mean.peak_bytes = std::max(mean.peak_bytes, cost.peak_bytes);
+  }
+  return mean;
+}
+
+}  // namespace
+
+bool run_evaluation(const EvalRun& run, LoadedModel& model, ResultStore& store, Console& console) {
+  return Worker(run, model, store, console).run();
+}
+
+void add_costs(const EvalRun& run, const ElementSizes& sizes, Summary& summary) {
+  for (MethodSummary& method : summary.methods) {
+    const auto& planned = run.plan.methods;
+    if (std::count(planned.begin(), planned.end(), method.method) == 0) continue;
+    std::vector<Cost> costs;
+    for (const EvalTask& task : run.plan.tasks) {
+      const Example example = task.example(0);
+      if (example.metric == Metric::choice) continue;
+      const Request request =
+          eval_request(run.arguments, run.plan, run.files, example, method.method);
+      costs.push_back(planned_cost(explain(run.files.config, request, sizes),
+                                   static_cast<double>(request.tokens.size())));
+    }
+    if (!costs.empty()) method.cost = mean_cost(costs);
+  }
+}
+
+}  // namespace unmask

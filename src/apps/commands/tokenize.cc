@@ -1,0 +1,113 @@
+// `unmask tokenize`: texts to ids and back.
+#include <CLI/CLI.hpp>
+#include <charconv>
+#include <nlohmann/json.hpp>
+
+#include "apps/commands/cli.h"
+#include "apps/commands/commands.h"
+#include "apps/options/prompt.h"
+#include "io/text/utf8.h"
+
+namespace unmask {
+
+namespace {
+
+/// The bytes of a token in quotes; what is no visible text is escaped.
+std::string in_quotes(std::string_view bytes) {
+  std::string out = "\"";
+  for (size_t at = 0; at < bytes.size();) {
+    const Utf8Step step = utf8_step(bytes, at);
+    const std::string_view part = bytes.substr(at, static_cast<size_t>(step.length));
+    const bool control = step.code_point < 0x20 || step.code_point == 0x7f;
+    if (part == "\n") {
+      out += "\\n";
+    } else if (part == "\"" || part == "\\") {
+      out.append("\\").append(part);
+    } else if (step.status == Utf8Status::valid && !control) {
+      out += part;
+    } else {
+      for (const char c : part) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));
+    }
+    at += part.size();
+  }
+  return out + '"';
+}
+
+/// Numbers separated by blanks, commas or brackets.
+std::vector<TokenId> parse_ids(std::string_view text) {
+  constexpr std::string_view kSeparators = " \t\r\n,[]";
+  std::vector<TokenId> ids;
+  while (true) {
+    text.remove_prefix(std::min(text.find_first_not_of(kSeparators), text.size()));
+    if (text.empty()) return ids;
+    const std::string_view word = text.substr(0, text.find_first_of(kSeparators));
+    TokenId id = 0;
+    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
+    if (error != std::errc{} || end != word.data() + word.size()) {
+      fail("[tokenize] '{}' is no token id; give numbers separated by blanks or commas",
+           printable(word, 20));
+    }
+    ids.push_back(id);
+    text.remove_prefix(word.size());
+  }
+}
+
+void print_tokens(const TokenizeArguments& a, const Tokenizer& tokenizer,
+                  const std::vector<TokenId>& ids, Console& console) {
+  if (a.json) {
+    nlohmann::ordered_json tokens = nlohmann::ordered_json::array();
+    for (const TokenId id : ids) {
+      tokens.push_back({{"id", id},
+                        {"piece", sanitize_utf8(tokenizer.token_bytes(id))},
+                        {"special", tokenizer.is_special(id)}});
+    }
+    console.out << nlohmann::ordered_json{{"count", ids.size()}, {"tokens", tokens}}.dump() << '\n';
+  } else if (a.ids) {
+    console.out << fmt::format("{}\n", fmt::join(ids, " "));
+  } else {
+    for (const TokenId id : ids) {
+      console.out << fmt::format("{:>7}  {}\n", id, in_quotes(tokenizer.token_bytes(id)));
+    }
+  }
+}
+
+}  // namespace
+
+CLI::App* add_tokenize(CLI::App& app, TokenizeArguments& a) {
+  CLI::App* command = app.add_subcommand("tokenize", "Show how a text is cut into tokens");
+  add_directory(*command, a.directory);
+  add_prompt_arguments(*command, a.prompt);
+  add_chat_arguments(*command, a.chat);
+  command->add_flag("--chat", a.apply_template, "Put the text into the chat template first")
+      ->group("Prompt");
+  command->add_option("--decode", a.decode, "Show the text of these ids instead")
+      ->type_name("IDS")
+      ->group("Prompt")
+      ->excludes("--prompt")
+      ->excludes("--file")
+      ->excludes("--chat");
+  command->get_option("--system")->needs("--chat");
+  command->get_option("--template")->needs("--chat");
+  CLI::Option* ids = command->add_flag("--ids", a.ids, "Ids only")->group("Output");
+  command->add_flag("--json", a.json, "One JSON object")->group("Output")->excludes(ids);
+  command->footer(
+      "Examples:\n"
+      "  unmask tokenize -m models/LLaDA-8B-Instruct -p 'Hello there'\n"
+      "  unmask tokenize -m models/LLaDA-8B-Instruct --decode '1 2 3'");
+  return command;
+}
+
+int tokenize(const TokenizeArguments& a, Console& console) {
+  const Tokenizer tokenizer = Tokenizer::load(a.directory);
+  if (a.decode) {
+    const std::string text = tokenizer.decode(parse_ids(*a.decode));
+    console.out << (a.json ? nlohmann::ordered_json{{"text", text}}.dump() : text) << '\n';
+    return kSuccess;
+  }
+  std::string text = read_prompt(a.prompt, console);
+  if (a.apply_template) text = render_question(a.chat, a.directory, text);
+  print_tokens(a, tokenizer, tokenizer.encode(text), console);
+  return kSuccess;
+}
+
+}  // namespace unmask

@@ -1,0 +1,150 @@
+#include "apps/options/arguments.h"
+
+#include <CLI/CLI.hpp>
+#include <fmt/format.h>
+
+#include "methods/registry.h"
+#include "sampling/sampler.h"
+#include "session/loaded_model.h"
+
+namespace unmask {
+
+namespace {
+
+constexpr const char* kModelGroup = "Model";
+constexpr const char* kPromptGroup = "Prompt";
+constexpr const char* kSamplingGroup = "Generation";
+constexpr int kMaxTokens = 1'000'000;
+constexpr int kMaxThreads = 1024;
+
+std::vector<std::string> algorithm_names() {
+  using enum Algorithm;
+  std::vector<std::string> names;
+  for (const Algorithm a : {low_confidence, random, maskgit_plus, topk_margin, entropy, origin}) {
+    names.emplace_back(algorithm_name(a));
+  }
+  return names;
+}
+
+CLI::Option* add_count(CLI::App& app, const std::string& name, std::optional<int>& value,
+                       const std::string& help) {
+  return app.add_option(name, value, help)
+      ->check(CLI::Range(1, kMaxTokens).description(""))
+      ->type_name("N")
+      ->group(kSamplingGroup);
+}
+
+template <typename T>
+void add_number(CLI::App& app, const std::string& name, T& value, const std::string& help) {
+  app.add_option(name, value, help)->type_name("X")->group(kSamplingGroup);
+}
+
+void add_sampler_arguments(CLI::App& app, GenerationArguments& g) {
+  restrict_to(app.add_option("--algorithm", g.algorithm,
+                             "How masks are ranked (LLaDA: low_confidence; Dream: entropy, "
+                             "unless its generation_config.json names another but origin)"),
+              algorithm_names())
+      ->group(kSamplingGroup);
+  add_number(app, "--temperature", g.temperature, "0: always the likeliest token");
+  add_number(app, "--top-p", g.top_p, "Smallest set of tokens of this mass (Dream's algorithms)");
+  add_number(app, "--top-k", g.top_k, "The k likeliest tokens (Dream's algorithms)");
+  add_number(app, "--alg-temp", g.alg_temp, "Randomness of the ranking (Dream's algorithms)");
+  add_number(app, "--eps", g.eps, "End of Dream's time schedule (0.001)");
+  add_number(app, "--threshold", g.threshold, "Decide all tokens at least this probable");
+  add_number(app, "--factor", g.factor, "Decide the longest prefix that the factor rule allows");
+  add_number(app, "--cfg-scale", g.cfg_scale, "Guidance; above 0 each step takes two passes");
+  app.add_option("--seed", g.seed, "Seed of all randomness (0)")
+      ->type_name("N")
+      ->group(kSamplingGroup);
+  app.add_flag("--suppress-eos", g.suppress_eos, "End tokens are never chosen")
+      ->group(kSamplingGroup);
+  app.add_flag("--defer-eos", g.defer_eos, "End tokens are decided last")->group(kSamplingGroup);
+}
+
+}  // namespace
+
+CLI::Option* restrict_to(CLI::Option* option, const std::vector<std::string>& values) {
+  return option->check(CLI::IsMember(values).description(""))
+      ->type_name(fmt::format("{{{}}}", fmt::join(values, ",")));
+}
+
+std::vector<std::string> choices_of(const CLI::Option& option) {
+  const std::string type = option.get_type_name();
+  const size_t open = type.find('{');
+  const size_t close = type.find('}');
+  if (open == std::string::npos || close == std::string::npos) return {};
+  return CLI::detail::split(type.substr(open + 1, close - open - 1), ',');
+}
+
+void add_directory(CLI::App& app, std::string& directory) {
+  app.add_option("-m,--model", directory, "Model directory, as Hugging Face publishes it")
+      ->required()
+      ->type_name("DIR")
+      ->group(kModelGroup);
+}
+
+void add_model_arguments(CLI::App& app, ModelArguments& m) {
+  add_directory(app, m.directory);
+  restrict_to(app.add_option("--device", m.device,
+                             "What computes (cpu; auto: a CUDA device where there is one)"),
+              device_names())
+      ->group(kModelGroup);
+  app.add_option("--threads", m.threads, "Threads to compute with (every processor there is)")
+      ->check(CLI::Range(1, kMaxThreads).description(""))
+      ->type_name("N")
+      ->group(kModelGroup);
+  restrict_to(app.add_option("--dtype", m.dtype,
+                             "Type of the weights in memory (auto: bf16 where the model and the "
+                             "processor have it); int8 and int4 round them"),
+              weight_type_names())
+      ->group(kModelGroup);
+}
+
+void add_prompt_arguments(CLI::App& app, PromptArguments& p) {
+  CLI::Option* text = app.add_option("-p,--prompt", p.text,
+                                     "The prompt; without -p and -f it is "
+                                     "read from standard input")
+                          ->type_name("TEXT")
+                          ->group(kPromptGroup);
+  app.add_option("-f,--file", p.file, "File with the prompt; one line break at its end is dropped")
+      ->type_name("FILE")
+      ->group(kPromptGroup)
+      ->excludes(text);
+}
+
+void add_chat_arguments(CLI::App& app, ChatArguments& c) {
+  app.add_option("--system", c.system, "System text of the conversation")
+      ->type_name("TEXT")
+      ->group(kPromptGroup);
+  restrict_to(app.add_option("--template", c.format, "Chat template (the model's own)"),
+              {"llada", "chatml"})
+      ->group(kPromptGroup);
+}
+
+void add_raw_argument(CLI::App& app, bool& raw) {
+  app.add_flag("--raw", raw, "Complete the prompt as it is, without a chat template")
+      ->group(kPromptGroup)
+      ->excludes("--system")
+      ->excludes("--template");
+}
+
+void add_denoising_arguments(CLI::App& app, GenerationArguments& g) {
+  add_count(app, "-n,--gen-length", g.gen_length,
+            "Tokens to generate (128, or what Dream's "
+            "generation_config.json says)");
+  add_count(app, "--steps", g.steps, "Denoising steps in all (one a token)");
+  add_count(app, "--block-length", g.block_length,
+            "Tokens denoised together; divides the length (LLaDA: 32; Dream: all)");
+  add_sampler_arguments(app, g);
+  app.add_flag("--no-early-stop", g.no_early_stop, "Go on when the answer is complete")
+      ->group(kSamplingGroup);
+}
+
+void add_generation_arguments(CLI::App& app, GenerationArguments& g) {
+  add_denoising_arguments(app, g);
+  app.add_option("--method", g.method, "Acceleration method, NAME or NAME:OPTION=VALUE,... (full)")
+      ->type_name(fmt::format("{{{}}}", fmt::join(method_names(), ",")))
+      ->group(kSamplingGroup);
+}
+
+}  // namespace unmask

@@ -1,0 +1,127 @@
+#include "apps/reports/explain_view.h"
+
+#include <cmath>
+#include <fmt/format.h>
+#include <span>
+
+#include "apps/terminal/units.h"
+
+namespace unmask {
+
+namespace {
+
+double operations(const WorkCount& w) { return w.product_operations + w.attention_operations; }
+
+/// Times as many operations as `plan` needs.
+double ratio(const Explanation& full, const Explanation& plan) {
+  const double own = operations(plan.total);
+  return own > 0 ? operations(full.total) / own : 1;
+}
+
+/// Steps that differ at most in how many masks are left to be decided.
+bool alike(const PlannedStep& a, const PlannedStep& b) {
+  constexpr double kShown = 0.05;  // of a key; less does not show in the table
+  return a.rows == b.rows && std::abs(a.keys_per_query() - b.keys_per_query()) < kShown &&
+         (a.work.measurements > 0) == (b.work.measurements > 0);
+}
+
+std::string header(const ExplainedRequest& about) {
+  const Request& r = about.request;
+  return fmt::format(
+      "method    {}\n"
+      "canvas    {} tokens, {} of them prompt; {} blocks of {} in {} steps\n"
+      "model     {} layers of {}, {} heads of {} ({} of keys), {} weights\n"
+      "backend   {}\n",
+      r.method, r.tokens.size(), r.prompt_length, r.gen_length() / r.block_length, r.block_length,
+      r.steps, about.config.n_layers, about.config.dim, about.config.n_heads, about.config.head_dim,
+      about.config.n_kv_heads, about.weights, about.backend);
+}
+
+std::string line(std::span<const PlannedStep> group) {
+  const PlannedStep& first = group.front();
+  const auto mean = [&](const auto& of) {
+    double sum = 0;
+    for (const PlannedStep& step : group) sum += of(step.work);
+    return sum / static_cast<double>(group.size());
+  };
+  const std::string steps = group.size() == 1
+                                ? fmt::format("{}", first.index)
+                                : fmt::format("{}-{}", first.index, group.back().index);
+  const double bytes = mean([](const WorkCount& w) { return w.weight_bytes + w.kv_bytes; });
+  return fmt::format(
+      "{:>11} {:>8} {:>10.1f} {:>8.3f} {:>12} {:>12} {:>10}{}\n", steps, format_count(first.rows),
+      first.keys_per_query(), first.density(),
+      format_operations(mean([](const WorkCount& w) { return w.product_operations; })),
+      format_operations(mean([](const WorkCount& w) { return w.attention_operations; })),
+      format_bytes(static_cast<int64_t>(bytes)), first.work.measurements > 0 ? "  measures" : "");
+}
+
+std::string table(const Explanation& plan) {
+  std::string text = fmt::format("\n{:>11} {:>8} {:>10} {:>8} {:>12} {:>12} {:>10}\n", "steps",
+                                 "rows", "keys/query", "density", "products", "attention", "read");
+  const std::span<const PlannedStep> steps = plan.steps;
+  for (size_t begin = 0; begin < steps.size();) {
+    size_t end = begin + 1;
+    while (end < steps.size() && alike(steps[begin], steps[end])) ++end;
+    text += line(steps.subspan(begin, end - begin));
+    begin = end;
+  }
+  return text;
+}
+
+std::string totals(const ExplainedRequest& about, const Explanation& plan,
+                   const Explanation& full) {
+  const WorkCount& t = plan.total;
+  std::string text = fmt::format(
+      "\ntotal     {} rows; {} in products, {} in attention\n"
+      "read      {} of weights, {} of keys and values\n"
+      "memory    {} at most, for weights, activations and caches\n"
+      "against   full: {} rows, {}; that is {:.2f} times the operations\n",
+      format_count(plan.rows), format_operations(t.product_operations),
+      format_operations(t.attention_operations), format_bytes(static_cast<int64_t>(t.weight_bytes)),
+      format_bytes(static_cast<int64_t>(t.kv_bytes)),
+      format_bytes(static_cast<int64_t>(plan.peak_bytes)), format_count(full.rows),
+      format_operations(operations(full.total)), ratio(full, plan));
+  if (about.request.sampler.dynamic() || about.request.early_stop) {
+    text += "At most: sure tokens and an early end save steps that are planned here.\n";
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string explain_text(const ExplainedRequest& about, const Explanation& plan,
+                         const Explanation& full) {
+  return header(about) + table(plan) + totals(about, plan, full);
+}
+
+nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explanation& plan,
+                                    const Explanation& full) {
+  const auto work = [](const WorkCount& w) {
+    return nlohmann::ordered_json{{"product_operations", w.product_operations},
+                                  {"attention_operations", w.attention_operations},
+                                  {"weight_bytes", w.weight_bytes},
+                                  {"kv_bytes", w.kv_bytes}};
+  };
+  nlohmann::ordered_json steps = nlohmann::ordered_json::array();
+  for (const PlannedStep& s : plan.steps) {
+    nlohmann::ordered_json step{{"step", s.index},        {"step_in_block", s.in_block},
+                                {"rows", s.rows},         {"keys_per_query", s.keys_per_query()},
+                                {"density", s.density()}, {"measures", s.work.measurements > 0}};
+    step.update(work(s.work));
+    steps.push_back(std::move(step));
+  }
+  return {{"method", about.request.method},
+          {"canvas", about.request.tokens.size()},
+          {"dtype", about.weights},
+          {"backend", about.backend},
+          {"steps", std::move(steps)},
+          {"rows", plan.rows},
+          {"total", work(plan.total)},
+          {"peak_memory_bytes", plan.peak_bytes},
+          {"full_rows", full.rows},
+          {"full_total", work(full.total)},
+          {"operations_of_full_over_method", ratio(full, plan)}};
+}
+
+}  // namespace unmask

@@ -1,0 +1,27 @@
+// The plan of a generation for people and for scripts.
+#pragma once
+
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "session/explain.h"
+
+namespace unmask {
+
+/// What a plan is about.
+struct ExplainedRequest {
+  const Request& request;
+  const ModelConfig& config;
+  std::string weights;  // type of the weights in memory
+  std::string backend;  // what would compute it, and whose products
+};
+
+/// A table with a line for each run of like steps (operations and bytes are means), totals, and the
+/// comparison with `full`, the plan of the same request without a method.
+std::string explain_text(const ExplainedRequest& about, const Explanation& plan,
+                         const Explanation& full);
+/// The same with every step.
+nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explanation& plan,
+                                    const Explanation& full);
+
+}  // namespace unmask

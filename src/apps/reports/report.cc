@@ -1,0 +1,64 @@
+#include "apps/reports/report.h"
+
+#include <algorithm>
+
+#include "apps/reports/memory.h"
+#include "core/platform/processor.h"
+
+namespace unmask {
+
+namespace {
+
+double ratio(int64_t part, double whole) {
+  return whole > 0 ? static_cast<double>(part) / whole : 0;
+}
+
+}  // namespace
+
+std::string_view finish_reason(const Request& request, const Result& result) {
+  if (result.cancelled) return "cancelled";
+  return result.answer.end < request.generated().end ? "stop" : "length";
+}
+
+int answer_tokens(const Request& request, const Result& result, TokenId mask_id) {
+  int count = 0;
+  for (int p = result.answer.begin; p < result.answer.end; ++p) {
+    const auto i = static_cast<size_t>(p);
+    count += static_cast<int>(request.tokens[i] == mask_id && result.tokens[i] != mask_id);
+  }
+  return count;
+}
+
+std::string json_line(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+}
+
+nlohmann::ordered_json report(const ModelArguments& arguments, const LoadedModel& model,
+                              const Request& request, const Result& result,
+                              const std::string& text) {
+  const TokenId mask_id = model.config().mask_id;
+  const auto masks = std::count(request.tokens.begin(), request.tokens.end(), mask_id);
+  const int answer = answer_tokens(request, result, mask_id);
+  return {{"text", text},
+          {"finish", finish_reason(request, result)},
+          {"prompt_tokens", static_cast<int64_t>(request.tokens.size()) - masks},
+          {"canvas", request.tokens.size()},
+          {"answer_tokens", answer},
+          {"masks_left", result.masks_left},
+          {"steps", result.steps},
+          {"forward_passes", result.forward_passes},
+          {"rows", result.rows},
+          {"tokens_per_forward", ratio(answer, result.forward_passes)},
+          {"seconds_to_first_text", result.seconds_to_first_text},
+          {"seconds", result.seconds},
+          {"answer_tokens_per_second", ratio(answer, result.seconds)},
+          {"peak_memory_bytes", peak_memory()},
+          {"threads", arguments.threads > 0 ? arguments.threads : available_threads()},
+          {"device", device_kind_name(model.device())},
+          {"dtype", weight_type_name(model.weight_type())},
+          {"method", request.method},
+          {"seed", request.sampler.seed},
+          {"model", arguments.directory}};
+}
+
+}  // namespace unmask

@@ -1,0 +1,74 @@
+#include "apps/reports/trace.h"
+
+#include <cstring>
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "core/error.h"
+
+namespace unmask {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kCsvHeader = "step,position,token,text,confidence,block,seconds\n";
+
+/// RFC 4180: in quotes, quotes doubled.
+std::string csv_field(std::string_view text) {
+  std::string out = "\"";
+  for (const char c : text) out.append(c == '"' ? 2 : 1, c);
+  return out + '"';
+}
+
+}  // namespace
+
+TraceFormat trace_format(const fs::path& file) {
+  return file.extension() == ".csv" ? TraceFormat::csv : TraceFormat::json_lines;
+}
+
+TraceWriter::TraceWriter(std::ostream& out, TraceFormat format, const Tokenizer& tokenizer)
+    : out_(out), format_(format), tokenizer_(tokenizer) {
+  if (format_ == TraceFormat::csv) out_ << kCsvHeader;
+}
+
+void TraceWriter::add(const StepEvent& event, Range first_block) {
+  const int block = (event.block.begin - first_block.begin) / first_block.size();
+  for (const Decision& d : event.decided) {
+    const std::string text = sanitize_utf8(tokenizer_.token_bytes(d.token));
+    if (format_ == TraceFormat::csv) {
+      out_ << fmt::format("{},{},{},{},{},{},{:.6f}\n", event.step, d.position, d.token,
+                          csv_field(text), d.confidence, block, event.seconds);
+      continue;
+    }
+    const nlohmann::ordered_json record{{"step", event.step},         {"position", d.position},
+                                        {"token", d.token},           {"text", text},
+                                        {"confidence", d.confidence}, {"block", block},
+                                        {"seconds", event.seconds}};
+    out_ << record.dump() << '\n';
+  }
+}
+
+AtomicFile::AtomicFile(fs::path path)
+    : path_(std::move(path)),
+      temporary_(path_.string() + fmt::format(".{}.tmp", getpid())),
+      stream_(temporary_, std::ios::binary | std::ios::trunc) {
+  if (!stream_) fail("[output] {}: cannot be written: {}", path_.string(), std::strerror(errno));
+}
+
+AtomicFile::~AtomicFile() {
+  if (committed_) return;
+  std::error_code ignored;
+  fs::remove(temporary_, ignored);
+}
+
+void AtomicFile::commit() {
+  stream_.close();
+  if (!stream_) fail("[output] {}: cannot be written: {}", path_.string(), std::strerror(errno));
+  std::error_code error;
+  fs::rename(temporary_, path_, error);
+  if (error) fail("[output] {}: cannot be written: {}", path_.string(), error.message());
+  committed_ = true;
+}
+
+}  // namespace unmask

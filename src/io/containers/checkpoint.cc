@@ -1,0 +1,133 @@
+#include "io/containers/checkpoint.h"
+
+#include <algorithm>
+#include <set>
+#include <string>
+
+#include "core/error.h"
+#include "io/fnv1a.h"
+#include "io/json_file.h"
+
+namespace unmask {
+
+namespace fs = std::filesystem;
+using nlohmann::json;
+
+namespace {
+
+constexpr size_t kMaxIndexBytes = size_t{64} << 20;
+
+/// A shard must be a plain file of the directory: an index cannot reach elsewhere.
+bool is_plain_file_name(std::string_view name) {
+  if (name.empty() || name == "." || name == "..") return false;
+  return std::none_of(name.begin(), name.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return c == '/' || c == '\\' || byte < 0x20 || byte == 0x7f;
+  });
+}
+
+}  // namespace
+
+Checkpoint::Checkpoint(const fs::path& directory) : directory_(directory) {
+  std::error_code ignored;
+  if (!fs::is_directory(directory, ignored)) {
+    fail("[checkpoint] {}: no such directory; expected a Hugging Face model directory",
+         directory.string());
+  }
+  const fs::path single = directory / "model.safetensors";
+  const fs::path index = directory / "model.safetensors.index.json";
+  if (fs::exists(single, ignored)) {
+    add_shard(single);
+  } else if (fs::exists(index, ignored)) {
+    add_indexed_shards(index);
+  } else {
+    fail("[checkpoint] {}: holds neither model.safetensors nor model.safetensors.index.json",
+         directory.string());
+  }
+}
+
+void Checkpoint::add_shard(const fs::path& path) {
+  shards_.push_back(std::make_unique<SafetensorsFile>(path));
+  const SafetensorsFile& shard = *shards_.back();
+  for (const auto& [name, tensor] : shard.tensors()) {
+    const auto [it, inserted] = entries_.try_emplace(name, Entry{&tensor, &shard});
+    if (!inserted) {
+      fail("[checkpoint] {}: tensor '{}' is also in {}", path.string(), printable(name),
+           it->second.shard->path().filename().string());
+    }
+  }
+}
+
+void Checkpoint::add_indexed_shards(const fs::path& index) {
+  const json content = read_json_file(index, {.max_bytes = kMaxIndexBytes});
+  if (!content.is_object() || !content.contains("weight_map") ||
+      !content["weight_map"].is_object()) {
+    fail("[checkpoint] {}: has no object weight_map", index.string());
+  }
+  const json& weight_map = content["weight_map"];
+  std::set<std::string, std::less<>> files;
+  for (const auto& [name, file] : weight_map.items()) {
+    if (!file.is_string() || !is_plain_file_name(file.get_ref<const std::string&>())) {
+      fail("[checkpoint] {}: weight_map of '{}' is {}, expected the name of a file in this folder",
+           index.string(), printable(name), printable(file.dump(-1, ' ', true)));
+    }
+    files.insert(file.get<std::string>());
+  }
+  for (const std::string& file : files) add_shard(directory_ / file);
+  for (const auto& [name, file] : weight_map.items()) {
+    const auto found = entries_.find(name);
+    if (found == entries_.end() ||
+        found->second.shard->path().filename() != file.get<std::string>()) {
+      fail("[checkpoint] {}: tensor '{}' is not in {}", index.string(), printable(name),
+           file.get<std::string>());
+    }
+  }
+}
+
+const Checkpoint::Entry& Checkpoint::entry(std::string_view name) const {
+  const auto found = entries_.find(name);
+  if (found == entries_.end()) {
+    fail("[checkpoint] {}: tensor '{}' is missing", directory_.string(), printable(name));
+  }
+  return found->second;
+}
+
+bool Checkpoint::contains(std::string_view name) const { return entries_.contains(name); }
+
+const StoredTensor& Checkpoint::at(std::string_view name) const { return *entry(name).tensor; }
+
+std::vector<std::string_view> Checkpoint::names() const {
+  std::vector<std::string_view> all;
+  all.reserve(entries_.size());
+  for (const auto& [name, found] : entries_) all.push_back(name);
+  return all;
+}
+
+int64_t Checkpoint::total_bytes() const {
+  int64_t total = 0;
+  for (const auto& [name, found] : entries_) {
+    total += static_cast<int64_t>(found.tensor->bytes.size());
+  }
+  return total;
+}
+
+uint64_t Checkpoint::fingerprint() const {
+  constexpr size_t kSample = 64;
+  uint64_t hash = fnv1a("");
+  for (const auto& [name, found] : entries_) {
+    hash = fnv1a(name, hash);
+    const std::span<const std::byte> bytes = found.tensor->bytes;
+    const size_t length = std::min(kSample, bytes.size());
+    for (const size_t begin : {size_t{0}, (bytes.size() - length) / 2, bytes.size() - length}) {
+      hash = fnv1a({reinterpret_cast<const char*>(bytes.data()) + begin, length}, hash);
+    }
+  }
+  return hash;
+}
+
+void Checkpoint::release(std::string_view name) const {
+  const Entry& found = entry(name);
+  found.shard->file().release(found.tensor->bytes);
+}
+
+}  // namespace unmask

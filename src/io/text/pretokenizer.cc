@@ -1,0 +1,100 @@
+#include "io/text/pretokenizer.h"
+
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <algorithm>
+#include <cstdint>
+#include <pcre2.h>
+
+#include "core/error.h"
+
+namespace unmask {
+
+namespace {
+
+constexpr size_t kMaxPatternBytes = size_t{64} << 10;
+/// MULTILINE because in Oniguruma's syntax ^ and $ are about lines.
+constexpr uint32_t kCompileOptions =
+    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+
+template <auto kFree>
+struct Freer {
+  template <typename T>
+  void operator()(T* object) const {
+    kFree(object);
+  }
+};
+using CompileContext = std::unique_ptr<pcre2_compile_context, Freer<pcre2_compile_context_free>>;
+using MatchContext = std::unique_ptr<pcre2_match_context, Freer<pcre2_match_context_free>>;
+using MatchData = std::unique_ptr<pcre2_match_data, Freer<pcre2_match_data_free>>;
+
+PCRE2_SPTR code_units(std::string_view text) {
+  // An empty view may hold a null pointer, which the library takes for a mistake.
+  return reinterpret_cast<PCRE2_SPTR>(text.empty() ? "" : text.data());
+}
+
+std::string message_of(int code) {
+  unsigned char text[256];
+  pcre2_get_error_message(code, text, sizeof text);
+  return reinterpret_cast<const char*>(text);
+}
+
+/// Room for a few backtracks a byte, which is what a linear pattern needs.
+MatchContext make_match_context(size_t text_bytes) {
+  MatchContext context(pcre2_match_context_create(nullptr));
+  if (!context) throw std::bad_alloc();
+  const size_t steps = std::clamp<size_t>(text_bytes * 16, 10'000'000, UINT32_MAX);
+  pcre2_set_match_limit(context.get(), static_cast<uint32_t>(steps));
+  return context;
+}
+
+}  // namespace
+
+void SplitPattern::CodeDeleter::operator()(pcre2_real_code_8* code) const { pcre2_code_free(code); }
+
+SplitPattern::SplitPattern(std::string_view pattern) {
+  if (pattern.size() > kMaxPatternBytes) {
+    fail("pattern of {} bytes, at most {} are read", pattern.size(), kMaxPatternBytes);
+  }
+  const std::string adapted = adapt_pattern(pattern);
+  CompileContext context(pcre2_compile_context_create(nullptr));
+  if (!context) throw std::bad_alloc();
+  pcre2_set_newline(context.get(), PCRE2_NEWLINE_LF);
+  int error = 0;
+  size_t place = 0;
+  code_.reset(pcre2_compile(code_units(adapted), adapted.size(), kCompileOptions, &error, &place,
+                            context.get()));
+  if (!code_) fail("pattern '{}': {}", printable(pattern), message_of(error));
+  // Without a just-in-time compiler the interpreter gives the same answers.
+  pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
+}
+
+void SplitPattern::split(std::string_view text, std::vector<std::string_view>& pieces) const {
+  if (text.empty()) return;
+  const MatchContext context = make_match_context(text.size());
+  const MatchData match(pcre2_match_data_create_from_pattern(code_.get(), nullptr));
+  if (!match) throw std::bad_alloc();
+  const auto find = [&](size_t from, uint32_t extra_options) {
+    return pcre2_match(code_.get(), code_units(text), text.size(), from,
+                       PCRE2_NO_UTF_CHECK | PCRE2_NOTEMPTY | extra_options, match.get(),
+                       context.get());
+  };
+  const size_t* bounds = pcre2_get_ovector_pointer(match.get());
+  size_t done = 0;
+  while (done < text.size()) {
+    int found = find(done, 0);
+    // The compiled code has a small fixed stack, the interpreter a large one on the heap.
+    if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = find(done, PCRE2_NO_JIT);
+    if (found == PCRE2_ERROR_NOMATCH) break;
+    if (found < 0) fail("splitting text by the tokenizer's pattern: {}", message_of(found));
+    const size_t begin = bounds[0];
+    const size_t end = bounds[1];
+    // \K could move the start behind the end or in front of the last piece.
+    if (begin < done || end <= begin) fail("the tokenizer's pattern moves the match start");
+    if (begin > done) pieces.push_back(text.substr(done, begin - done));
+    pieces.push_back(text.substr(begin, end - begin));
+    done = end;
+  }
+  if (done < text.size()) pieces.push_back(text.substr(done));
+}
+
+}  // namespace unmask

@@ -1,0 +1,113 @@
+#include "io/text/chat_template.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
+
+#include "core/error.h"
+#include "support/temp_dir.h"
+
+namespace unmask {
+namespace {
+
+using ::testing::HasSubstr;
+using Messages = std::vector<ChatMessage>;
+
+constexpr const char* kLladaTemplate =
+    "{% set loop_messages = messages %}{% for message in loop_messages %}{% set content = "
+    "'<|start_header_id|>' + message['role'] + '<|end_header_id|>\n\n'+ message['content'] | trim "
+    "+ '<|eot_id|>' %}{% if loop.index0 == 0 %}{% set content = bos_token + content %}{% endif "
+    "%}{{ content }}{% endfor %}{{ '<|start_header_id|>assistant<|end_header_id|>\n\n' }}";
+
+TEST(ChatFormat, NamesRoundTrip) {
+  EXPECT_EQ(parse_chat_format("llada"), ChatFormat::llada);
+  EXPECT_EQ(parse_chat_format("chatml"), ChatFormat::chatml);
+  EXPECT_EQ(chat_format_name(ChatFormat::chatml), "chatml");
+  EXPECT_THROW(parse_chat_format("ChatML"), Error);
+}
+
+TEST(ChatLlada, AlwaysEndsWithTheHeaderOfTheAssistant) {
+  EXPECT_EQ(render_chat(ChatFormat::llada, Messages{}),
+            "<|start_header_id|>assistant<|end_header_id|>\n\n");
+  EXPECT_EQ(
+      render_chat(ChatFormat::llada, Messages{{"user", " hi\n"}}, {.add_generation_prompt = false}),
+      "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>"
+      "<|start_header_id|>assistant<|end_header_id|>\n\n");
+}
+
+TEST(ChatLlada, HasNoTools) {
+  EXPECT_THROW(render_chat(ChatFormat::llada, Messages{{"user", "x"}}, {.tools = {"{}"}}), Error);
+  EXPECT_THROW(render_chat(ChatFormat::llada, Messages{{"assistant", "", {{"f", "{}"}}}}), Error);
+}
+
+TEST(ChatMl, DoesNotTrimAndAddsADefaultSystemText) {
+  EXPECT_EQ(render_chat(ChatFormat::chatml, Messages{{"user", " hi\n"}}),
+            "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
+            "<|im_start|>user\n hi\n<|im_end|>\n<|im_start|>assistant\n");
+  EXPECT_EQ(render_chat(ChatFormat::chatml, Messages{{"system", ""}, {"user", "x"}},
+                        {.add_generation_prompt = false}),
+            "<|im_start|>system\n<|im_end|>\n<|im_start|>user\nx<|im_end|>\n");
+}
+
+TEST(ChatMl, CallsKeepTheirTextAndJsonLooksLikePythons) {
+  const Messages messages = {
+      {"user", "x"},
+      {"assistant",
+       "thinking",
+       {{"f", "{\"b\":[1,2.5,null,{}],\"a\":\"\xC3\xA9\\n\\u001f\"}"}, {"g", "[]"}}}};
+  const std::string text = render_chat(ChatFormat::chatml, messages);
+  EXPECT_THAT(text, HasSubstr("<|im_start|>assistant\nthinking\n<tool_call>\n"
+                              "{\"name\": \"f\", \"arguments\": {\"b\": [1, 2.5, null, {}], "
+                              "\"a\": \"\xC3\xA9\\n\\u001f\"}}\n</tool_call>\n<tool_call>\n"
+                              "{\"name\": \"g\", \"arguments\": []}\n</tool_call><|im_end|>\n"));
+}
+
+TEST(ChatMl, RefusesWhatTheTemplateWouldDrop) {
+  EXPECT_THROW(render_chat(ChatFormat::chatml, Messages{}), Error);
+  EXPECT_THROW(render_chat(ChatFormat::chatml, Messages{{"robot", "x"}}), Error);
+  EXPECT_THROW(render_chat(ChatFormat::chatml, Messages{{"user", "x"}}, {.tools = {"{"}}), Error);
+  const std::string deep = std::string(1000, '[') + std::string(1000, ']');
+  EXPECT_THROW(render_chat(ChatFormat::chatml, Messages{{"user", "x"}}, {.tools = {deep}}), Error);
+}
+
+std::string detect(const testing::TempDir& dir) {
+  try {
+    return std::string(chat_format_name(detect_chat_format(dir.path())));
+  } catch (const Error& error) {
+    return error.what();
+  }
+}
+
+TEST(ChatDetection, ReadsEveryPlaceATemplateCanBe) {
+  const testing::TempDir dir;
+  EXPECT_THAT(detect(dir), HasSubstr("--template"));
+  dir.write("tokenizer_config.json", nlohmann::json{{"chat_template", kLladaTemplate}}.dump());
+  EXPECT_EQ(detect(dir), "llada");
+  const nlohmann::json named = {{{"name", "rag"}, {"template", "x"}},
+                                {{"name", "default"}, {"template", kLladaTemplate}}};
+  dir.write("tokenizer_config.json", nlohmann::json{{"chat_template", named}}.dump());
+  EXPECT_EQ(detect(dir), "llada");
+  dir.write("chat_template.jinja", "another");
+  EXPECT_THAT(detect(dir), HasSubstr("'another' is not a known one"));
+  dir.write("chat_template.jinja", kLladaTemplate);
+  EXPECT_EQ(detect(dir), "llada");
+}
+
+TEST(ChatDetection, OneCharacterMakesATemplateUnknown) {
+  const testing::TempDir dir;
+  dir.write("chat_template.jinja", std::string(kLladaTemplate) + "\n");
+  EXPECT_THAT(detect(dir), HasSubstr("--template llada|chatml"));
+  EXPECT_THAT(detect(dir), ::testing::Not(HasSubstr("\n"))) << "messages have one line";
+}
+
+TEST(ChatDetection, StrangeConfigsAreErrors) {
+  const testing::TempDir dir;
+  for (const char* config : {"[]", "{}", R"({"chat_template": 3})", R"({"chat_template": []})",
+                             R"({"chat_template": [1]})", R"({"chat_template": null})"}) {
+    dir.write("tokenizer_config.json", config);
+    EXPECT_THAT(detect(dir), HasSubstr("no chat template")) << config;
+  }
+}
+
+}  // namespace
+}  // namespace unmask

@@ -1,0 +1,133 @@
+#include "session/explain.h"
+
+#include <gtest/gtest.h>
+
+#include "kernels/create_backend.h"
+#include "support/model_fixture.h"
+
+namespace unmask {
+namespace {
+
+testing::LoadedModel load(const std::string& name) {
+  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 2})};
+}
+
+Request request(const ModelConfig& config, const std::string& method) {
+  std::vector<TokenId> prompt;
+  for (int i = 0; i < 45; ++i) prompt.push_back((i * 37 + 11) % 400);
+  Request r = append_masks(prompt, 32, config.mask_id);
+  r.block_length = 16;
+  r.method = method;
+  if (config.family == Family::dream) r.sampler.algorithm = Algorithm::maskgit_plus;
+  return r;
+}
+
+TEST(Explain, PlansTheRowsThatAreComputed) {
+  for (const char* name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load(name);
+    for (const char* method :
+         {"full", "sparsed:skip=0.2,block=8", "sliding-window:window=16,block=8", "sparse-dllm",
+          "sparse-dllm:prefix_only=true,delay=2", "fast-dllm", "fast-dllm:cache=dual",
+          "dllm-cache:prompt_interval=4,gen_interval=3", "maskkv", "streaming-dllm:window=5",
+          "sparse-dllm+sparsed:skip=0,block=8"}) {
+      const Request r = request(model.config, method);
+      const Result real = generate(model.transformer, std::span(&r, 1))[0];
+      const Explanation plan = explain(model.config, r, {4});
+      EXPECT_EQ(plan.rows, real.rows) << name << " " << method;
+      EXPECT_EQ(static_cast<int>(plan.steps.size()), real.steps) << name << " " << method;
+    }
+  }
+}
+
+TEST(Explain, CountsTheOperationsOfAFullStep) {
+  const ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
+  Request r = request(c, "full");
+  r.block_length = r.steps = 32;
+  r.steps = 1;
+  const Explanation plan = explain(c, r, {2});
+  ASSERT_EQ(plan.steps.size(), 1U);
+  const double rows = 77;
+  const double asking = 32;  // in the last layer only the masks ask
+  const double heads = c.n_heads * c.head_dim;
+  const double kv = c.n_kv_heads * c.head_dim;
+  const double key_value = 2 * rows * c.dim * kv * c.n_layers;
+  const double others = 2 * c.dim * heads + 3.0 * c.dim * c.ffn_dim;  // a row and layer
+  const double products =
+      2 * (key_value + others * (rows * (c.n_layers - 1) + asking) + asking * c.dim * c.vocab_size);
+  EXPECT_DOUBLE_EQ(plan.total.product_operations, products);
+  EXPECT_DOUBLE_EQ(plan.total.attention_operations,
+                   4 * heads * rows * (rows * (c.n_layers - 1) + asking));
+  EXPECT_EQ(plan.steps[0].keys_per_query(), 77);
+  EXPECT_EQ(plan.steps[0].density(), 1);
+  EXPECT_GT(plan.peak_bytes, 0U);
+}
+
+TEST(Explain, ShowsWhatAMethodSaves) {
+  const ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
+  const Explanation sparse = explain(c, request(c, "sparsed:skip=0,select=0.2,block=8"), {4});
+  EXPECT_EQ(sparse.steps[1].density(), 1) << "the measurement is full";
+  EXPECT_LT(sparse.steps[2].density(), 0.5);
+  EXPECT_EQ(sparse.steps[0].work.measurements, 0);
+  EXPECT_EQ(sparse.steps[1].work.measurements, c.n_layers);
+  const Explanation cached = explain(c, request(c, "sparse-dllm:keep=0.5"), {4});
+  EXPECT_EQ(cached.steps[2].rows, 16);
+  EXPECT_EQ(cached.steps[2].keys_per_query(), (77 - 16) / 2 + 16);
+  EXPECT_EQ(cached.steps[16].in_block, 0);
+}
+
+TEST(Explain, TakesDynamicCommitsAtTheirWorst) {
+  const ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
+  Request r = request(c, "full");
+  r.sampler.threshold = 0.9;
+  r.early_stop = true;
+  r.eos_ids = {0, 1};
+  EXPECT_EQ(explain(c, r, {4}).steps.size(), 32U);
+}
+
+TEST(Explain, RefusesAnImpossibleRequest) {
+  const ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
+  EXPECT_THROW(explain(c, request(c, "sparsed:block=1"), {4}), Error);
+}
+
+/// LLaDA-8B's sizes.
+ModelConfig large_config() {
+  ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
+  c.dim = 4096;
+  c.n_layers = 32;
+  c.n_heads = c.n_kv_heads = 32;
+  c.head_dim = 128;
+  c.ffn_dim = 12288;
+  c.vocab_size = 126464;
+  c.mask_id = 126336;
+  return c;
+}
+
+TEST(Explain, ModelsNeedNoMemoryOfTheirOwn) {
+  const ModelConfig c = large_config();
+  Request r = append_masks(std::vector<TokenId>(16000, 5), 32, c.mask_id);
+  r.steps = 2;
+  const Explanation plan = explain(c, r, {2});
+  EXPECT_GT(plan.peak_bytes, size_t{15} << 30);
+  EXPECT_GT(plan.total.product_operations, 2 * 13.5e9 * 16000);
+}
+
+TEST(Explain, NarrowActivationsLet64kTokensFitBesideTheWeights) {
+  const ModelConfig c = large_config();
+  Request r = append_masks(std::vector<TokenId>(65536, 5), 128, c.mask_id);
+  r.steps = 12;
+  r.block_length = 32;
+  ElementSizes narrow{
+      .bytes_per_weight = 2, .activations = kCudaActivations, .tile_rows = kCudaTileRows};
+  const double in_place = static_cast<double>(explain(c, r, narrow).peak_bytes);
+  narrow.keeps_embeddings = true;
+  const double whole = static_cast<double>(explain(c, r, narrow).peak_bytes);
+  EXPECT_EQ(whole - in_place, 2.0 * c.vocab_size * c.dim);
+  EXPECT_LT(whole, 21e9);
+  EXPECT_GT(explain(c, r, {2}).peak_bytes, in_place + 2e9);
+  r.method = "sparse-dllm:keep=0.5";
+  const double half_of_the_cache = 65664.0 * c.dim * c.n_layers * sizeof(uint16_t);
+  EXPECT_LT(explain(c, r, narrow).peak_bytes, whole + 1.05 * half_of_the_cache);
+}
+
+}  // namespace
+}  // namespace unmask
