@@ -112,8 +112,7 @@ double limit_seconds(const WorkCount& work, WeightType weights, const Ceilings& 
   const bool narrow = weights != WeightType::f32 && select_isa() >= IsaLevel::avx512_bf16;
   const double attention = narrow ? c.bf16 : c.f32;
   const double products = is_quantized(weights) && narrow ? c.int8 : attention;
-  return std::max(work.product_operations / products, work.weight_bytes / c.read) +
-         work.attention_operations / attention;
+  return roofline_seconds(work, {.products = products, .attention = attention, .read = c.read});
 }
 
 void check_bench_case(const ModelConfig& config, const BenchCase& about) {
@@ -124,8 +123,8 @@ GenerationFigures measure_generation(const BenchModel& model, const BenchCase& a
                                      const Ceilings& ceilings, const BenchProgress& progress) {
   const Request request = random_request(model.model().config(), about);
   const WeightType type = model.weight_type();
-  const Explanation plan =
-      explain(model.model().config(), request, {.bytes_per_weight = bits_per_weight(type) / 8});
+  const Costs costs(model.model().config(), element_sizes(DeviceKind::cpu, type));
+  const Explanation plan = costs.explain(request);
   Request warm_up = request;
   warm_up.method = "full";
   run_steps(model, warm_up, 1, {});

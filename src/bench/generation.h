@@ -11,7 +11,7 @@
 #include "bench/random_model.h"
 #include "bench/timing.h"
 #include "kernels/metered/backend.h"
-#include "session/explain.h"
+#include "session/costs.h"
 
 namespace unmask {
 

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <charconv>
+#include <nlohmann/json.hpp>
 
 #include "bench/model_shapes.h"
 #include "bench/random_weights.h"

@@ -1,6 +1,7 @@
 // Errors of two kinds: what a user, a file or a machine can cause, and broken promises of our own.
 #pragma once
 
+#include <cstdint>
 #include <fmt/format.h>
 #include <stdexcept>
 #include <string>
@@ -8,11 +9,29 @@
 
 namespace unmask {
 
-/// Something a user, a file or the machine can cause. The message is one line that says where, what
-/// was found, what was expected and, where there is one, the next step.
+/// What an error is about, where a front end can say how to change it: the library knows no flag
+/// and no field of a request.
+enum class ErrorCode : uint8_t {
+  other,
+  chat_format,    // there is no chat template, or an unknown one
+  device,         // there is no such device, or it cannot compute this
+  device_type,    // the device does not compute with weights of this type
+  weight_type,    // the processor does not, or this model cannot be kept so
+  canvas_length,  // of a generated task: too short for what it holds
+  memory,         // more than there is
+  results_exist   // a folder of results belongs to something else
+};
+
+/// Something a user, a file or the machine can cause. The message is one line: where, what was
+/// found, what was expected.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message, ErrorCode code = ErrorCode::other)
+      : std::runtime_error(message), code_(code) {}
+  ErrorCode code() const { return code_; }
+
+ private:
+  ErrorCode code_;
 };
 
 /// A broken precondition between layers: always a defect of the program.
@@ -26,6 +45,12 @@ class LogicError : public std::logic_error {
 template <typename... Args>
 [[noreturn]] void fail(fmt::format_string<Args...> format, Args&&... args) {
   throw Error(fmt::format(format, std::forward<Args>(args)...));
+}
+
+/// The same with a code.
+template <typename... Args>
+[[noreturn]] void fail(ErrorCode code, fmt::format_string<Args...> format, Args&&... args) {
+  throw Error(fmt::format(format, std::forward<Args>(args)...), code);
 }
 
 /// Throws LogicError naming the place of the failed check.

@@ -28,6 +28,7 @@ class AttentionProbe final : public Method {
   void attended(int layer, BlockImportance& importance) override {
     watched_->attended(layer, importance);
   }
+  size_t state_bytes() const override { return watched_->state_bytes(); }
   std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override {
     return watched_->slot_positions(scope, kv_head);
   }

@@ -31,10 +31,9 @@ std::string fill(const Room& room, std::string_view question, MakeList make_list
   const auto tokens = [&](int n) { return room.count(with_question(make_list(n), question)); };
   const int fewest = tokens(kFewestWords);
   if (fewest > room.tokens) {
-    fail(
-        "[eval] a prompt of {} tokens cannot hold a list of {} words, which takes {}; use a "
-        "larger --length",
-        room.tokens, kFewestWords, fewest);
+    fail(ErrorCode::canvas_length,
+         "[eval] a prompt of {} tokens cannot hold a list of {} words, which takes {}", room.tokens,
+         kFewestWords, fewest);
   }
   // A word takes a token at least; how many it does take shows when there are many.
   int n = std::max(kFewestWords, room.tokens);

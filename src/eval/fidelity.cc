@@ -6,7 +6,8 @@
 #include "core/error.h"
 #include "eval/attention_math.h"
 #include "eval/seen_keys.h"
-#include "eval/single_pass.h"
+#include "generate/logit_tiles.h"
+#include "generate/single_pass.h"
 
 namespace unmask {
 
@@ -111,7 +112,8 @@ class Comparison {
       : model_(model),
         request_(request),
         canvas_(request.tokens),
-        seen_(static_cast<size_t>(model.config().n_layers)) {}
+        seen_(static_cast<size_t>(model.config().n_layers)),
+        logits_(model) {}
 
   std::vector<SeenKeys>& seen() { return seen_; }
   void add(const StepEvent& event);
@@ -124,6 +126,7 @@ class Comparison {
   const Request& request_;
   std::vector<TokenId> canvas_;  // before the step
   std::vector<SeenKeys> seen_;
+  LogitTiles logits_;
   int steps_ = 0;
   int decided_ = 0;
   int agreed_ = 0;
@@ -152,16 +155,16 @@ void Comparison::add(const StepEvent& event) {
 void Comparison::compare_decisions(const StepEvent& event, std::span<const int> positions,
                                    Tensor hidden) {
   if (event.decided.empty()) return;
-  const int vocab = model_.config().vocab_size;
   const auto count = event.decided.size();
-  const Buffer memory =
-      model_.backend().allocate(count * static_cast<size_t>(vocab) * sizeof(float));
-  const Tensor logits = memory.view(static_cast<int>(count), vocab);
-  model_.logits(hidden, logits);
+  const TokenQuery query =
+      token_query(request_.sampler, model_.config().mask_id, request_.eos_ids, event.step);
   std::vector<TokenStats> stats(count);
-  model_.backend().token_stats(
-      logits, positions,
-      token_query(request_.sampler, model_.config().mask_id, request_.eos_ids, event.step), stats);
+  logits_.each(hidden, [&](Tensor logits, int first) {
+    const auto begin = static_cast<size_t>(first);
+    const auto rows = static_cast<size_t>(logits.rows);
+    model_.backend().token_stats(logits, positions.subspan(begin, rows), query,
+                                 std::span(stats).subspan(begin, rows));
+  });
   for (size_t i = 0; i < count; ++i) {
     ++decided_;
     if (stats[i].token == event.decided[i].token) ++agreed_;

@@ -49,8 +49,9 @@ std::string hide(Draw& draw, std::vector<std::string> facts, FactOrder order,
   int left = room.tokens - room.count("Text:") - room.count(asked);
   for (const std::string& fact : facts) left -= room.count(" " + fact);
   if (left < 0) {
-    fail("[eval] a prompt of {} tokens cannot hold {} facts and a question; use a larger --length",
-         room.tokens, facts.size());
+    fail(ErrorCode::canvas_length,
+         "[eval] a prompt of {} tokens cannot hold {} facts and a question", room.tokens,
+         facts.size());
   }
   if (order == FactOrder::any) draw.shuffle(facts);
   std::vector<std::string> sentences = filler(draw, left, room);

@@ -1,74 +1,188 @@
 #include "generate/engine.h"
 
 #include <algorithm>
-#include <chrono>
 
-#include "generate/sequence.h"
+#include "core/error.h"
+#include "generate/running_request.h"
 
 namespace unmask {
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
+constexpr int kUnlimited = std::numeric_limits<int>::max();
 
-// Rows of logits that exist at a time: 64 x 126,464 floats are 32 MB, whatever the canvas holds.
-constexpr int kLogitRows = 64;
-
-/// One generate() call.
-class Run {
- public:
-  Run(Transformer& model, std::span<const Request> requests, const StepCallback& on_step)
-      : model_(model), on_step_(on_step) {
-    for (const Request& request : requests) check_request(request, model.config());
-    for (const Request& request : requests) {
-      sequences_.push_back(std::make_unique<Sequence>(request, model.config()));
-    }
-    results_.resize(requests.size());
+/// Generated positions before the first end token.
+Range answer_of(const Request& request, std::span<const TokenId> tokens) {
+  Range answer = request.generated();
+  const auto& eos = request.eos_ids;
+  for (int p = answer.begin; p < answer.end; ++p) {
+    if (std::count(eos.begin(), eos.end(), tokens[static_cast<size_t>(p)]) == 0) continue;
+    answer.end = p;
+    break;
   }
+  return answer;
+}
 
-  std::vector<Result> run() {
-    while (step()) {
-    }
-    for (size_t i = 0; i < sequences_.size(); ++i) finish(i);
-    return std::move(results_);
-  }
+/// Completes what the steps have counted.
+void conclude(const Sequence& s, Result& r) {
+  r.tokens = s.tokens();
+  r.masks_left = s.masks_left();
+  r.stopped_early = s.stopped_early();
+  r.cancelled = s.cancelled();
+  r.answer = answer_of(s.request(), r.tokens);
+}
 
- private:
-  /// A sequence's part of one forward pass.
-  struct Part {
-    size_t sequence;
-    Range rows;           // of the hidden states
-    Range unconditional;  // of guidance; empty without
-  };
-
-  double seconds() const { return std::chrono::duration<double>(Clock::now() - start_).count(); }
-
-  /// One step of every live sequence. False when none is left.
-  bool step();
-  /// Takes the planned step of a sequence and those after it without asking between them, as far as
-  /// the backend and the plan allow. False when they do not.
-  bool take_series(size_t i, Slice& slice);
-  /// Logits of hidden rows, tile by tile, each with the number of its first row.
-  template <typename Use>
-  void for_logits(Tensor hidden, const Use& use);
-  std::vector<TokenStats> statistics(const Sequence& sequence, Tensor hidden);
-  /// Takes over a step whose decisions `apply` hands to the sequence.
-  template <typename Apply>
-  void advance(size_t i, int rows, double seconds, const Apply& apply);
-  void finish(size_t i);
-
-  Transformer& model_;
-  const StepCallback& on_step_;
-  std::vector<std::unique_ptr<Sequence>> sequences_;
-  std::vector<Result> results_;
-  Buffer logits_;
-  Clock::time_point start_ = Clock::now();
+/// A request's part of one forward pass.
+struct Pass {
+  RunningRequest* of;
+  Range rows;           // of the hidden states
+  Range unconditional;  // of guidance; empty without
 };
 
-bool Run::step() {
+}  // namespace
+
+Engine::Engine(Transformer& model, EngineOptions options)
+    : model_(model), options_(std::move(options)), logits_(model) {}
+
+Engine::~Engine() = default;
+
+RequestId Engine::submit(Request request, StepCallback on_step) {
+  check_request(request, model_.config());
+  const int64_t bytes = options_.planned_bytes ? options_.planned_bytes(request) : 0;
+  if (bytes > options_.memory_limit) {
+    fail(ErrorCode::memory,
+         "[memory] a canvas of {} tokens with method {}: needs {} MB, expected at most {} MB",
+         request.tokens.size(), printable(request.method), (bytes + 999'999) / 1'000'000,
+         options_.memory_limit / 1'000'000);
+  }
+  waiting_.push_back({next_id_, std::move(request), std::move(on_step), bytes});
+  return next_id_++;
+}
+
+void Engine::admit() {
+  while (!waiting_.empty() && static_cast<int>(running_.size()) < options_.max_running &&
+         waiting_.front().bytes <= options_.memory_limit - planned_bytes_) {
+    WaitingRequest next = std::move(waiting_.front());
+    waiting_.pop_front();
+    const RequestId id = next.id;
+    try {
+      running_.push_back(
+          std::make_unique<RunningRequest>(std::move(next), model_.config(), least_served()));
+      planned_bytes_ += running_.back()->bytes;
+    } catch (...) {
+      ended_[id] = {{}, std::current_exception()};
+    }
+  }
+}
+
+int64_t Engine::least_served() const {
+  const auto least =
+      std::min_element(running_.begin(), running_.end(),
+                       [](const auto& a, const auto& b) { return a->served < b->served; });
+  return least == running_.end() ? 0 : (*least)->served;
+}
+
+void Engine::cancel(RequestId id) {
+  const auto waiting = std::find_if(waiting_.begin(), waiting_.end(),
+                                    [id](const WaitingRequest& w) { return w.id == id; });
+  if (waiting != waiting_.end()) {
+    Sequence never_run(std::move(waiting->request), model_.config());
+    waiting_.erase(waiting);
+    never_run.cancel();
+    conclude(never_run, ended_[id].result);
+    return;
+  }
+  for (const auto& r : running_) {
+    if (r->id == id) r->sequence.cancel();
+  }
+  collect();
+}
+
+bool Engine::step() {
+  admit();
+  return run(pick());
+}
+
+bool Engine::step(std::span<const RequestId> chosen) {
+  admit();
+  Participants participants;
+  for (const RequestId id : chosen) participants.push_back(&find(id));
+  return run(participants);
+}
+
+bool Engine::run(const Participants& participants) {
+  try {
+    compute(participants);
+  } catch (const LogicError&) {
+    end(participants, std::current_exception());
+    throw;
+  } catch (...) {
+    end(participants, std::current_exception());
+  }
+  collect();
+  if (callback_error_) std::rethrow_exception(std::exchange(callback_error_, nullptr));
+  return !running_.empty() || !waiting_.empty();
+}
+
+Engine::Participants Engine::pick() {
+  Participants due;
+  for (const auto& r : running_) due.push_back(r.get());
+  if (options_.max_rows == kUnlimited) return due;
+  std::stable_sort(due.begin(), due.end(), [](const RunningRequest* a, const RunningRequest* b) {
+    return a->served < b->served;
+  });
+  Participants chosen;
+  int64_t rows = 0;
+  for (RunningRequest* r : due) {
+    try {
+      rows += next_rows(*r);
+    } catch (const LogicError&) {
+      throw;
+    } catch (...) {
+      r->error = std::current_exception();
+      continue;
+    }
+    if (!chosen.empty() && rows > options_.max_rows) break;
+    chosen.push_back(r);
+  }
+  return chosen;
+}
+
+int Engine::next_rows(RunningRequest& r) {
+  plan(r);
+  return r.planned_rows();
+}
+
+int Engine::next_rows(RequestId id) { return next_rows(find(id)); }
+
+void Engine::plan(RunningRequest& r) {
+  if (r.planned) return;
+  Slice pass = r.sequence.plan();
+  if (r.sequence.guided() && !pass.plan.rows.empty()) r.twin = r.sequence.plan_unconditional();
+  r.planned = std::move(pass);
+}
+
+void Engine::compute(const Participants& participants) {
+  for (RunningRequest* r : participants) {
+    if (!r->start) r->start = std::chrono::steady_clock::now();
+    plan(*r);
+  }
+  if (participants.size() == 1 && running_.size() == 1 && waiting_.empty() &&
+      take_series(*participants[0])) {
+    return;
+  }
+  forward(participants);
+  // Everybody takes the step before callbacks are asked: one that throws spoils nothing.
+  for (RunningRequest* r : participants) {
+    r->sequence.apply(std::exchange(r->stats, {}));
+    r->end_step(r->seconds());
+  }
+  for (RunningRequest* r : participants) notify(*r);
+}
+
+void Engine::forward(const Participants& participants) {
   std::vector<Slice> batch;
-  std::vector<Part> parts;
-  std::vector<std::pair<size_t, int>> live;  // sequence and the rows it computes
+  std::vector<Pass> passes;
   int hidden_rows = 0;
   const auto add = [&](Slice slice) {
     const Range rows{hidden_rows, hidden_rows + slice.wanted.size()};
@@ -76,95 +190,37 @@ bool Run::step() {
     batch.push_back(std::move(slice));
     return rows;
   };
-  for (size_t i = 0; i < sequences_.size(); ++i) {
-    Sequence& s = *sequences_[i];
-    if (s.done()) continue;
-    Slice slice = s.plan();
-    const int passes = slice.plan.rows.empty() ? 0 : (s.guided() ? 2 : 1);
-    live.emplace_back(i, passes * slice.plan.rows.size());
-    results_[i].forward_passes += passes;
-    results_[i].rows += live.back().second;
-    if (passes == 0) continue;
-    Part part{i, add(std::move(slice)), {}};
-    if (s.guided()) part.unconditional = add(s.plan_unconditional());
-    parts.push_back(part);
+  for (RunningRequest* r : participants) {
+    r->begin_step(r->planned_rows());
+    r->count_rows(r->step.rows);
+    r->result.forward_passes += r->passes();
+    if (r->step.rows > 0) {
+      Pass pass{r, add(*std::move(r->planned)), {}};
+      if (r->twin) pass.unconditional = add(*std::move(r->twin));
+      passes.push_back(pass);
+    }
+    r->planned.reset();
+    r->twin.reset();
   }
-  if (live.empty()) return false;
-  if (live.size() == 1 && batch.size() == 1 && take_series(live[0].first, batch[0])) return true;
-
-  const Tensor hidden = batch.empty() ? Tensor{} : model_.forward(batch);
-  std::vector<std::vector<TokenStats>> stats(sequences_.size());
-  for (const Part& part : parts) {
-    const Sequence& s = *sequences_[part.sequence];
-    const Tensor own = hidden.slice(part.rows);
+  if (batch.empty()) return;
+  const Tensor hidden = model_.forward(batch);
+  for (const Pass& pass : passes) {
+    const Sequence& s = pass.of->sequence;
+    const Tensor own = hidden.slice(pass.rows);
     // Guidance is linear in the logits and the head is linear, so it is applied before the head.
     if (s.guided()) {
-      model_.backend().extrapolate(own, hidden.slice(part.unconditional),
+      model_.backend().extrapolate(own, hidden.slice(pass.unconditional),
                                    static_cast<float>(s.request().cfg_scale + 1));
     }
-    stats[part.sequence] = statistics(s, own);
-  }
-  for (const auto& step : live) {
-    const size_t i = step.first;
-    advance(i, step.second, seconds(), [&](Sequence& s) { s.apply(stats[i]); });
-  }
-  return true;
-}
-
-bool Run::take_series(size_t i, Slice& slice) {
-  Sequence& s = *sequences_[i];
-  const std::optional<SeriesPlan> plan = s.plan_series(slice.plan);
-  if (!plan) return false;
-  const std::unique_ptr<StepSeries> series = model_.backend().series(*plan);
-  if (!series) return false;
-  slice.series = series.get();
-  const double begin = seconds();
-  const std::vector<Revealed> revealed = series->run([&] {
-    for_logits(model_.forward({&slice, 1}),
-               [&](Tensor logits, int first) { series->choose(logits, first); });
-  });
-  // Equal steps take equal times.
-  const auto steps = static_cast<int>(plan->counts.size());
-  const double each = (seconds() - begin) / steps;
-  const std::vector<int> positions = s.candidates();
-  const bool had_text = results_[i].seconds_to_first_text > 0;
-  results_[i].forward_passes += steps - 1;
-  results_[i].rows += int64_t{steps - 1} * slice.plan.rows.size();
-  for (int step = 0; step < steps && !s.done(); ++step) {
-    std::vector<Decision> decided;
-    for (size_t c = 0; c < revealed.size(); ++c) {
-      const Revealed& r = revealed[c];
-      if (r.step == step) decided.push_back({positions[c], r.token, r.confidence});
-    }
-    advance(i, slice.plan.rows.size(), begin + each * (step + 1),
-            [&](Sequence& sequence) { sequence.apply(std::move(decided)); });
-  }
-  // Steps share their time, but nothing was known here before the last, wherever the text ended.
-  Result& r = results_[i];
-  r.seconds = begin + each * steps;
-  if (!had_text && r.seconds_to_first_text > 0) r.seconds_to_first_text = r.seconds;
-  return true;
-}
-
-template <typename Use>
-void Run::for_logits(Tensor hidden, const Use& use) {
-  const int vocab = model_.config().vocab_size;
-  const int tile_rows = std::min(kLogitRows, std::max(1, hidden.rows));
-  const size_t bytes = dense_bytes(tile_rows, vocab, DType::f32);
-  if (logits_.bytes() < bytes) logits_ = model_.backend().allocate(bytes);
-  for (int begin = 0; begin < hidden.rows; begin += tile_rows) {
-    const int n = std::min(tile_rows, hidden.rows - begin);
-    const Tensor logits = logits_.view(n, vocab);
-    model_.logits(hidden.slice({begin, begin + n}), logits);
-    use(logits, begin);
+    pass.of->stats = statistics(s, own);
   }
 }
 
-std::vector<TokenStats> Run::statistics(const Sequence& sequence, Tensor hidden) {
+std::vector<TokenStats> Engine::statistics(const Sequence& sequence, Tensor hidden) {
   const TokenQuery query = sequence.query();
   const std::span<const int> positions = sequence.candidates();
   std::vector<TokenStats> stats(positions.size());
-  for_logits(hidden, [&](Tensor logits, int begin) {
+  logits_.each(hidden, [&](Tensor logits, int begin) {
     const auto first = static_cast<size_t>(begin);
     const auto count = static_cast<size_t>(logits.rows);
     model_.backend().token_stats(logits, positions.subspan(first, count), query,
@@ -173,110 +229,130 @@ std::vector<TokenStats> Run::statistics(const Sequence& sequence, Tensor hidden)
   return stats;
 }
 
-template <typename Apply>
-void Run::advance(size_t i, int rows, double seconds, const Apply& apply) {
-  Sequence& s = *sequences_[i];
-  Result& r = results_[i];
-  const Range block = s.step().block;
-  const int index = s.step_index();
-  apply(s);
-  r.steps = s.step_index();
-  r.seconds = seconds;
-  const Request& request = s.request();
-  const auto first = static_cast<size_t>(request.prompt_length);
-  if (r.seconds_to_first_text == 0 && s.tokens()[first] != model_.config().mask_id) {
-    r.seconds_to_first_text = r.seconds;
-  }
-  if (!on_step_) return;
-  const StepEvent event{.sequence = static_cast<int>(i),
-                        .step = index,
-                        .total_steps = request.steps,
-                        .block = block,
-                        .tokens = s.tokens(),
-                        .decided = s.decided(),
-                        .rows = rows,
-                        .masks_left = s.masks_left(),
-                        .seconds = r.seconds};
-  if (!on_step_(event) && !s.done()) s.cancel();
-}
-
-void Run::finish(size_t i) {
-  const Sequence& s = *sequences_[i];
-  Result& r = results_[i];
-  r.tokens = s.tokens();
-  r.masks_left = s.masks_left();
-  r.stopped_early = s.stopped_early();
-  r.cancelled = s.cancelled();
-  r.answer = s.request().generated();
-  for (int p = r.answer.begin; p < r.answer.end; ++p) {
-    const auto& eos = s.request().eos_ids;
-    if (std::count(eos.begin(), eos.end(), r.tokens[static_cast<size_t>(p)]) == 0) continue;
-    r.answer.end = p;
-    break;
-  }
-}
-
-/// Numbers that divide `n`, closest to `wanted` from both sides, for the hint of an error.
-std::string nearest_divisors(int n, int wanted) {
-  int below = std::min(wanted, n);
-  while (n % below != 0) --below;
-  int above = std::min(std::max(wanted, 1), n);
-  while (n % above != 0) ++above;
-  return below == above ? std::to_string(below) : fmt::format("{} or {}", below, above);
-}
-
-}  // namespace
-
-Request append_masks(std::vector<TokenId> prompt, int gen_length, TokenId mask_id) {
-  if (gen_length < 1) fail("[request] gen_length: found {}, expected at least 1", gen_length);
-  Request request;
-  request.prompt_length = static_cast<int>(prompt.size());
-  request.tokens = std::move(prompt);
-  request.tokens.resize(request.tokens.size() + static_cast<size_t>(gen_length), mask_id);
-  request.block_length = gen_length;
-  request.steps = gen_length;
-  return request;
-}
-
-void check_request(const Request& request, const ModelConfig& config) {
-  check_options(request.sampler);
-  const int length = request.gen_length();
-  if (length < 1) fail("[request] gen_length: found {}, expected at least 1", length);
-  if (request.block_length < 1 || length % request.block_length != 0) {
-    fail("[request] block_length {} does not divide gen_length {}; use {}", request.block_length,
-         length, nearest_divisors(length, std::max(request.block_length, 1)));
-  }
-  const int blocks = length / request.block_length;
-  if (request.steps < blocks || request.steps % blocks != 0) {
-    fail("[request] steps {} cannot be spread over {} blocks of {}; use a multiple of {}, e.g. {}",
-         request.steps, blocks, request.block_length, blocks,
-         std::max(1, request.steps / blocks) * blocks);
-  }
-  if (!(request.cfg_scale >= 0)) {
-    fail("[request] cfg_scale: found {}, expected a number >= 0", request.cfg_scale);
-  }
-  for (const TokenId id : request.tokens) {
-    if (id < 0 || id >= config.vocab_size) {
-      fail("[request] token id {} is outside the vocabulary of {}", id, config.vocab_size);
+bool Engine::take_series(RunningRequest& r) {
+  Sequence& s = r.sequence;
+  Slice& pass = *r.planned;
+  if (pass.plan.rows.empty()) return false;
+  const std::optional<SeriesPlan> plan = s.plan_series(pass.plan, options_.series_steps);
+  if (!plan) return false;
+  const std::unique_ptr<StepSeries> series = model_.backend().series(*plan);
+  if (!series) return false;
+  pass.series = series.get();
+  const double begin = r.seconds();
+  const std::vector<Revealed> revealed = series->run([&] {
+    logits_.each(model_.forward({&pass, 1}),
+                 [&](Tensor logits, int first) { series->choose(logits, first); });
+  });
+  // Equal steps take equal times.
+  const auto steps = static_cast<int>(plan->counts.size());
+  const double each = (r.seconds() - begin) / steps;
+  const std::vector<int> positions = s.candidates();
+  const int rows = pass.plan.rows.size();
+  const bool had_text = r.result.seconds_to_first_text > 0;
+  r.result.forward_passes += steps;
+  r.count_rows(int64_t{steps} * rows);
+  r.planned.reset();
+  for (int step = 0; step < steps && !s.done(); ++step) {
+    std::vector<Decision> decided;
+    for (size_t c = 0; c < revealed.size(); ++c) {
+      const Revealed& found = revealed[c];
+      if (found.step == step) decided.push_back({positions[c], found.token, found.confidence});
     }
+    r.begin_step(rows);
+    s.apply(std::move(decided));
+    r.end_step(begin + each * (step + 1));
+    notify(r);
   }
-  for (const TokenId id : request.eos_ids) {
-    if (id < 0 || id >= config.vocab_size) {
-      fail("[request] end token id {} is outside the vocabulary of {}", id, config.vocab_size);
-    }
+  // Steps share their time, but nothing was known here before the last, wherever the text ended.
+  r.result.seconds = begin + each * steps;
+  if (!had_text && r.result.seconds_to_first_text > 0) {
+    r.result.seconds_to_first_text = r.result.seconds;
   }
-  const auto method = create_method(request.method, {config});
-  if (method->needs_order() && request.sampler.algorithm != Algorithm::random) {
-    fail(
-        "[method] '{}' needs to know beforehand which positions a step decides: use algorithm "
-        "random, not '{}'",
-        printable(request.method), algorithm_name(request.sampler.algorithm));
-  }
+  return true;
 }
+
+void Engine::notify(RunningRequest& r) {
+  if (!r.on_step) return;
+  const StepEvent event{.request = r.id,
+                        .step = r.step.index,
+                        .total_steps = r.sequence.request().steps,
+                        .block = r.step.block,
+                        .tokens = r.sequence.tokens(),
+                        .decided = r.sequence.decided(),
+                        .rows = r.step.rows,
+                        .masks_left = r.sequence.masks_left(),
+                        .seconds = r.result.seconds};
+  bool go_on = false;
+  try {
+    go_on = r.on_step(event);
+  } catch (...) {
+    if (!callback_error_) callback_error_ = std::current_exception();
+  }
+  if (!go_on && !r.sequence.done()) r.sequence.cancel();
+}
+
+void Engine::end(const Participants& participants, const std::exception_ptr& error) {
+  for (RunningRequest* r : participants) r->error = error;
+  collect();
+}
+
+void Engine::collect() {
+  std::erase_if(running_, [&](const std::unique_ptr<RunningRequest>& r) {
+    if (!r->error && !r->sequence.done()) return false;
+    conclude(r->sequence, r->result);
+    planned_bytes_ -= r->bytes;
+    ended_[r->id] = {std::move(r->result), r->error};
+    return true;
+  });
+}
+
+RunningRequest& Engine::find(RequestId id) const {
+  for (const auto& r : running_) {
+    if (r->id == id) return *r;
+  }
+  throw LogicError(fmt::format("request {} is not running", id));
+}
+
+std::vector<RequestId> Engine::running() const {
+  std::vector<RequestId> ids;
+  for (const auto& r : running_) ids.push_back(r->id);
+  return ids;
+}
+
+size_t Engine::waiting() const { return waiting_.size(); }
+
+Result Engine::take(RequestId id) {
+  const auto found = ended_.find(id);
+  if (found == ended_.end()) {
+    throw LogicError(fmt::format("request {} has not ended or was taken", id));
+  }
+  const Ended ended = std::move(found->second);
+  ended_.erase(found);
+  if (ended.error) std::rethrow_exception(ended.error);
+  return ended.result;
+}
+
+size_t Engine::state_bytes(RequestId id) const { return find(id).sequence.state_bytes(); }
+
+size_t Engine::state_bytes() const {
+  size_t sum = 0;
+  for (const auto& r : running_) sum += r->sequence.state_bytes();
+  return sum;
+}
+
+size_t Engine::workspace_bytes() const { return model_.workspace_bytes() + logits_.bytes(); }
 
 std::vector<Result> generate(Transformer& model, std::span<const Request> requests,
                              const StepCallback& on_step) {
-  return Run(model, requests, on_step).run();
+  Engine engine(model);
+  for (const Request& request : requests) engine.submit(request, on_step);
+  while (engine.step()) {
+  }
+  std::vector<Result> results;
+  for (size_t i = 0; i < requests.size(); ++i) {
+    results.push_back(engine.take(static_cast<RequestId>(i)));
+  }
+  return results;
 }
 
 }  // namespace unmask

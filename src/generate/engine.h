@@ -1,46 +1,33 @@
-// The one denoising loop.
+// The one denoising loop. Requests join and leave it between steps.
 #pragma once
 
+#include <cstdint>
+#include <deque>
+#include <exception>
 #include <functional>
+#include <limits>
+#include <map>
 #include <memory>
+#include <optional>
 #include <span>
-#include <string>
 #include <vector>
 
+#include "generate/logit_tiles.h"
+#include "generate/request.h"
 #include "model/transformer.h"
-#include "sampling/sampler.h"
 
 namespace unmask {
 
-/// Puts a method that watches around the method of a request; it must change nothing.
-using MethodObserver = std::function<std::unique_ptr<Method>(std::unique_ptr<Method>)>;
+class Sequence;
+struct RunningRequest;
+struct WaitingRequest;
 
-/// A canvas to be completed. Masked positions may stand anywhere; everything else is given.
-struct Request {
-  std::vector<TokenId> tokens;  // prompt and masks
-  int prompt_length = 0;        // where the generated part begins
-  int block_length = 0;         // divides the generated part; equal to it: one block
-  int steps = 0;                // of all blocks together; a multiple of the number of blocks
-  SamplerOptions sampler;
-  double cfg_scale = 0;          // > 0: classifier-free guidance, a second pass without the prompt
-  std::string method = "full";   // see create_method
-  std::vector<TokenId> eos_ids;  // tokens that end a text
-  bool early_stop = false;       // stop when an end token and all before it are decided
-  MethodObserver observe{};      // optional; guidance's pass without the prompt is not observed
+/// Names a request in its engine; counts up from 0 and is never used twice.
+using RequestId = int64_t;
 
-  int gen_length() const { return static_cast<int>(tokens.size()) - prompt_length; }
-  Range generated() const { return {prompt_length, static_cast<int>(tokens.size())}; }
-};
-
-/// A request for `gen_length` masks after `prompt`.
-Request append_masks(std::vector<TokenId> prompt, int gen_length, TokenId mask_id);
-
-/// Throws Error saying what to change when the sizes or options of a request are impossible.
-void check_request(const Request& request, const ModelConfig& config);
-
-/// What just happened to one sequence.
+/// What just happened to one request.
 struct StepEvent {
-  int sequence;     // index of the request
+  RequestId request;
   int step;         // of the generation, from 0
   int total_steps;  // planned; an upper bound with dynamic commits or early stop
   Range block;
@@ -48,10 +35,10 @@ struct StepEvent {
   std::span<const Decision> decided;
   int rows;        // rows that went through the network
   int masks_left;  // in the generated part
-  double seconds;  // since the generation began; steps that a backend took alone share their time
+  double seconds;  // since the request's first step began; the steps of a series share their time
 };
 
-/// Returning false cancels the sequence.
+/// Returning false cancels the request.
 using StepCallback = std::function<bool(const StepEvent&)>;
 
 struct Result {
@@ -63,13 +50,113 @@ struct Result {
   int masks_left = 0;           // in the generated part; 0 unless cancelled or starved of steps
   bool stopped_early = false;
   bool cancelled = false;
-  double seconds = 0;
+  double seconds = 0;                // from the first step's beginning to the last step's end
   double seconds_to_first_text = 0;  // until the first generated position was decided for good
 };
 
-/// Denoises the requests side by side, each with its own method and state; the matrix products of a
-/// step are shared. A request's result does not depend on its neighbours. Throws Error when a
-/// request is impossible, before any work.
+struct EngineOptions {
+  int max_running = std::numeric_limits<int>::max();  // requests that hold state at a time
+  /// Rows of one step. Who has been served least goes first; a request whose own pass is larger
+  /// than this runs alone.
+  int max_rows = std::numeric_limits<int>::max();
+  /// Steps that a backend may take without the host (Backend::series): nobody sees or cancels them
+  /// before the last. 1: none.
+  int series_steps = 32;
+  /// Bytes that the running requests may hold together. What does not fit waits.
+  int64_t memory_limit = std::numeric_limits<int64_t>::max();
+  /// Bytes that a request holds at most while it runs alone, caches and workspace. Without it every
+  /// request counts as nothing.
+  std::function<int64_t(const Request&)> planned_bytes{};
+};
+
+/// Denoises requests side by side, each with its own method, sampler and state; the matrix products
+/// of a step are shared. What becomes of a request does not depend on its neighbours, nor on when
+/// it joined. One thread at a time.
+class Engine {
+ public:
+  /// `model` outlives the engine, and nobody else uses it while a step runs.
+  explicit Engine(Transformer& model, EngineOptions options = {});
+  ~Engine();
+  Engine(const Engine&) = delete;
+  Engine& operator=(const Engine&) = delete;
+
+  /// Takes a request in; it joins at the next step if there is room for it, in the order of
+  /// submission. Throws Error, and forgets the request, when it is impossible (check_request) or
+  /// could never fit into the memory limit. `on_step` is called after each of its steps.
+  RequestId submit(Request request, StepCallback on_step = {});
+  /// Ends a request between two steps and frees what it held; its result is what there is by now.
+  /// Nothing happens when it has ended. From within a callback return false instead.
+  void cancel(RequestId id);
+
+  /// One step of those who are due: everybody, or as many as max_rows allows. Returns false when
+  /// nothing runs or waits. A step that throws ends the requests in it, see take(). LogicError
+  /// comes out here, and what a callback throws, whose request is cancelled.
+  bool step();
+  /// The same for a choice of running requests.
+  bool step(std::span<const RequestId> chosen);
+  /// Lets waiting requests join as far as there is room, as every step does first.
+  void admit();
+  /// Rows that the next pass of a running request computes, guidance's twin included.
+  int next_rows(RequestId id);
+
+  /// Requests that have joined and not ended, in order of joining.
+  std::vector<RequestId> running() const;
+  /// Requests that have not joined.
+  size_t waiting() const;
+  bool ended(RequestId id) const { return ended_.contains(id); }
+  /// Hands out the result of a request that has ended, once. Throws what ended it when a step
+  /// failed, LogicError when it has not ended or was taken.
+  Result take(RequestId id);
+
+  /// Bytes of the caches that running requests hold.
+  size_t state_bytes() const;
+  /// The same of one of them.
+  size_t state_bytes(RequestId id) const;
+  /// Bytes of activations and logits, which all requests share.
+  size_t workspace_bytes() const;
+
+  EngineOptions& options() { return options_; }
+
+ private:
+  struct Ended {
+    Result result;
+    std::exception_ptr error;
+  };
+  using Participants = std::vector<RunningRequest*>;
+
+  RunningRequest& find(RequestId id) const;
+  /// Rows that the least served running request has had; 0 without one.
+  int64_t least_served() const;
+  /// Those who are due, the least served first.
+  Participants pick();
+  bool run(const Participants& participants);
+  void plan(RunningRequest& r);
+  int next_rows(RunningRequest& r);
+  void compute(const Participants& participants);
+  /// The forward pass of a step, up to each participant's statistics.
+  void forward(const Participants& participants);
+  std::vector<TokenStats> statistics(const Sequence& sequence, Tensor hidden);
+  /// Takes the planned step of a request and those after it without asking between them, as far as
+  /// the backend and the plan allow. False when they do not.
+  bool take_series(RunningRequest& r);
+  void notify(RunningRequest& r);
+  void end(const Participants& participants, const std::exception_ptr& error);
+  /// Moves everyone who is done to ended_.
+  void collect();
+
+  Transformer& model_;
+  EngineOptions options_;
+  RequestId next_id_ = 0;
+  std::deque<WaitingRequest> waiting_;
+  std::vector<std::unique_ptr<RunningRequest>> running_;
+  std::map<RequestId, Ended> ended_;
+  int64_t planned_bytes_ = 0;  // of those who run
+  LogitTiles logits_;
+  std::exception_ptr callback_error_;  // the first of the present step
+};
+
+/// Denoises the requests side by side and returns their results in order; StepEvent::request is the
+/// index. Throws Error when a request is impossible, before any work, and what ended a step.
 std::vector<Result> generate(Transformer& model, std::span<const Request> requests,
                              const StepCallback& on_step = {});
 

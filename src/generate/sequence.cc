@@ -7,9 +7,6 @@ namespace unmask {
 
 namespace {
 
-// Steps of one series at most: nobody sees them, stops them or stops early before it ends.
-constexpr int kSeriesSteps = 32;
-
 /// Where `position` stands among ascending rows.
 std::optional<int> index_of(const Rows& rows, int position) {
   const auto found = std::lower_bound(rows.begin(), rows.end(), position);
@@ -19,22 +16,22 @@ std::optional<int> index_of(const Rows& rows, int position) {
 
 }  // namespace
 
-Sequence::Sequence(const Request& request, const ModelConfig& config)
-    : request_(request),
+Sequence::Sequence(Request request, const ModelConfig& config)
+    : request_(std::move(request)),
       config_(config),
-      tokens_(request.tokens),
-      method_(create_method(request.method, {config})),
+      tokens_(request_.tokens),
+      method_(create_method(request_.method, {config})),
       stores_(static_cast<size_t>(config.n_layers)) {
-  if (request.observe) method_ = request.observe(std::move(method_));
+  if (request_.observe) method_ = request_.observe(std::move(method_));
   if (guided()) {
     // Guidance compares with the same canvas whose given tokens are unknown.
-    Twin twin{tokens_, create_method(request.method, {config}), {}};
-    std::fill_n(twin.tokens.begin(), request.prompt_length, config.mask_id);
+    Twin twin{tokens_, create_method(request_.method, {config}), {}};
+    std::fill_n(twin.tokens.begin(), request_.prompt_length, config.mask_id);
     twin.stores.resize(stores_.size());
     twin_ = std::move(twin);
   }
-  block_ = {request.prompt_length, request.prompt_length};
-  if (request.gen_length() == 0) {
+  block_ = {request_.prompt_length, request_.prompt_length};
+  if (request_.gen_length() == 0) {
     done_ = true;
   } else {
     begin_block();
@@ -48,6 +45,15 @@ int Sequence::steps_per_block() const {
 int Sequence::masks_in(Range range) const {
   return static_cast<int>(
       std::count(tokens_.begin() + range.begin, tokens_.begin() + range.end, config_.mask_id));
+}
+
+size_t Sequence::state_bytes() const {
+  size_t sum = method_->state_bytes();
+  for (const KvStore& store : stores_) sum += store.bytes();
+  if (!twin_) return sum;
+  sum += twin_->method->state_bytes();
+  for (const KvStore& store : twin_->stores) sum += store.bytes();
+  return sum;
 }
 
 int Sequence::masks_left() const { return masks_in(request_.generated()); }
@@ -152,13 +158,13 @@ TokenQuery Sequence::query() const {
   return token_query(request_.sampler, config_.mask_id, request_.eos_ids, index_);
 }
 
-std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan) const {
+std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan, int most_steps) const {
   const std::optional<Surety> surety = plain_surety(request_.sampler);
   if (!plan.steady || forced_ || guided() || request_.observe || !surety) return std::nullopt;
   SeriesPlan series{.query = query(), .surety = *surety};
   int open = masks_in({0, block_.end});
   auto left = static_cast<int>(candidates_.size());
-  const int end = std::min(schedule_->steps(), in_block_ + kSeriesSteps);
+  const int end = std::min(schedule_->steps(), in_block_ + most_steps);
   for (int step = in_block_; step < end; ++step) {
     const int count = std::min(left, schedule_->budget(step, open).count);
     if (count <= 0) break;

@@ -5,15 +5,19 @@
 #include <optional>
 #include <vector>
 
-#include "generate/engine.h"
+#include "generate/request.h"
 #include "methods/registry.h"
+#include "model/transformer.h"
 #include "sampling/schedule.h"
 
 namespace unmask {
 
 class Sequence {
  public:
-  Sequence(const Request& request, const ModelConfig& config);
+  /// `config` outlives the sequence.
+  Sequence(Request request, const ModelConfig& config);
+  Sequence(const Sequence&) = delete;  // steps refer to its tokens
+  Sequence& operator=(const Sequence&) = delete;
 
   bool done() const { return done_; }
   const Request& request() const { return request_; }
@@ -30,8 +34,8 @@ class Sequence {
   const std::vector<int>& candidates() const { return candidates_; }
   TokenQuery query() const;
   /// The planned step and those after it as a series, where what they decide follows from their
-  /// logits alone; none where there is no second such step.
-  std::optional<SeriesPlan> plan_series(const StepPlan& plan) const;
+  /// logits alone, `most_steps` at most; none where there is no second such step.
+  std::optional<SeriesPlan> plan_series(const StepPlan& plan, int most_steps) const;
 
   /// Decides tokens from the statistics of the candidates and moves to the next step.
   void apply(std::span<const TokenStats> stats);
@@ -40,6 +44,9 @@ class Sequence {
   void cancel();
 
   const std::vector<TokenId>& tokens() const { return tokens_; }
+  TokenId mask_id() const { return config_.mask_id; }
+  /// Bytes of what is kept between steps.
+  size_t state_bytes() const;
   const std::vector<Decision>& decided() const { return decided_; }
   int step_index() const { return index_; }
   int masks_left() const;
@@ -66,7 +73,7 @@ class Sequence {
   void find_candidates(const StepPlan& plan);
   Rows rows_of_candidates(const StepPlan& plan) const;
 
-  const Request& request_;
+  const Request request_;
   const ModelConfig& config_;
   std::vector<TokenId> tokens_;
   std::unique_ptr<Method> method_;

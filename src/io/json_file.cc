@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <fstream>
+#include <nlohmann/json.hpp>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -99,6 +100,10 @@ json parse_json(std::string_view text, const std::string& where, const JsonLimit
 
 json read_json_file(const std::filesystem::path& file, const JsonLimits& limits) {
   return parse_json(read_text_file(file, limits.max_bytes), "[json] " + file.string(), limits);
+}
+
+std::string json_line(const nlohmann::ordered_json& value) {
+  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
 }
 
 std::string read_text_file(const std::filesystem::path& file, size_t max_bytes) {

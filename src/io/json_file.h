@@ -4,7 +4,7 @@
 
 #include <cstddef>
 #include <filesystem>
-#include <nlohmann/json.hpp>
+#include <nlohmann/json_fwd.hpp>
 #include <string>
 #include <string_view>
 
@@ -22,6 +22,10 @@ nlohmann::json parse_json(std::string_view text, const std::string& where,
 
 /// parse_json on the content of `file`.
 nlohmann::json read_json_file(const std::filesystem::path& file, const JsonLimits& limits = {});
+
+/// `value` on one line, with its line break; bytes that are no UTF-8, as file names may have,
+/// become U+FFFD.
+std::string json_line(const nlohmann::ordered_json& value);
 
 /// Content of a regular file. Throws Error when it cannot be read or has more than `max_bytes`.
 std::string read_text_file(const std::filesystem::path& file, size_t max_bytes);

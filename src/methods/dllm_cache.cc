@@ -50,6 +50,12 @@ Rows DllmCache::moved(LayerScope& scope) const {
   return Rows(std::move(rows));
 }
 
+size_t DllmCache::state_bytes() const {
+  size_t sum = 0;
+  for (const Outputs& o : outputs_) sum += o.attention.bytes() + o.feed_forward.bytes();
+  return sum;
+}
+
 std::unique_ptr<Method> create_dllm_cache(Options& options, const MethodContext& /*context*/) {
   constexpr int kMax = std::numeric_limits<int>::max();
   const DllmCacheOptions defaults;

@@ -26,6 +26,7 @@ class DllmCache final : public PositionCache {
   StepPlan plan_step(const Step& step) override { return {.rows = Rows(step.all())}; }
   LayerPlan plan_layer(LayerScope& scope) override;
   Attention attend(AttendScope& scope) override;
+  size_t state_bytes() const override;
 
  private:
   struct Outputs {

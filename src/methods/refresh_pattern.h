@@ -24,6 +24,7 @@ class RefreshPattern final : public Method {
   void attended(int layer, BlockImportance& importance) override {
     pattern_->attended(layer, importance);
   }
+  size_t state_bytes() const override { return cache_->state_bytes() + pattern_->state_bytes(); }
   std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override {
     return cache_->slot_positions(scope, kv_head);
   }

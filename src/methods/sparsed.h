@@ -32,6 +32,7 @@ class SparseD final : public Method {
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
   void attended(int layer, BlockImportance& importance) override;
+  size_t state_bytes() const override { return unused_.bytes(); }
 
   /// True when the planned step's attention follows the patterns.
   bool sparse() const { return pass_ == Pass::sparse; }

@@ -117,6 +117,8 @@ class Method {
   virtual Attention attend(AttendScope& scope) { return {{scope.k, scope.v}}; }
   /// Called after the attention of a layer in which attend() asked for importance.
   virtual void attended([[maybe_unused]] int layer, [[maybe_unused]] BlockImportance& importance) {}
+  /// Bytes of a backend's memory that the method holds between steps, stores aside.
+  virtual size_t state_bytes() const { return 0; }
   /// Positions behind the slots of scope.store in one key head, after attend(); for those who
   /// watch. None: nothing is kept that a later step reads, or the method does not say.
   virtual std::vector<int> slot_positions(const AttendScope& scope, int /*kv_head*/) const {

@@ -11,7 +11,7 @@
 #include <utility>
 
 #include "io/text/chat_template.h"
-#include "session/loaded_model.h"
+#include "session/model.h"
 
 namespace unmask {
 namespace {
@@ -31,8 +31,7 @@ size_t wanted_examples() {
   return chosen != nullptr ? std::stoul(chosen) : 20;
 }
 
-std::string answer_to(LoadedModel& model, const nlohmann::json& example,
-                      const std::string& method) {
+std::string answer_to(Model& model, const nlohmann::json& example, const std::string& method) {
   std::vector<ChatMessage> messages;
   for (const auto& m : example["messages"]) {
     ChatMessage message;
@@ -60,8 +59,8 @@ class DemoModel : public ::testing::TestWithParam<Target> {
   std::pair<double, size_t> measure() {
     const char* directory = std::getenv("UNMASK_DEMO_MODEL");
     const char* dtype = std::getenv("UNMASK_DEMO_DTYPE");
-    LoadedModel model(directory != nullptr ? directory : UNMASK_DEMO_DIRECTORY,
-                      {.weights = parse_weight_type(dtype != nullptr ? dtype : "auto")});
+    Model model(directory != nullptr ? directory : UNMASK_DEMO_DIRECTORY,
+                {.weights = parse_weight_type(dtype != nullptr ? dtype : "auto")});
     std::ifstream file(std::string(UNMASK_DEMO_EXAMPLES_DIRECTORY) + "/" + GetParam().task +
                        ".jsonl");
     EXPECT_TRUE(file) << GetParam().task;

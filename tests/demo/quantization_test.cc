@@ -8,7 +8,7 @@
 
 #include "io/text/chat_template.h"
 #include "methods/full.h"
-#include "session/loaded_model.h"
+#include "session/model.h"
 
 namespace unmask {
 namespace {
@@ -22,7 +22,7 @@ struct Loss {
 constexpr int kGenerated = 32;
 constexpr int kExamples = 2;  // a task
 
-std::vector<Request> requests(LoadedModel& model) {
+std::vector<Request> requests(Model& model) {
   std::vector<Request> all;
   for (const char* task : {"multikey_256", "multikey_512", "multiquery_512"}) {
     std::ifstream file(std::string(UNMASK_DEMO_EXAMPLES_DIRECTORY) + "/" + task + ".jsonl");
@@ -46,7 +46,7 @@ std::vector<Request> requests(LoadedModel& model) {
 }
 
 /// Logits of the masked positions in the first step.
-std::vector<float> first_logits(LoadedModel& model, const Request& request) {
+std::vector<float> first_logits(Model& model, const Request& request) {
   Full method;
   std::vector<KvStore> stores(static_cast<size_t>(model.config().n_layers));
   Step step;
@@ -67,8 +67,8 @@ std::vector<float> first_logits(LoadedModel& model, const Request& request) {
 class QuantizedDemo : public ::testing::TestWithParam<Loss> {};
 
 TEST_P(QuantizedDemo, AnswersAsBfloat16Does) {
-  LoadedModel exact(UNMASK_DEMO_DIRECTORY, {.weights = WeightType::bf16});
-  LoadedModel rounded(UNMASK_DEMO_DIRECTORY, {.weights = GetParam().weights});
+  Model exact(UNMASK_DEMO_DIRECTORY, {.weights = WeightType::bf16});
+  Model rounded(UNMASK_DEMO_DIRECTORY, {.weights = GetParam().weights});
   double error = 0;
   double size = 0;
   int equal = 0;

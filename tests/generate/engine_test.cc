@@ -118,29 +118,33 @@ TEST(Generate, MasksInThePromptAreFilledToo) {
   EXPECT_EQ(result.tokens[5], r.tokens[5]);
 }
 
-TEST(Generate, StopsEarlyOnlyWhenEverythingBeforeTheEndIsSettled) {
+TEST(Generate, StopsEarlyAsSoonAsEverythingBeforeTheEndIsSettled) {
   auto model = load("llada-tiny");
-  Request r = request(model, 20, 32, 32, 32);
-  const Result whole = run(model, r);
-  const TokenId end = whole.tokens[30];  // let some token of the text end it
-  r.eos_ids = {end};
-  const auto answer = run(model, r).answer;
-  EXPECT_LE(answer.end, 30);
-  r.early_stop = true;
-  const Result stopped = run(model, r, [&](const StepEvent& e) {
+  Request r = request(model, 20, 32, 8, 32);
+  r.eos_ids = {run(model, r).tokens[32]};  // a token of the second block ends the text
+  std::optional<int> settled;              // the first step after which nothing can change
+  const Result whole = run(model, r, [&](const StepEvent& e) {
     const auto generated = e.tokens.subspan(20);
-    const auto first_end = std::find(generated.begin(), generated.end(), end);
-    const bool settled = first_end != generated.end() &&
-                         std::find(generated.begin(), first_end, model.config.mask_id) == first_end;
-    if (!settled) {
-      EXPECT_LT(e.step, 31);
+    const auto end = std::find(generated.begin(), generated.end(), r.eos_ids[0]);
+    if (!settled && end != generated.end() &&
+        std::find(generated.begin(), end, model.config.mask_id) == end) {
+      settled = e.step;
     }
     return true;
   });
-  EXPECT_EQ(stopped.answer, answer);
+  ASSERT_TRUE(settled.has_value());
+  ASSERT_LT(*settled, 31);
+  EXPECT_EQ(whole.steps, 32);
+  EXPECT_FALSE(whole.stopped_early);
+
+  r.early_stop = true;
+  const Result stopped = run(model, r);
+  EXPECT_TRUE(stopped.stopped_early);
+  EXPECT_EQ(stopped.steps, *settled + 1);
+  EXPECT_EQ(stopped.forward_passes, *settled + 1);
+  EXPECT_EQ(stopped.answer, whole.answer);
   EXPECT_EQ(stopped.masks_left, 0);
-  EXPECT_LE(stopped.steps, 32);
-  EXPECT_TRUE(std::equal(stopped.tokens.begin(), stopped.tokens.begin() + answer.end,
+  EXPECT_TRUE(std::equal(stopped.tokens.begin(), stopped.tokens.begin() + whole.answer.end,
                          whole.tokens.begin()));
 }
 

@@ -1,6 +1,7 @@
 // Published configurations, and what a loader must derive from them.
 #include <fstream>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "io/model_config.h"

@@ -1,6 +1,7 @@
 // Files with one defect each, and controls without: the loader must refuse the former with one line
 // that names the file, and load the latter.
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "io/containers/checkpoint.h"

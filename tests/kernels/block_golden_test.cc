@@ -2,6 +2,7 @@
 // queries and keys.
 #include <cmath>
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "kernels/select.h"
 #include "support/golden.h"

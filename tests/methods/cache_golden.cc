@@ -1,6 +1,7 @@
 #include "methods/cache_golden.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
 namespace unmask::testing {
 

@@ -2,6 +2,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "generate/engine.h"
 #include "generate/sequence.h"
 #include "methods/sparsed.h"
 #include "support/model_fixture.h"

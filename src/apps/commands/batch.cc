@@ -1,6 +1,8 @@
 // `unmask batch`: many prompts, several at a time.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
@@ -9,6 +11,7 @@
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
+#include "core/platform/memory.h"
 #include "io/json_file.h"
 
 namespace unmask {
@@ -67,54 +70,88 @@ std::vector<Entry> read_entries(const std::string& file) {
   return entries;
 }
 
-std::string text_of(const BatchArguments& a, const Entry& entry) {
-  if (entry.messages.empty()) {
-    return a.raw ? entry.prompt : render_question(a.chat, a.model.directory, entry.prompt);
-  }
-  if (a.raw) fail("[batch] --raw completes prompts, but there are messages");
+Request request_of(const BatchArguments& a, const ModelFiles& files, const Entry& entry) {
   std::vector<ChatMessage> messages = entry.messages;
-  if (a.chat.system) messages.insert(messages.begin(), {"system", *a.chat.system});
-  return render_chat(choose_chat_format(a.chat, a.model.directory), messages);
+  if (messages.empty()) messages.push_back({"user", entry.prompt});
+  return build_request(a.generation, files, encode_messages(files, a.chat, std::move(messages)));
 }
 
-std::vector<Request> requests_of(const BatchArguments& a, const ModelFiles& files,
-                                 const std::vector<Entry>& entries) {
-  std::vector<Request> requests;
-  requests.reserve(entries.size());
-  for (const Entry& entry : entries) {
-    const std::vector<TokenId> prompt = files.tokenizer.encode(text_of(a, entry));
-    requests.push_back(make_request(a.generation, files, prompt));
-  }
-  return requests;
-}
-
-/// Tokens of the largest group of requests that run side by side.
+/// Tokens of the canvases that run side by side at most.
 int largest_canvas(std::span<const Request> requests, size_t batch_size) {
-  size_t largest = 0;
-  for (size_t begin = 0; begin < requests.size(); begin += batch_size) {
-    size_t tokens = 0;
-    for (const Request& r :
-         requests.subspan(begin, std::min(batch_size, requests.size() - begin))) {
-      tokens += r.tokens.size();
-    }
-    largest = std::max(largest, tokens);
-  }
-  return static_cast<int>(largest);
+  std::vector<int> sizes;
+  for (const Request& r : requests) sizes.push_back(static_cast<int>(r.tokens.size()));
+  std::sort(sizes.rbegin(), sizes.rend());
+  sizes.resize(std::min(sizes.size(), batch_size));
+  return std::accumulate(sizes.begin(), sizes.end(), 0);
 }
 
-void print_answers(const BatchArguments& a, const LoadedModel& model, const ModelFiles& files,
-                   std::span<const Entry> entries, std::span<const Request> requests,
-                   std::span<const Result> results, Console& console) {
-  for (size_t i = 0; i < results.size(); ++i) {
-    const Result& r = results[i];
-    const auto answer = std::span(r.tokens).subspan(static_cast<size_t>(r.answer.begin),
-                                                    static_cast<size_t>(r.answer.size()));
-    auto line = nlohmann::ordered_json::parse(entries[i].record);
-    line.update(report(a.model, model, requests[i], r,
-                       files.tokenizer.decode(answer, {.skip_special = true})));
-    console.out << json_line(line);
+/// Answers the prompts of a file and prints them in its order.
+class Batch {
+ public:
+  Batch(const BatchArguments& a, Model& model, const std::vector<Entry>& entries,
+        const std::vector<Request>& requests, Console& console)
+      : model_(model),
+        entries_(entries),
+        requests_(requests),
+        console_(console),
+        line_(console.err, console.err_terminal),
+        engine_(model.transformer(), options(a, model)) {}
+
+  /// False after Ctrl-C.
+  bool run() {
+    for (const Request& request : requests_) {
+      engine_.submit(request, [this](const StepEvent& event) { return advance(event); });
+    }
+    while (engine_.step() && !interrupted()) print_ended();
+    if (interrupted()) return false;
+    print_ended();
+    return true;
   }
-  console.out.flush();
+
+ private:
+  static EngineOptions options(const BatchArguments& a, const Model& model) {
+    EngineOptions options{.max_running = a.batch_size};
+    const auto available = available_memory();
+    if (model.device() != DeviceKind::cpu || !available) return options;
+    options.memory_limit = *available;
+    options.planned_bytes = [costs = model.costs()](const Request& r) {
+      return costs.request_bytes(r);
+    };
+    return options;
+  }
+  bool advance(const StepEvent& event);
+  /// Prints what has ended, up to the first that has not.
+  void print_ended();
+
+  Model& model_;
+  const std::vector<Entry>& entries_;
+  const std::vector<Request>& requests_;
+  Console& console_;
+  ProgressLine line_;
+  Engine engine_;
+  double steps_ = 0;    // taken, each as a share of its request
+  size_t printed_ = 0;  // requests; their ids count from 0
+};
+
+bool Batch::advance(const StepEvent& event) {
+  steps_ += 1.0 / event.total_steps;
+  const double share = steps_ / static_cast<double>(requests_.size());
+  line_.show(fmt::format("{} of {} prompts, {} left", printed_, requests_.size(),
+                         format_duration(line_.seconds() / share * (1 - share))));
+  return !interrupted();
+}
+
+void Batch::print_ended() {
+  for (; printed_ < requests_.size(); ++printed_) {
+    const auto id = static_cast<RequestId>(printed_);
+    if (!engine_.ended(id)) return;
+    const Result result = engine_.take(id);
+    auto record = nlohmann::ordered_json::parse(entries_[printed_].record);
+    record.update(
+        report(model_, requests_[printed_], result, answer_text(model_.tokenizer(), result)));
+    line_.clear();
+    console_.out << json_line(record) << std::flush;
+  }
 }
 
 }  // namespace
@@ -131,18 +168,22 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
       ->type_name("FILE")
       ->group("Prompt");
   add_chat_arguments(*command, a.chat);
-  command->add_flag("--raw", a.raw, "Complete the prompts as they are, without a chat template")
+  command
+      ->add_flag("--raw", a.chat.raw, "Complete the prompts as they are, without a chat template")
       ->group("Prompt")
       ->excludes("--system")
       ->excludes("--template");
-  command->add_option("--batch-size", a.batch_size, "Prompts denoised side by side (8)")
+  command->add_option("--batch-size", a.batch_size, "Prompts denoised side by side at most (8)")
       ->check(CLI::Range(1, 4096).description(""))
       ->type_name("N")
       ->group("Generation");
   add_generation_arguments(*command, a.generation);
   command->footer(
-      "Prints one JSON object a prompt, in the order of the file, as soon as its group is done.\n"
-      "An answer does not depend on the prompts beside it.\n\n"
+      "Prints one JSON object a prompt, in the order of the file, as soon as it and those before "
+      "it\n"
+      "are done. An answer does not depend on the prompts beside it. A prompt waits while there "
+      "is\n"
+      "no memory for it beside the others.\n\n"
       "Examples:\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl > answers.jsonl\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl --batch-size 4 "
@@ -151,31 +192,16 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
 }
 
 int batch(const BatchArguments& a, Console& console) {
-  const ModelFiles files = open_model_files(a.model.directory);
+  const ModelFiles files = ModelFiles::open(a.model.directory);
   const std::vector<Entry> entries = read_entries(a.file);
-  const std::vector<Request> requests = requests_of(a, files, entries);
-  for (const Request& request : requests) warn_about_length(request, files.config, console);
-  const auto group = static_cast<size_t>(a.batch_size);
-  LoadedModel model = load_model(a.model, largest_canvas(requests, group), console);
-  ProgressLine line(console.err, console.err_terminal);
-  for (size_t begin = 0; begin < requests.size(); begin += group) {
-    const size_t count = std::min(group, requests.size() - begin);
-    const auto part = std::span(requests).subspan(begin, count);
-    const auto on_step = [&](const StepEvent& event) {
-      const double done = static_cast<double>(begin) +
-                          static_cast<double>(count) * (event.step + 1) / event.total_steps;
-      const double share = done / static_cast<double>(requests.size());
-      line.show(fmt::format("{} of {} prompts, {} left", begin, requests.size(),
-                            format_duration(line.seconds() / share * (1 - share))));
-      return !interrupted();
-    };
-    const std::vector<Result> results = generate(model.transformer(), part, on_step);
-    if (interrupted()) return kInterrupted;
-    line.clear();
-    print_answers(a, model, files, std::span(entries).subspan(begin, count), part, results,
-                  console);
+  std::vector<Request> requests;
+  for (const Entry& entry : entries) {
+    requests.push_back(request_of(a, files, entry));
+    warn_about_length(requests.back(), files.config(), console);
   }
-  return kSuccess;
+  const int canvas = largest_canvas(requests, static_cast<size_t>(a.batch_size));
+  Model model = load_model(a.model, files, canvas, console);
+  return Batch(a, model, entries, requests, console).run() ? kSuccess : kInterrupted;
 }
 
 }  // namespace unmask

@@ -13,8 +13,9 @@
 #include "apps/terminal/units.h"
 #include "bench/model_shapes.h"
 #include "core/platform/processor.h"
+#include "io/json_file.h"
 #include "methods/registry.h"
-#include "session/loaded_model.h"
+#include "session/model.h"
 
 namespace unmask {
 

@@ -5,8 +5,10 @@
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/denoise.h"
+#include "apps/options/hints.h"
 #include "apps/terminal/canvas.h"
 #include "apps/terminal/terminal.h"
+#include "session/answer.h"
 
 namespace unmask {
 
@@ -26,9 +28,10 @@ class Conversation {
   Conversation(const ConverseArguments& arguments, Console& console)
       : arguments_(arguments),
         console_(console),
-        files_(open_model_files(arguments.model.directory)),
-        format_(choose_chat_format(arguments.chat, arguments.model.directory)),
-        model_(load_model(arguments.model, kUsualLength, console)),
+        files_(ModelFiles::open(arguments.model.directory)),
+        format_(arguments.chat.format ? parse_chat_format(*arguments.chat.format)
+                                      : files_.chat_format()),
+        model_(load_model(arguments.model, files_, kUsualLength, console)),
         system_(arguments.chat.system) {
     reset();
   }
@@ -51,7 +54,7 @@ class Conversation {
   Console& console_;
   ModelFiles files_;
   ChatFormat format_;
-  LoadedModel model_;
+  Model model_;
   std::optional<std::string> system_;
   std::vector<ChatMessage> messages_;
 };
@@ -76,7 +79,7 @@ void Conversation::run() {
       answer(*line);
     } catch (const Error& error) {
       // The conversation may be mended, for example by /reset.
-      console_.err << "unmask: error: " << error.what() << '\n';
+      console_.err << "unmask: error: " << error.what() << hint(error.code()) << '\n';
     }
   }
 }
@@ -99,20 +102,17 @@ bool Conversation::obey(std::string_view command) {
 void Conversation::answer(const std::string& question) {
   std::vector<ChatMessage> messages = messages_;
   messages.push_back({"user", question});
-  const Request request = make_request(arguments_.generation, files_,
-                                       files_.tokenizer.encode(render_chat(format_, messages)));
-  warn_about_length(request, files_.config, console_);
+  const Request request = build_request(arguments_.generation, files_,
+                                        files_.tokenizer().encode(render_chat(format_, messages)));
+  warn_about_length(request, files_.config(), console_);
   const Watch watch{.view = {.live = true}, .shown = request.generated()};
-  const Result result = denoise(model_, files_, request, watch, console_);
+  const Result result = denoise(model_, request, watch, console_);
   if (result.cancelled) {
     clear_interrupt();
     console_.err << "(cancelled)\n";
     return;
   }
-  const auto tokens = std::span(result.tokens)
-                          .subspan(static_cast<size_t>(result.answer.begin),
-                                   static_cast<size_t>(result.answer.size()));
-  std::string text = files_.tokenizer.decode(tokens, {.skip_special = true});
+  std::string text = answer_text(files_.tokenizer(), result);
   console_.out << (console_.out_terminal ? terminal_safe(text) : text) << std::endl;
   messages.push_back({"assistant", std::move(text)});
   messages_ = std::move(messages);

@@ -8,6 +8,7 @@
 
 #include "apps/commands/commands.h"
 #include "apps/options/help.h"
+#include "apps/options/hints.h"
 #include "apps/terminal/terminal.h"
 #include "core/error.h"
 
@@ -44,9 +45,9 @@ int guarded(const std::function<int()>& work, Console& console) {
   } catch (const Interrupted&) {
     return kInterrupted;
   } catch (const Error& error) {
-    return complain(console, error.what(), kFailure);
+    return complain(console, fmt::format("{}{}", error.what(), hint(error.code())), kFailure);
   } catch (const std::bad_alloc&) {
-    return complain(console, "not enough memory; try fewer tokens or --dtype bf16", kFailure);
+    return complain(console, fmt::format("not enough memory{}", hint(ErrorCode::memory)), kFailure);
   } catch (const std::exception& error) {
     return complain(console, fmt::format("this is a defect of unmask: {}", error.what()), kDefect);
   }

@@ -8,16 +8,16 @@
 #include "apps/options/arguments.h"
 #include "apps/terminal/console.h"
 #include "bench/bench_case.h"
+#include "eval/plan.h"
 
 namespace unmask {
 
 struct RunArguments {
   ModelArguments model;
   PromptArguments prompt;
-  ChatArguments chat;
-  GenerationArguments generation;
+  PromptOptions chat;
+  RequestOptions generation;
   ViewArguments view;
-  bool raw = false;
   bool json = false;
   bool explain = false;
   std::optional<std::string> fill;
@@ -29,19 +29,18 @@ int run(const RunArguments& arguments, Console& console);
 
 struct BatchArguments {
   ModelArguments model;
-  ChatArguments chat;
-  GenerationArguments generation;
+  PromptOptions chat;
+  RequestOptions generation;
   std::string file;
   int batch_size = 8;
-  bool raw = false;
 };
 CLI::App* add_batch(CLI::App& app, BatchArguments& arguments);
 int batch(const BatchArguments& arguments, Console& console);
 
 struct ConverseArguments {
   ModelArguments model;
-  ChatArguments chat;
-  GenerationArguments generation;
+  PromptOptions chat;
+  RequestOptions generation;
 };
 CLI::App* add_chat(CLI::App& app, ConverseArguments& arguments);
 int chat(const ConverseArguments& arguments, Console& console);
@@ -49,7 +48,7 @@ int chat(const ConverseArguments& arguments, Console& console);
 struct TokenizeArguments {
   std::string directory;
   PromptArguments prompt;
-  ChatArguments chat;
+  PromptOptions chat;
   std::optional<std::string> decode;
   bool ids = false;
   bool json = false;
@@ -69,9 +68,8 @@ int inspect(const InspectArguments& arguments, Console& console);
 struct InspectAttentionArguments {
   ModelArguments model;
   PromptArguments prompt;
-  ChatArguments chat;
-  GenerationArguments generation;
-  bool raw = false;
+  PromptOptions chat;
+  RequestOptions generation;
   std::optional<int> layer;
   std::vector<int> heads;
   std::vector<int> steps;
@@ -99,19 +97,7 @@ int bench(const BenchArguments& arguments, Console& console);
 
 struct EvalArguments {
   ModelArguments model;
-  ChatArguments chat;
-  GenerationArguments generation;  // its method is not used
-  bool raw = false;
-  std::optional<std::string> preset;
-  std::vector<std::string> tasks;
-  std::vector<int> lengths;
-  std::vector<std::string> files;
-  std::optional<std::string> metric;
-  std::vector<std::string> methods;
-  int limit = 100;
-  std::optional<int> tokens_per_step;
-  int samples = 128;
-  bool fidelity = false;
+  EvalSettings settings;
   std::optional<std::string> out;
   bool json = false;
 };
@@ -121,8 +107,7 @@ int eval(const EvalArguments& arguments, Console& console);
 struct ScoreArguments {
   ModelArguments model;
   PromptArguments prompt;
-  ChatArguments chat;
-  bool raw = false;
+  PromptOptions chat;
   std::vector<std::string> answers;
   int samples = 128;
   uint64_t seed = 0;

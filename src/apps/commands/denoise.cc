@@ -1,10 +1,10 @@
 #include "apps/commands/denoise.h"
 
-#include "apps/reports/memory.h"
 #include "apps/terminal/live_view.h"
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
+#include "core/platform/memory.h"
 
 namespace unmask {
 
@@ -22,12 +22,12 @@ std::string_view smaller_type(WeightType weights) {
 }
 
 /// Of the host; a device says itself what does not fit.
-void warn_about_memory(const ModelArguments& arguments, int canvas, Console& console) {
-  const ModelConfig config = load_model_config(arguments.directory);
-  const Checkpoint checkpoint(arguments.directory);
-  const WeightType weights =
-      resolve_weight_type(parse_weight_type(arguments.dtype), DeviceKind::cpu, checkpoint, config);
-  const int64_t need = memory_need(config, weights, canvas).total();
+void warn_about_memory(const ModelArguments& arguments, const ModelFiles& files, int canvas,
+                       Console& console) {
+  const WeightType weights = resolve_weight_type(
+      parse_weight_type(arguments.dtype), DeviceKind::cpu, files.checkpoint(), files.config());
+  const Costs costs(files.config(), element_sizes(DeviceKind::cpu, weights));
+  const int64_t need = costs.weight_bytes() + costs.canvas_bytes(canvas);
   const auto available = available_memory();
   if (!available || need <= *available) return;
   warn(console,
@@ -38,10 +38,11 @@ void warn_about_memory(const ModelArguments& arguments, int canvas, Console& con
 
 }  // namespace
 
-LoadedModel load_model(const ModelArguments& arguments, int canvas, Console& console) {
+Model load_model(const ModelArguments& arguments, const ModelFiles& files, int canvas,
+                 Console& console) {
   const FoundDevice device = find_device(arguments.device);
   if (!device.missing.empty()) warn(console, "computing on the cpu: {}", device.missing);
-  if (device.kind == DeviceKind::cpu) warn_about_memory(arguments, canvas, console);
+  if (device.kind == DeviceKind::cpu) warn_about_memory(arguments, files, canvas, console);
   ProgressLine line(console.err, console.err_terminal);
   const auto on_progress = [&](int64_t done, int64_t total) {
     if (interrupted()) throw Interrupted{};
@@ -50,20 +51,19 @@ LoadedModel load_model(const ModelArguments& arguments, int canvas, Console& con
     line.show(fmt::format("loading weights, {:.0f} %, {} left", 100 * share,
                           format_duration(line.seconds() / share * (1 - share))));
   };
-  return LoadedModel(arguments.directory, {.device = device.kind,
-                                           .weights = parse_weight_type(arguments.dtype),
-                                           .threads = arguments.threads,
-                                           .progress = on_progress});
+  return Model(files, {.device = device.kind,
+                       .weights = parse_weight_type(arguments.dtype),
+                       .threads = arguments.threads,
+                       .progress = on_progress});
 }
 
-Result denoise(LoadedModel& model, const ModelFiles& files, const Request& request,
-               const Watch& watch, Console& console) {
+Result denoise(Model& model, const Request& request, const Watch& watch, Console& console) {
   // Without a terminal there is nothing to draw on.
   const bool live = watch.view.live && console.err_terminal;
   std::optional<LiveView> view;
   if (live) {
-    view.emplace(console.err, files.tokenizer, request,
-                 LiveView::Options{watch.shown, files.config.mask_id,
+    view.emplace(console.err, model.tokenizer(), request,
+                 LiveView::Options{watch.shown, model.config().mask_id,
                                    std::chrono::milliseconds(watch.view.delay)});
   }
   ProgressLine line(console.err, console.err_terminal && !live);

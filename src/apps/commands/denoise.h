@@ -5,13 +5,14 @@
 #include "apps/options/prompt.h"
 #include "apps/reports/trace.h"
 #include "apps/terminal/console.h"
-#include "session/loaded_model.h"
+#include "session/model.h"
 
 namespace unmask {
 
 /// Loads the weights, with a warning when they and a canvas of `canvas` tokens will hardly fit into
 /// memory. Throws Interrupted after Ctrl-C.
-LoadedModel load_model(const ModelArguments& arguments, int canvas, Console& console);
+Model load_model(const ModelArguments& arguments, const ModelFiles& files, int canvas,
+                 Console& console);
 
 struct Watch {
   ViewArguments view;
@@ -20,7 +21,6 @@ struct Watch {
 };
 
 /// Runs one request. Ctrl-C cancels it.
-Result denoise(LoadedModel& model, const ModelFiles& files, const Request& request,
-               const Watch& watch, Console& console);
+Result denoise(Model& model, const Request& request, const Watch& watch, Console& console);
 
 }  // namespace unmask

@@ -6,15 +6,19 @@
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/denoise.h"
-#include "apps/commands/eval_run.h"
 #include "apps/reports/eval_page.h"
 #include "apps/reports/eval_tables.h"
-#include "apps/reports/report.h"
+#include "apps/reports/trace.h"
+#include "apps/terminal/progress.h"
+#include "apps/terminal/terminal.h"
+#include "apps/terminal/units.h"
 #include "core/platform/processor.h"
 #include "eval/example.h"
 #include "eval/metric.h"
 #include "eval/presets.h"
+#include "eval/run.h"
 #include "eval/tasks.h"
+#include "io/json_file.h"
 #include "methods/registry.h"
 
 namespace unmask {
@@ -33,16 +37,15 @@ Json or_null(const std::optional<T>& value) {
 
 /// Everything that a result depends on, apart from its task, length, method and index.
 Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles& files) {
-  const std::filesystem::path directory = std::filesystem::absolute(a.model.directory);
-  const auto name = directory.has_filename() ? directory : directory.parent_path();
-  const Checkpoint checkpoint(a.model.directory);
-  const GenerationArguments& g = a.generation;
-  return {{"model", printable(name.filename().string())},
+  const Checkpoint& checkpoint = files.checkpoint();
+  const EvalSettings& e = a.settings;
+  const RequestOptions& g = e.generation;
+  return {{"model", files.name()},
           {"checkpoint_bytes", checkpoint.total_bytes()},
           {"checkpoint_fingerprint", fmt::format("{:016x}", checkpoint.fingerprint())},
           {"dtype", weight_type_name(resolve_weight_type(parse_weight_type(a.model.dtype),
                                                          find_device(a.model.device).kind,
-                                                         checkpoint, files.config))},
+                                                         checkpoint, files.config()))},
           {"seed", g.seed},
           {"tokens_per_step", plan.tokens_per_step},
           {"gen_length", or_null(g.gen_length)},
@@ -59,13 +62,13 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
           {"cfg_scale", g.cfg_scale},
           {"suppress_eos", g.suppress_eos},
           {"defer_eos", g.defer_eos},
-          {"early_stop", !g.no_early_stop},
-          {"raw", a.raw},
-          {"template", or_null(a.chat.format)},
-          {"system", or_null(a.chat.system)},
-          {"metric", or_null(a.metric)},
-          {"mc_samples", a.samples},
-          {"fidelity", a.fidelity}};
+          {"early_stop", g.early_stop},
+          {"raw", e.prompt.raw},
+          {"template", or_null(e.prompt.format)},
+          {"system", or_null(e.prompt.system)},
+          {"metric", or_null(e.metric)},
+          {"mc_samples", e.samples},
+          {"fidelity", e.fidelity}};
 }
 
 EvalFacts facts_of(const EvalArguments& a, const Json& settings) {
@@ -85,13 +88,19 @@ std::string tables_of(const Summary& summary, std::string (*print)(const TextTab
   return out;
 }
 
+std::string progress_text(const EvalProgress& p) {
+  return fmt::format("{} of {}, {} {}, {}, {} left", p.done, p.total, p.at.task,
+                     p.at.length > 0 ? std::to_string(p.at.length) : "", p.at.method,
+                     p.seconds_left ? format_duration(*p.seconds_left) : "a while");
+}
+
 void write_file(const std::filesystem::path& path, const std::string& content) {
   AtomicFile file(path);
   file.stream() << content;
   file.commit();
 }
 
-void add_what_to_ask(CLI::App& app, EvalArguments& a) {
+void add_what_to_ask(CLI::App& app, EvalSettings& a) {
   restrict_to(app.add_option("--preset", a.preset,
                              "Tasks, lengths and methods of an experiment; the options below "
                              "replace parts of it"),
@@ -130,7 +139,7 @@ void add_what_to_ask(CLI::App& app, EvalArguments& a) {
       ->group(kGroup);
 }
 
-void add_how_to_ask(CLI::App& app, EvalArguments& a) {
+void add_how_to_ask(CLI::App& app, EvalSettings& a) {
   app.add_option("--limit", a.limit, "Examples of each task and length (100)")
       ->check(CLI::Range(1, 1'000'000).description(""))
       ->type_name("N")
@@ -148,6 +157,9 @@ void add_how_to_ask(CLI::App& app, EvalArguments& a) {
   app.add_flag("--fidelity", a.fidelity,
                "Also compare each step with full attention; needs no answers and takes longer")
       ->group(kGroup);
+}
+
+void add_output(CLI::App& app, EvalArguments& a) {
   app.add_option(
          "-o,--out", a.out,
          "Folder for results.jsonl, summary.json, summary.md and report.html; with the same "
@@ -162,11 +174,12 @@ void add_how_to_ask(CLI::App& app, EvalArguments& a) {
 CLI::App* add_eval(CLI::App& app, EvalArguments& a) {
   CLI::App* command = app.add_subcommand("eval", "Measure how well methods answer");
   add_model_arguments(*command, a.model);
-  add_what_to_ask(*command, a);
-  add_how_to_ask(*command, a);
-  add_chat_arguments(*command, a.chat);
-  add_raw_argument(*command, a.raw);
-  add_denoising_arguments(*command, a.generation);
+  add_what_to_ask(*command, a.settings);
+  add_how_to_ask(*command, a.settings);
+  add_output(*command, a);
+  add_chat_arguments(*command, a.settings.prompt);
+  add_raw_argument(*command, a.settings.prompt.raw);
+  add_denoising_arguments(*command, a.settings.generation);
   std::string tasks;
   for (const GeneratedTask& task : generated_tasks()) {
     tasks += fmt::format("  {:<12}{}\n", task.name, task.what);
@@ -187,25 +200,29 @@ CLI::App* add_eval(CLI::App& app, EvalArguments& a) {
 }
 
 int eval(const EvalArguments& a, Console& console) {
-  const ModelFiles files = open_model_files(a.model.directory);
-  const EvalPlan plan = plan_evaluation(a, files);
-  const EvalRun run{a, plan, files};
+  const ModelFiles files = ModelFiles::open(a.model.directory);
+  const EvalPlan plan = plan_evaluation(a.settings, files);
   const Json settings = settings_of(a, plan, files);
   ResultStore store(a.out, settings);
-  if (plan.longest() > files.config.max_positions) {
+  if (plan.longest() > files.config().max_positions) {
     warn(console, "{} tokens are more than the {} positions the model was trained for",
-         plan.longest(), files.config.max_positions);
+         plan.longest(), files.config().max_positions);
   }
-  LoadedModel model = load_model(a.model, std::max(plan.longest(), 1), console);
-  if (!run_evaluation(run, model, store, console)) {
+  Model model = load_model(a.model, files, std::max(plan.longest(), 1), console);
+  const EvalRun run{a.settings, plan};
+  ProgressLine line(console.err, console.err_terminal);
+  const auto on_progress = [&](const EvalProgress& progress) {
+    line.show(progress_text(progress));
+    return !interrupted();
+  };
+  if (!run_evaluation(run, model, store, on_progress)) {
+    line.clear();
     if (a.out) warn(console, "interrupted; the same command goes on from {}", *a.out);
     return kInterrupted;
   }
+  line.clear();
   Summary summary = summarize(store.records());
-  add_costs(run,
-            {.bytes_per_weight = bits_per_weight(model.weight_type()) / 8,
-             .activations = model.transformer().backend().activation_type()},
-            summary);
+  add_costs(run, model, summary);
   Json json{{"settings", settings}};
   json.update(to_json(summary));
   if (a.out) {
@@ -213,7 +230,7 @@ int eval(const EvalArguments& a, Console& console) {
     write_file(folder / "summary.json", json.dump(1) + '\n');
     write_file(folder / "summary.md", tables_of(summary, to_markdown));
     write_file(folder / "report.html",
-               eval_page(facts_of(a, settings), summary, files.config.n_heads));
+               eval_page(facts_of(a, settings), summary, files.config().n_heads));
   }
   console.out << (a.json ? json_line(json) : tables_of(summary, to_text));
   return kSuccess;

@@ -5,14 +5,12 @@
 
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
-#include "apps/reports/memory.h"
-#include "apps/reports/report.h"
 #include "apps/terminal/units.h"
-#include "core/platform/processor.h"
 #include "io/gguf_model.h"
+#include "io/json_file.h"
 #include "io/text/chat_template.h"
 #include "model/families.h"
-#include "session/loaded_model.h"
+#include "session/costs.h"
 
 namespace unmask {
 
@@ -54,16 +52,18 @@ int64_t parameters(const ModelConfig& config) {
 }
 
 ordered_json memory_json(const ModelConfig& config, int context) {
-  ordered_json weights;
   using enum WeightType;
+  const auto costs = [&](WeightType type) {
+    return Costs(config, element_sizes(DeviceKind::cpu, type));
+  };
+  ordered_json weights;
   for (const WeightType type : {f32, bf16, int8, int4}) {
-    weights[std::string(weight_type_name(type))] = memory_need(config, type, context).weights;
+    weights[std::string(weight_type_name(type))] = costs(type).weight_bytes();
   }
-  const MemoryNeed need = memory_need(config, f32, context);
   return {{"context", context},
           {"weights", weights},
-          {"workspace", need.workspace},
-          {"kv_per_token", need.kv_per_token}};
+          {"workspace", costs(f32).canvas_bytes(context)},
+          {"kv_per_token", costs(f32).kv_bytes_per_token()}};
 }
 
 /// What the weight files hold, or why they cannot be used: a configuration alone is worth showing,

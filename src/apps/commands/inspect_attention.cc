@@ -2,13 +2,15 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <filesystem>
+#include <nlohmann/json.hpp>
 
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/denoise.h"
 #include "apps/draw/attention_view.h"
-#include "apps/reports/report.h"
+#include "apps/reports/trace.h"
 #include "eval/attention_probe.h"
+#include "io/json_file.h"
 
 namespace unmask {
 
@@ -64,12 +66,11 @@ int default_score_block(int length) {
 }
 
 /// What is to be watched, but for the steps.
-AttentionRecord empty_record(const InspectAttentionArguments& a, const ModelConfig& config,
+AttentionRecord empty_record(const InspectAttentionArguments& a, const ModelFiles& files,
                              const Request& request) {
   const auto length = static_cast<int>(request.tokens.size());
-  const std::filesystem::path directory = std::filesystem::absolute(a.model.directory);
-  const auto name = directory.has_filename() ? directory : directory.parent_path();
-  AttentionRecord record{.model = printable(name.filename().string()),
+  const ModelConfig& config = files.config();
+  AttentionRecord record{.model = files.name(),
                          .method = printable(request.method),
                          .layer = a.layer.value_or(config.n_layers / 2),
                          .length = length,
@@ -123,7 +124,7 @@ CLI::App* add_inspect_attention(CLI::App& app, InspectAttentionArguments& a) {
   add_model_arguments(*command, a.model);
   add_prompt_arguments(*command, a.prompt);
   add_chat_arguments(*command, a.chat);
-  add_raw_argument(*command, a.raw);
+  add_raw_argument(*command, a.chat.raw);
   add_generation_arguments(*command, a.generation);
   add_choices(*command, a);
   command->add_option("-o,--output", a.output, "Picture to write: .png, .svg or .html")
@@ -147,29 +148,29 @@ int inspect_attention(const InspectAttentionArguments& a, Console& console) {
     fail("[inspect-attention] nothing to write; give a picture with -o, or --json");
   }
   const OutputFormat format = a.output ? output_format(*a.output) : OutputFormat::png;
-  const ModelFiles files = open_model_files(a.model.directory);
-  const std::string text = read_question(a.prompt, a.chat, a.raw, a.model.directory, console);
-  Request request = make_request(a.generation, files, files.tokenizer.encode(text));
+  const ModelFiles files = ModelFiles::open(a.model.directory);
+  Request request =
+      build_request(a.generation, files, read_question(a.prompt, a.chat, files, console));
   request.early_stop = false;
-  warn_about_length(request, files.config, console);
-  AttentionRecord record = empty_record(a, files.config, request);
+  warn_about_length(request, files.config(), console);
+  AttentionRecord record = empty_record(a, files, request);
   // How many steps a dynamic sampler takes shows only when it is done.
   const bool count_first = a.steps.empty() && request.sampler.dynamic();
   if (!count_first) watch_steps(record, a.steps, request.steps);
 
   std::optional<AtomicFile> file;  // before the work, which may take hours
   if (a.output) file.emplace(*a.output);
-  LoadedModel model = load_model(a.model, record.length, console);
+  Model model = load_model(a.model, files, record.length, console);
   const Watch watch{{}, request.generated()};
   if (count_first) {
-    const Result counted = denoise(model, files, request, watch, console);
+    const Result counted = denoise(model, request, watch, console);
     if (counted.cancelled) return kInterrupted;
     watch_steps(record, {}, counted.steps);
   }
   request.observe = [&record](std::unique_ptr<Method> method) {
     return std::make_unique<AttentionProbe>(std::move(method), record);
   };
-  if (denoise(model, files, request, watch, console).cancelled) return kInterrupted;
+  if (denoise(model, request, watch, console).cancelled) return kInterrupted;
   if (file) {
     file->stream() << render(record, format);
     file->commit();

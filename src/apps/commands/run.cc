@@ -1,5 +1,6 @@
 // `unmask run`: one prompt, one answer.
 #include <CLI/CLI.hpp>
+#include <nlohmann/json.hpp>
 
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
@@ -8,6 +9,7 @@
 #include "apps/reports/report.h"
 #include "apps/terminal/canvas.h"
 #include "apps/terminal/terminal.h"
+#include "io/json_file.h"
 
 namespace unmask {
 
@@ -27,28 +29,24 @@ void refuse_impossible(const RunArguments& a) {
 
 Request request_of(const RunArguments& a, const ModelFiles& files, Console& console) {
   if (a.fill) {
-    return make_fill_request(a.generation, files, parse_fill_template(*a.fill, a.hole));
+    return build_fill_request(a.generation, files, parse_fill_template(*a.fill, a.hole));
   }
-  const std::string text = read_question(a.prompt, a.chat, a.raw, a.model.directory, console);
-  return make_request(a.generation, files, files.tokenizer.encode(text));
+  return build_request(a.generation, files, read_question(a.prompt, a.chat, files, console));
 }
 
-std::string answer_text(const RunArguments& a, const ModelFiles& files, const Result& result) {
-  std::span<const TokenId> tokens = result.tokens;
-  if (!a.fill) {
-    tokens = tokens.subspan(static_cast<size_t>(result.answer.begin),
-                            static_cast<size_t>(result.answer.size()));
-  }
-  return files.tokenizer.decode(tokens, {.skip_special = true});
+/// The whole text of a filled one, else the answer.
+std::string text_of(const RunArguments& a, const ModelFiles& files, const Result& result) {
+  return a.fill ? files.tokenizer().decode(result.tokens, {.skip_special = true})
+                : answer_text(files.tokenizer(), result);
 }
 
 /// The filled text with the found parts highlighted.
 std::string painted_fill(const ModelFiles& files, const Request& request, const Result& result) {
   std::vector<bool> found;
-  for (const TokenId token : request.tokens) found.push_back(token == files.config.mask_id);
+  for (const TokenId token : request.tokens) found.push_back(token == files.config().mask_id);
   const Range all{0, static_cast<int>(result.tokens.size())};
-  return paint(
-      to_cells(canvas_pieces(files.tokenizer, result.tokens, all, files.config.mask_id, found)));
+  return paint(to_cells(
+      canvas_pieces(files.tokenizer(), result.tokens, all, files.config().mask_id, found)));
 }
 
 void print_answer(const RunArguments& a, const ModelFiles& files, const Request& request,
@@ -57,7 +55,7 @@ void print_answer(const RunArguments& a, const ModelFiles& files, const Request&
     console.out << painted_fill(files, request, result) << '\n';
     return;
   }
-  const std::string text = answer_text(a, files, result);
+  const std::string text = text_of(a, files, result);
   console.out << (console.out_terminal ? terminal_safe(text) : text) << '\n';
 }
 
@@ -65,7 +63,7 @@ void print_answer(const RunArguments& a, const ModelFiles& files, const Request&
 void print_summary(const RunArguments& a, const ModelFiles& files, const Request& request,
                    const Result& result, Console& console) {
   if (!a.view.live || a.view.delay > 0 || !console.err_terminal) return;
-  const int tokens = answer_tokens(request, result, files.config.mask_id);
+  const int tokens = answer_tokens(request, result, files.config().mask_id);
   console.err << fmt::format("\x1b[2m{} tokens in {} steps, {:.2f} s, {:.1f} tok/s\x1b[0m\n",
                              tokens, result.steps, result.seconds, tokens / result.seconds);
 }
@@ -135,19 +133,14 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
                     Console& console) {
   const DeviceKind device = find_device(a.model.device).kind;
   const WeightType weights = resolve_weight_type(parse_weight_type(a.model.dtype), device,
-                                                 Checkpoint(a.model.directory), files.config);
+                                                 files.checkpoint(), files.config());
   Request vanilla = request;
   vanilla.method = "full";
-  ElementSizes sizes{.bytes_per_weight = bits_per_weight(weights) / 8};
-  if (device == DeviceKind::cuda) {
-    sizes.activations = kCudaActivations;
-    sizes.tile_rows = kCudaTileRows;
-    sizes.keeps_embeddings = true;
-  }
-  const Explanation plan = explain(files.config, request, sizes);
-  const Explanation full = explain(files.config, vanilla, sizes);
+  const Costs costs(files.config(), element_sizes(device, weights));
+  const Explanation plan = costs.explain(request);
+  const Explanation full = costs.explain(vanilla);
   const CpuOptions on_cpu{.threads = a.model.threads, .weights = weights};
-  const ExplainedRequest about{request, files.config, std::string(weight_type_name(weights)),
+  const ExplainedRequest about{request, files.config(), std::string(weight_type_name(weights)),
                                device == DeviceKind::cpu ? create_cpu_backend(on_cpu)->describe()
                                                          : "cuda, products: by cuBLASLt"};
   console.out << (a.json ? json_line(explain_json(about, plan, full))
@@ -162,7 +155,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
   add_model_arguments(*command, a.model);
   add_prompt_arguments(*command, a.prompt);
   add_chat_arguments(*command, a.chat);
-  add_raw_argument(*command, a.raw);
+  add_raw_argument(*command, a.chat.raw);
   add_generation_arguments(*command, a.generation);
   add_fill_arguments(*command, a);
   add_output_arguments(*command, a);
@@ -179,18 +172,17 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
 
 int run(const RunArguments& a, Console& console) {
   refuse_impossible(a);
-  const ModelFiles files = open_model_files(a.model.directory);
+  const ModelFiles files = ModelFiles::open(a.model.directory);
   const Request request = request_of(a, files, console);
-  warn_about_length(request, files.config, console);
+  warn_about_length(request, files.config(), console);
   if (a.explain) return explain_request(a, files, request, console);
-  Trace trace(a.trace, files.tokenizer, console);
+  Trace trace(a.trace, files.tokenizer(), console);
 
-  LoadedModel model = load_model(a.model, static_cast<int>(request.tokens.size()), console);
+  Model model = load_model(a.model, files, static_cast<int>(request.tokens.size()), console);
   const Range shown = a.fill ? Range{0, request.generated().end} : request.generated();
-  const Result result = denoise(model, files, request, {a.view, shown, trace.writer()}, console);
+  const Result result = denoise(model, request, {a.view, shown, trace.writer()}, console);
   if (a.json) {
-    console.out << json_line(
-        report(a.model, model, request, result, answer_text(a, files, result)));
+    console.out << json_line(report(model, request, result, text_of(a, files, result)));
   }
   if (result.cancelled) return kInterrupted;
   trace.commit();

@@ -7,10 +7,10 @@
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/denoise.h"
-#include "apps/reports/report.h"
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "eval/likelihood.h"
+#include "io/json_file.h"
 
 namespace unmask {
 
@@ -23,13 +23,12 @@ struct Scored {
   double probability = 0;  // among the answers
 };
 
-std::vector<Scored> score_answers(const ScoreArguments& a, const ModelFiles& files,
-                                  LoadedModel& model, const std::vector<TokenId>& prompt,
-                                  Console& console) {
+std::vector<Scored> score_answers(const ScoreArguments& a, Model& model,
+                                  const std::vector<TokenId>& prompt, Console& console) {
   ProgressLine line(console.err, console.err_terminal);
   std::vector<Scored> all;
   for (const std::string& text : a.answers) {
-    const std::vector<TokenId> answer = files.tokenizer.encode(text);
+    const std::vector<TokenId> answer = model.tokenizer().encode(text);
     const auto on_progress = [&](int done, int total) {
       line.show(fmt::format("answer {} of {}, sample {} of {}", all.size() + 1, a.answers.size(),
                             done, total));
@@ -70,7 +69,7 @@ CLI::App* add_score(CLI::App& app, ScoreArguments& a) {
   add_model_arguments(*command, a.model);
   add_prompt_arguments(*command, a.prompt);
   add_chat_arguments(*command, a.chat);
-  add_raw_argument(*command, a.raw);
+  add_raw_argument(*command, a.chat.raw);
   command->add_option("-a,--answer", a.answers, "An answer to the prompt, repeatable")
       ->required()
       ->allow_extra_args(false)
@@ -101,11 +100,10 @@ int score(const ScoreArguments& a, Console& console) {
   for (const std::string& answer : a.answers) {
     if (answer.empty()) fail("[score] an answer is empty; give each -a some text");
   }
-  const ModelFiles files = open_model_files(a.model.directory);
-  const std::string text = read_question(a.prompt, a.chat, a.raw, a.model.directory, console);
-  const std::vector<TokenId> prompt = files.tokenizer.encode(text);
-  LoadedModel model = load_model(a.model, static_cast<int>(prompt.size()), console);
-  std::vector<Scored> all = score_answers(a, files, model, prompt, console);
+  const ModelFiles files = ModelFiles::open(a.model.directory);
+  const std::vector<TokenId> prompt = read_question(a.prompt, a.chat, files, console);
+  Model model = load_model(a.model, files, static_cast<int>(prompt.size()), console);
+  std::vector<Scored> all = score_answers(a, model, prompt, console);
   add_probabilities(all);
   for (const Scored& s : all) {
     if (a.json) {

@@ -71,6 +71,16 @@ void print_tokens(const TokenizeArguments& a, const Tokenizer& tokenizer,
   }
 }
 
+/// The text as a user's message in the chat template of the model or of the user's choice.
+std::string in_template(const TokenizeArguments& a, std::string text) {
+  std::vector<ChatMessage> messages;
+  if (a.chat.system) messages.push_back({"system", *a.chat.system});
+  messages.push_back({"user", std::move(text)});
+  return render_chat(
+      a.chat.format ? parse_chat_format(*a.chat.format) : detect_chat_format(a.directory),
+      messages);
+}
+
 }  // namespace
 
 CLI::App* add_tokenize(CLI::App& app, TokenizeArguments& a) {
@@ -105,7 +115,7 @@ int tokenize(const TokenizeArguments& a, Console& console) {
     return kSuccess;
   }
   std::string text = read_prompt(a.prompt, console);
-  if (a.apply_template) text = render_question(a.chat, a.directory, text);
+  if (a.apply_template) text = in_template(a, std::move(text));
   print_tokens(a, tokenizer, tokenizer.encode(text), console);
   return kSuccess;
 }

@@ -5,7 +5,7 @@
 
 #include "methods/registry.h"
 #include "sampling/sampler.h"
-#include "session/loaded_model.h"
+#include "session/device.h"
 
 namespace unmask {
 
@@ -39,7 +39,7 @@ void add_number(CLI::App& app, const std::string& name, T& value, const std::str
   app.add_option(name, value, help)->type_name("X")->group(kSamplingGroup);
 }
 
-void add_sampler_arguments(CLI::App& app, GenerationArguments& g) {
+void add_sampler_arguments(CLI::App& app, RequestOptions& g) {
   restrict_to(app.add_option("--algorithm", g.algorithm,
                              "How masks are ranked (LLaDA: low_confidence; Dream: entropy, "
                              "unless its generation_config.json names another but origin)"),
@@ -112,7 +112,7 @@ void add_prompt_arguments(CLI::App& app, PromptArguments& p) {
       ->excludes(text);
 }
 
-void add_chat_arguments(CLI::App& app, ChatArguments& c) {
+void add_chat_arguments(CLI::App& app, PromptOptions& c) {
   app.add_option("--system", c.system, "System text of the conversation")
       ->type_name("TEXT")
       ->group(kPromptGroup);
@@ -128,7 +128,7 @@ void add_raw_argument(CLI::App& app, bool& raw) {
       ->excludes("--template");
 }
 
-void add_denoising_arguments(CLI::App& app, GenerationArguments& g) {
+void add_denoising_arguments(CLI::App& app, RequestOptions& g) {
   add_count(app, "-n,--gen-length", g.gen_length,
             "Tokens to generate (128, or what Dream's "
             "generation_config.json says)");
@@ -136,11 +136,11 @@ void add_denoising_arguments(CLI::App& app, GenerationArguments& g) {
   add_count(app, "--block-length", g.block_length,
             "Tokens denoised together; divides the length (LLaDA: 32; Dream: all)");
   add_sampler_arguments(app, g);
-  app.add_flag("--no-early-stop", g.no_early_stop, "Go on when the answer is complete")
+  app.add_flag("--no-early-stop{false}", g.early_stop, "Go on when the answer is complete")
       ->group(kSamplingGroup);
 }
 
-void add_generation_arguments(CLI::App& app, GenerationArguments& g) {
+void add_generation_arguments(CLI::App& app, RequestOptions& g) {
   add_denoising_arguments(app, g);
   app.add_option("--method", g.method, "Acceleration method, NAME or NAME:OPTION=VALUE,... (full)")
       ->type_name(fmt::format("{{{}}}", fmt::join(method_names(), ",")))

@@ -1,11 +1,12 @@
 // Command line options that several commands share.
 #pragma once
 
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "session/request_builder.h"
 
 namespace CLI {
 class App;
@@ -27,26 +28,6 @@ struct PromptArguments {
   std::optional<std::string> file{};
 };
 
-struct ChatArguments {
-  std::optional<std::string> system;
-  std::optional<std::string> format;  // of the template; otherwise recognised
-};
-
-/// What was not given follows from the model: see make_request.
-struct GenerationArguments {
-  std::optional<int> gen_length{}, steps{}, block_length{};
-  std::optional<std::string> algorithm{};
-  std::optional<double> temperature{}, top_p{}, alg_temp{}, threshold{}, factor{};
-  std::optional<int> top_k{};
-  std::optional<float> eps{};
-  double cfg_scale = 0;
-  uint64_t seed = 0;
-  bool suppress_eos = false;
-  bool defer_eos = false;
-  bool no_early_stop = false;
-  std::string method = "full";
-};
-
 struct ViewArguments {
   bool live = false;
   int delay = 0;  // milliseconds after each step
@@ -56,12 +37,12 @@ void add_directory(CLI::App& app, std::string& directory);
 /// --model, --device, --threads, --dtype.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 void add_prompt_arguments(CLI::App& app, PromptArguments& arguments);
-void add_chat_arguments(CLI::App& app, ChatArguments& arguments);
+void add_chat_arguments(CLI::App& app, PromptOptions& options);
 /// --raw; after add_chat_arguments, whose options it excludes.
 void add_raw_argument(CLI::App& app, bool& raw);
-/// All of GenerationArguments but the method.
-void add_denoising_arguments(CLI::App& app, GenerationArguments& arguments);
-void add_generation_arguments(CLI::App& app, GenerationArguments& arguments);
+/// All of RequestOptions but the method.
+void add_denoising_arguments(CLI::App& app, RequestOptions& options);
+void add_generation_arguments(CLI::App& app, RequestOptions& options);
 
 /// Lets `option` take one of `values` only.
 CLI::Option* restrict_to(CLI::Option* option, const std::vector<std::string>& values);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <fmt/format.h>
+#include <nlohmann/json.hpp>
 #include <span>
 
 #include "apps/terminal/units.h"
@@ -80,7 +81,7 @@ std::string totals(const ExplainedRequest& about, const Explanation& plan,
       format_count(plan.rows), format_operations(t.product_operations),
       format_operations(t.attention_operations), format_bytes(static_cast<int64_t>(t.weight_bytes)),
       format_bytes(static_cast<int64_t>(t.kv_bytes)),
-      format_bytes(static_cast<int64_t>(plan.peak_bytes)), format_count(full.rows),
+      format_bytes(static_cast<int64_t>(plan.peak_bytes())), format_count(full.rows),
       format_operations(operations(full.total)), ratio(full, plan));
   if (about.request.sampler.dynamic() || about.request.early_stop) {
     text += "At most: sure tokens and an early end save steps that are planned here.\n";
@@ -118,7 +119,7 @@ nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explana
           {"steps", std::move(steps)},
           {"rows", plan.rows},
           {"total", work(plan.total)},
-          {"peak_memory_bytes", plan.peak_bytes},
+          {"peak_memory_bytes", plan.peak_bytes()},
           {"full_rows", full.rows},
           {"full_total", work(full.total)},
           {"operations_of_full_over_method", ratio(full, plan)}};

@@ -4,7 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <string>
 
-#include "session/explain.h"
+#include "session/costs.h"
 
 namespace unmask {
 

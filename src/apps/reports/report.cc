@@ -1,9 +1,9 @@
 #include "apps/reports/report.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 
-#include "apps/reports/memory.h"
-#include "core/platform/processor.h"
+#include "core/platform/memory.h"
 
 namespace unmask {
 
@@ -15,26 +15,7 @@ double ratio(int64_t part, double whole) {
 
 }  // namespace
 
-std::string_view finish_reason(const Request& request, const Result& result) {
-  if (result.cancelled) return "cancelled";
-  return result.answer.end < request.generated().end ? "stop" : "length";
-}
-
-int answer_tokens(const Request& request, const Result& result, TokenId mask_id) {
-  int count = 0;
-  for (int p = result.answer.begin; p < result.answer.end; ++p) {
-    const auto i = static_cast<size_t>(p);
-    count += static_cast<int>(request.tokens[i] == mask_id && result.tokens[i] != mask_id);
-  }
-  return count;
-}
-
-std::string json_line(const nlohmann::ordered_json& value) {
-  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
-}
-
-nlohmann::ordered_json report(const ModelArguments& arguments, const LoadedModel& model,
-                              const Request& request, const Result& result,
+nlohmann::ordered_json report(const Model& model, const Request& request, const Result& result,
                               const std::string& text) {
   const TokenId mask_id = model.config().mask_id;
   const auto masks = std::count(request.tokens.begin(), request.tokens.end(), mask_id);
@@ -53,12 +34,12 @@ nlohmann::ordered_json report(const ModelArguments& arguments, const LoadedModel
           {"seconds", result.seconds},
           {"answer_tokens_per_second", ratio(answer, result.seconds)},
           {"peak_memory_bytes", peak_memory()},
-          {"threads", arguments.threads > 0 ? arguments.threads : available_threads()},
+          {"threads", model.threads()},
           {"device", device_kind_name(model.device())},
           {"dtype", weight_type_name(model.weight_type())},
           {"method", request.method},
           {"seed", request.sampler.seed},
-          {"model", arguments.directory}};
+          {"model", model.files().directory().string()}};
 }
 
 }  // namespace unmask

@@ -1,6 +1,7 @@
 #include "io/containers/checkpoint.h"
 
 #include <algorithm>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string>
 

@@ -1,5 +1,6 @@
 // Recognises the chat templates of the published models.
 #include <cstdint>
+#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/error.h"
@@ -15,7 +16,6 @@ using nlohmann::json;
 namespace {
 
 constexpr size_t kMaxTemplateBytes = size_t{1} << 20;
-constexpr std::string_view kHint = "pass --template llada|chatml, or --raw for no template";
 
 /// A template is known by the length and the FNV-1a hash of its exact text.
 struct KnownTemplate {
@@ -58,12 +58,12 @@ std::optional<std::string> read_template(const fs::path& directory) {
 
 ChatFormat detect_chat_format(const fs::path& directory) {
   const std::optional<std::string> text = read_template(directory);
-  if (!text) fail("[chat] {}: no chat template; {}", directory.string(), kHint);
+  if (!text) fail(ErrorCode::chat_format, "[chat] {}: no chat template", directory.string());
   for (const auto& [bytes, hash, format] : kKnown) {
     if (text->size() == bytes && fnv1a(*text) == hash) return format;
   }
-  fail("[chat] {}: the chat template '{}' is not a known one; {}", directory.string(),
-       printable(*text, 40), kHint);
+  fail(ErrorCode::chat_format, "[chat] {}: the chat template '{}' is not a known one",
+       directory.string(), printable(*text, 40));
 }
 
 }  // namespace unmask

@@ -32,13 +32,13 @@ struct ChatOptions {
   std::vector<std::string> tools = {};
 };
 
-/// Names for `--template`: "llada", "chatml". Throws Error listing them for another name.
+/// "llada" or "chatml". Throws Error listing them for another name.
 ChatFormat parse_chat_format(std::string_view name);
 std::string_view chat_format_name(ChatFormat format);
 
 /// The format of a model directory, recognised by chat_template.jinja or, where there is none, the
-/// chat_template in its tokenizer_config.json. Throws Error with the hint `--template` when there
-/// is none or it is unknown.
+/// chat_template in its tokenizer_config.json. Throws Error (chat_format) when there is none or it
+/// is unknown.
 ChatFormat detect_chat_format(const std::filesystem::path& directory);
 
 /// Prompt text of a conversation, ready to be encoded. Throws Error when the format cannot express

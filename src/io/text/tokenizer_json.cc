@@ -1,5 +1,6 @@
 // Reader of tokenizer.json, the schema of the Hugging Face tokenizers library, as far as byte-level
 // BPE goes. truncation, padding and post_processor act around encoding and are left to the caller.
+#include <nlohmann/json.hpp>
 #include <string_view>
 
 #include "core/error.h"

@@ -1,5 +1,7 @@
 #include "io/text/vocab_json.h"
 
+#include <nlohmann/json.hpp>
+
 #include "core/error.h"
 
 namespace unmask {

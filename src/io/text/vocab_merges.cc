@@ -2,6 +2,7 @@
 // cut; the class name in tokenizer_config.json does, and only the Qwen2 family is known here (Dream
 // derives from it).
 #include <charconv>
+#include <nlohmann/json.hpp>
 #include <set>
 #include <string_view>
 

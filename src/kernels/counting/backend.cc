@@ -8,6 +8,8 @@ namespace unmask {
 
 namespace {
 
+constexpr int kPanel = 32;  // slots and columns that the processor's attention packs together
+
 class CountedMatrix final : public PackedMatrix {
  public:
   CountedMatrix(int out, int in, double bytes_per_weight)
@@ -45,7 +47,8 @@ class Counting final : public CountingBackend {
   explicit Counting(const ElementSizes& sizes) : sizes_(sizes) {}
 
   WorkCount take() override { return std::exchange(count_, {}); }
-  size_t peak_bytes() const override { return peak_ + weights_ + embeddings_; }
+  size_t weight_bytes() const override { return weights_ + embeddings_; }
+  size_t peak_bytes() const override { return peak_ + weight_bytes(); }
   std::string describe() const override { return "counting"; }
   DType activation_type() const override { return sizes_.activations; }
   int tile_rows() const override { return sizes_.tile_rows; }
@@ -117,7 +120,20 @@ class Counting final : public CountingBackend {
     std::fill(out.begin(), out.end(), 0.0F);
   }
 
+  /// Reserves what packing would fill.
+  void pack(const KvView& kv, const HeadShape& shape) {
+    if (!sizes_.packed_kv) return;
+    const auto whole_panels = [](int n) { return (n + kPanel - 1) / kPanel * kPanel; };
+    const size_t bytes = dense_bytes(shape.n_kv_heads * whole_panels(kv.k.rows),
+                                     whole_panels(shape.head_dim), *sizes_.packed_kv);
+    PackedKv& to = kv.packed == nullptr ? passing_ : *kv.packed;
+    for (Buffer* buffer : {&to.keys, &to.values}) {
+      if (buffer->bytes() < bytes) *buffer = allocate(bytes);
+    }
+  }
+
   void count(const AttentionTask& task, const HeadShape& shape) {
+    pack(task.kv, shape);
     const int slots = task.kv.k.rows;
     const double queries = static_cast<double>(task.q.rows) * shape.n_heads;
     const double pairs = task.pattern == nullptr ? queries * slots
@@ -144,6 +160,7 @@ class Counting final : public CountingBackend {
   size_t embeddings_ = 0;
   size_t live_ = 0;
   size_t peak_ = 0;
+  PackedKv passing_;  // of what no store keeps
 };
 
 }  // namespace

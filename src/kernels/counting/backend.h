@@ -3,6 +3,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "kernels/backend.h"
 
@@ -26,6 +27,8 @@ struct ElementSizes {
   DType activations = DType::f32;  // Backend::activation_type()
   int tile_rows = 1024;            // Backend::tile_rows()
   bool keeps_embeddings = false;   // the table is copied, with bytes_per_weight
+  /// Of keys and values in the layout of attention (PackedKv); none where it reads them in place.
+  std::optional<DType> packed_kv = std::nullopt;
 };
 
 /// Reads no memory: weights need no data, and what it allocates is address space only. What methods
@@ -34,6 +37,8 @@ class CountingBackend : public Backend {
  public:
   /// Returns what was counted and begins anew.
   virtual WorkCount take() = 0;
+  /// Of the weights that were packed and the embeddings that were kept.
+  virtual size_t weight_bytes() const = 0;
   /// The most bytes that were allocated at a time, weights included.
   virtual size_t peak_bytes() const = 0;
 };

@@ -282,6 +282,11 @@ void CpuBackend::cosine_rows(Tensor a, Tensor b, std::span<float> out) {
 
 }  // namespace
 
+DType cpu_attention_type(WeightType weights) {
+  const int bytes = attention_kernels(cpu::select_table(), weights).element_bytes;
+  return bytes == 2 ? DType::bf16 : DType::f32;
+}
+
 std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options) {
   if (options.threads < 0) fail("[threads] found {}, expected at least 1", options.threads);
   return std::make_unique<CpuBackend>(options);

@@ -1,4 +1,4 @@
-#include "apps/commands/eval_plan.h"
+#include "eval/plan.h"
 
 #include <algorithm>
 #include <filesystem>
@@ -21,12 +21,12 @@ constexpr int kPresetTokensPerStep = 2;
 Example ask(std::string prompt) { return {.messages = {{"user", std::move(prompt)}}}; }
 
 /// Examples of a generated task fill the canvas up to `length`.
-EvalTask generated(const EvalArguments& a, const ModelFiles& files, const std::string& name,
+EvalTask generated(const EvalSettings& a, const ModelFiles& files, const std::string& name,
                    int length) {
   const GeneratedTask& task = generated_task(name);
   const int gen_length = a.generation.gen_length.value_or(task.gen_length);
-  const CountTokens count = [&files](std::string_view text) {
-    return static_cast<int>(files.tokenizer.encode(text).size());
+  const CountTokens count = [files](std::string_view text) {
+    return static_cast<int>(files.tokenizer().encode(text).size());
   };
   // What surrounds a prompt, in tokens.
   const std::string nothing = "Text";
@@ -43,7 +43,7 @@ EvalTask generated(const EvalArguments& a, const ModelFiles& files, const std::s
           }};
 }
 
-EvalTask from_file(const EvalArguments& a, const std::string& file) {
+EvalTask from_file(const EvalSettings& a, const std::string& file) {
   const auto metric = a.metric ? std::optional(parse_metric(*a.metric)) : std::nullopt;
   std::vector<Example> examples = read_dataset(file, a.limit, metric);
   const auto count = static_cast<int>(examples.size());
@@ -66,14 +66,14 @@ bool has_choices(const EvalTask& task) {
 }
 
 /// Likelihood takes one pass of full attention.
-void check_methods(const EvalArguments& a, const EvalPlan& plan, const ModelFiles& files) {
-  for (const std::string& method : plan.methods) create_method(method, {files.config});
+void check_methods(const EvalSettings& a, const EvalPlan& plan, const ModelFiles& files) {
+  for (const std::string& method : plan.methods) create_method(method, {files.config()});
   const bool only_full = plan.methods == std::vector<std::string>{"full"};
   for (const EvalTask& task : plan.tasks) {
     if ((only_full && !a.fidelity) || !has_choices(task)) continue;
     fail(
         "[eval] {}: multiple choice takes one pass of full attention, which says nothing about "
-        "methods; leave out --method and --fidelity",
+        "methods or fidelity to full attention",
         task.name.task);
   }
 }
@@ -86,16 +86,6 @@ void check_names(const EvalPlan& plan) {
            task.name.task);
     }
   }
-}
-
-std::string prompt_text(const EvalArguments& a, const Example& example) {
-  if (!a.raw) {
-    std::vector<ChatMessage> messages = example.messages;
-    if (a.chat.system) messages.insert(messages.begin(), {"system", *a.chat.system});
-    return render_chat(choose_chat_format(a.chat, a.model.directory), messages);
-  }
-  if (example.messages.size() != 1) fail("[eval] --raw completes prompts, but there are messages");
-  return example.messages[0].content;
 }
 
 }  // namespace
@@ -112,13 +102,13 @@ int EvalPlan::longest() const {
   return longest;
 }
 
-EvalPlan plan_evaluation(const EvalArguments& a, const ModelFiles& files) {
+EvalPlan plan_evaluation(const EvalSettings& a, const ModelFiles& files) {
   Preset chosen{.methods = {"full"}};
   if (a.preset) chosen = preset(*a.preset);
   if (!a.files.empty()) chosen.tasks.clear();
   const std::vector<std::string> tasks = first_given(a.tasks, chosen.tasks);
   if (tasks.empty() && a.files.empty()) {
-    fail("[eval] nothing to evaluate; give --preset, --task or --file");
+    fail("[eval] nothing to evaluate: found neither a preset nor a task nor a file");
   }
   EvalPlan plan{.methods = first_given(a.methods, chosen.methods),
                 .tokens_per_step = a.tokens_per_step.value_or(a.preset ? kPresetTokensPerStep : 1)};
@@ -132,17 +122,17 @@ EvalPlan plan_evaluation(const EvalArguments& a, const ModelFiles& files) {
   return plan;
 }
 
-std::vector<TokenId> eval_prompt(const EvalArguments& a, const ModelFiles& files,
+std::vector<TokenId> eval_prompt(const EvalSettings& a, const ModelFiles& files,
                                  const Example& example) {
-  return files.tokenizer.encode(prompt_text(a, example));
+  return encode_messages(files, a.prompt, example.messages);
 }
 
-Request eval_request(const EvalArguments& a, const EvalPlan& plan, const ModelFiles& files,
+Request eval_request(const EvalSettings& a, const EvalPlan& plan, const ModelFiles& files,
                      const Example& example, const std::string& method) {
-  GenerationArguments generation = a.generation;
+  RequestOptions generation = a.generation;
   generation.method = method;
   if (!generation.gen_length) generation.gen_length = example.gen_length;
-  Request request = make_request(generation, files, eval_prompt(a, files, example));
+  Request request = build_request(generation, files, eval_prompt(a, files, example));
   if (!generation.steps) {
     const int blocks = request.gen_length() / request.block_length;
     request.steps = blocks * std::max(1, request.block_length / plan.tokens_per_step);

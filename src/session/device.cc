@@ -1,5 +1,6 @@
-#include "session/loaded_model.h"
+#include "session/device.h"
 
+#include "core/error.h"
 #include "core/platform/processor.h"
 #include "model/families.h"
 
@@ -9,11 +10,6 @@ namespace {
 
 using enum WeightType;
 constexpr WeightType kWeightTypes[] = {f32, bf16, int8, int4};
-
-std::unique_ptr<Backend> create_backend(DeviceKind device, int threads, WeightType weights) {
-  if (device == DeviceKind::cuda) return create_cuda_backend({.threads = threads});
-  return create_cpu_backend({.threads = threads, .weights = weights});
-}
 
 }  // namespace
 
@@ -57,7 +53,7 @@ WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind devi
                                const Checkpoint& checkpoint, const ModelConfig& config) {
   if (device == DeviceKind::cuda) {
     if (wanted.value_or(bf16) == bf16) return bf16;
-    fail("[dtype] {}: a CUDA device computes with bf16 only; use --dtype bf16 or --device cpu",
+    fail(ErrorCode::device_type, "[dtype] found {}, expected bf16: a CUDA device has no other",
          weight_type_name(*wanted));
   }
   if (wanted) return *wanted;
@@ -65,21 +61,6 @@ WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind devi
   const bool stored_narrow =
       checkpoint.contains(name) && checkpoint.at(name).element_type() == DType::bf16;
   return stored_narrow && detect_isa() >= IsaLevel::avx512 ? bf16 : f32;
-}
-
-LoadedModel::LoadedModel(const std::filesystem::path& directory, const LoadOptions& options)
-    : directory_(directory),
-      config_(load_model_config(directory)),
-      checkpoint_(directory),
-      device_(options.device),
-      weight_type_(resolve_weight_type(options.weights, device_, checkpoint_, config_)),
-      backend_(create_backend(device_, options.threads, weight_type_)),
-      weights_(load_weights(checkpoint_, config_, *backend_, options.progress)),
-      transformer_(std::make_unique<Transformer>(config_, weights_, *backend_)) {}
-
-const Tokenizer& LoadedModel::tokenizer() {
-  if (!tokenizer_) tokenizer_ = Tokenizer::load(directory_);
-  return *tokenizer_;
 }
 
 }  // namespace unmask

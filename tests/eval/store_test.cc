@@ -1,6 +1,7 @@
-#include "apps/commands/eval_store.h"
+#include "eval/store.h"
 
 #include <gtest/gtest.h>
+#include <nlohmann/json.hpp>
 
 #include "core/error.h"
 #include "io/json_file.h"

@@ -1,16 +1,12 @@
-#include "apps/commands/eval_run.h"
+#include "eval/run.h"
 
 #include <algorithm>
 #include <chrono>
 #include <map>
 
-#include "apps/reports/report.h"
-#include "apps/terminal/progress.h"
-#include "apps/terminal/terminal.h"
-#include "apps/terminal/units.h"
 #include "eval/likelihood.h"
 #include "eval/metric.h"
-#include "session/explain.h"
+#include "session/answer.h"
 
 namespace unmask {
 
@@ -57,8 +53,8 @@ class TimeLeft {
 /// The work of one example after the other.
 class Worker {
  public:
-  Worker(const EvalRun& run, LoadedModel& model, ResultStore& store, Console& console)
-      : run_(run), model_(model), store_(store), line_(console.err, console.err_terminal) {}
+  Worker(const EvalRun& run, Model& model, ResultStore& store, const EvalCallback& on_progress)
+      : run_(run), model_(model), store_(store), on_progress_(on_progress) {}
 
   bool run();
 
@@ -69,16 +65,18 @@ class Worker {
   };
 
   std::vector<Job> jobs() const;
-  void show(const RecordKey& key, double own_seconds);
+  /// Tells how far it is, `own_seconds` into the example. False: stop.
+  bool tell(const RecordKey& key, double own_seconds);
   Record answer(const Job& job, const Example& example);
   Record generate_answer(const Job& job, const Example& example);
   Record choose(const Job& job, const Example& example);
   Fidelity fidelity(const Job& job, const Example& example, const Request& request);
 
   const EvalRun& run_;
-  LoadedModel& model_;
+  Model& model_;
   ResultStore& store_;
-  ProgressLine line_;
+  const EvalCallback& on_progress_;
+  bool stopped_ = false;
   TimeLeft time_;
   int done_ = 0;
   int total_ = 0;
@@ -99,11 +97,11 @@ std::vector<Worker::Job> Worker::jobs() const {
   return jobs;
 }
 
-void Worker::show(const RecordKey& key, double own_seconds) {
-  line_.show(fmt::format(
-      "{} of {}, {} {}, {}, {} left", done_, total_, key.task,
-      key.length > 0 ? std::to_string(key.length) : "", key.method,
-      done_ > 0 ? format_duration(std::max(0.0, time_.seconds() - own_seconds)) : "a while"));
+bool Worker::tell(const RecordKey& key, double own_seconds) {
+  EvalProgress progress{.done = done_, .total = total_, .at = key};
+  if (done_ > 0) progress.seconds_left = std::max(0.0, time_.seconds() - own_seconds);
+  stopped_ = stopped_ || !on_progress_(progress);
+  return !stopped_;
 }
 
 bool Worker::run() {
@@ -116,10 +114,10 @@ bool Worker::run() {
     const bool same = last != nullptr && last->task == job.task && last->key.index == job.key.index;
     if (!same) example = job.task->example(job.key.index);
     last = &job;
-    show(job.key, 0);
+    if (!tell(job.key, 0)) return false;
     const auto start = Clock::now();
     Record record = answer(job, *example);
-    if (interrupted()) return false;
+    if (stopped_) return false;
     time_.done(job.key, since(start));
     store_.add(std::move(record));
     ++done_;
@@ -133,36 +131,31 @@ Record Worker::answer(const Job& job, const Example& example) {
 
 Record Worker::generate_answer(const Job& job, const Example& example) {
   const Request request =
-      eval_request(run_.arguments, run_.plan, run_.files, example, job.key.method);
-  const auto on_step = [&](const StepEvent& event) {
-    show(job.key, event.seconds);
-    return !interrupted();
-  };
+      eval_request(run_.settings, run_.plan, model_.files(), example, job.key.method);
+  const auto on_step = [&](const StepEvent& event) { return tell(job.key, event.seconds); };
   const Result result = generate(model_.transformer(), {&request, 1}, on_step).front();
-  const auto tokens = std::span(result.tokens)
-                          .subspan(static_cast<size_t>(result.answer.begin),
-                                   static_cast<size_t>(result.answer.size()));
   Record record{.key = job.key,
-                .answer = run_.files.tokenizer.decode(tokens, {.skip_special = true}),
+                .answer = answer_text(model_.files().tokenizer(), result),
                 .canvas = static_cast<int>(request.tokens.size()),
-                .answer_tokens = answer_tokens(request, result, run_.files.config.mask_id),
+                .answer_tokens = answer_tokens(request, result, model_.config().mask_id),
                 .steps = result.steps,
                 .forward_passes = result.forward_passes,
                 .rows = result.rows,
                 .seconds = result.seconds};
   if (example.metric != Metric::none) record.score = score_answer(example, record.answer);
-  if (run_.arguments.fidelity && !interrupted()) {
+  if (run_.settings.fidelity && !stopped_) {
     record.fidelity = fidelity(job, example, request);
   }
   return record;
 }
 
 Fidelity Worker::fidelity(const Job& job, const Example& example, const Request& request) {
-  const auto on_step = [](const StepEvent&) { return !interrupted(); };
+  const auto on_step = [&](const StepEvent& event) { return tell(job.key, event.seconds); };
   RecordKey key = job.key;
   key.method = "full";
   if (reference_key_ != key) {
-    const Request full = eval_request(run_.arguments, run_.plan, run_.files, example, key.method);
+    const Request full =
+        eval_request(run_.settings, run_.plan, model_.files(), example, key.method);
     reference_ = generate(model_.transformer(), {&full, 1}, on_step).front();
     reference_key_ = key;
   }
@@ -170,20 +163,17 @@ Fidelity Worker::fidelity(const Job& job, const Example& example, const Request&
 }
 
 Record Worker::choose(const Job& job, const Example& example) {
-  const std::vector<TokenId> prompt = eval_prompt(run_.arguments, run_.files, example);
-  const LikelihoodOptions options{run_.arguments.samples, run_.arguments.generation.seed};
+  const std::vector<TokenId> prompt = eval_prompt(run_.settings, model_.files(), example);
+  const LikelihoodOptions options{run_.settings.samples, run_.settings.generation.seed};
   Record record{.key = job.key};
   double best = 0;
   const auto start = Clock::now();
   for (const std::string& choice : example.choices) {
-    const std::vector<TokenId> answer = run_.files.tokenizer.encode(choice);
-    const auto on_progress = [&](int, int) {
-      show(job.key, since(start));
-      return !interrupted();
-    };
+    const std::vector<TokenId> answer = model_.files().tokenizer().encode(choice);
+    const auto on_progress = [&](int, int) { return tell(job.key, since(start)); };
     const Likelihood found =
         answer_log_likelihood(model_.transformer(), prompt, answer, options, on_progress);
-    if (interrupted()) return record;
+    if (stopped_) return record;
     if (record.answer.empty() || found.log_likelihood > best) {
       best = found.log_likelihood;
       record.answer = choice;
@@ -200,7 +190,7 @@ Record Worker::choose(const Job& job, const Example& example) {
 
 Cost planned_cost(const Explanation& plan, double canvas) {
   Cost cost{.operations = plan.total.product_operations + plan.total.attention_operations,
-            .peak_bytes = static_cast<double>(plan.peak_bytes)};
+            .peak_bytes = static_cast<double>(plan.peak_bytes())};
   double seen = 0;
   int passes = 0;
   for (const PlannedStep& step : plan.steps) {
@@ -225,24 +215,26 @@ Cost mean_cost(std::span<const Cost> costs) {
 
 }  // namespace
 
-bool run_evaluation(const EvalRun& run, LoadedModel& model, ResultStore& store, Console& console) {
-  return Worker(run, model, store, console).run();
+bool run_evaluation(const EvalRun& run, Model& model, ResultStore& store,
+                    const EvalCallback& on_progress) {
+  return Worker(run, model, store, on_progress).run();
 }
 
-void add_costs(const EvalRun& run, const ElementSizes& sizes, Summary& summary) {
+void add_costs(const EvalRun& run, const Model& model, Summary& summary) {
+  const Costs costs = model.costs();
   for (MethodSummary& method : summary.methods) {
     const auto& planned = run.plan.methods;
     if (std::count(planned.begin(), planned.end(), method.method) == 0) continue;
-    std::vector<Cost> costs;
+    std::vector<Cost> of_tasks;
     for (const EvalTask& task : run.plan.tasks) {
       const Example example = task.example(0);
       if (example.metric == Metric::choice) continue;
       const Request request =
-          eval_request(run.arguments, run.plan, run.files, example, method.method);
-      costs.push_back(planned_cost(explain(run.files.config, request, sizes),
-                                   static_cast<double>(request.tokens.size())));
+          eval_request(run.settings, run.plan, model.files(), example, method.method);
+      of_tasks.push_back(
+          planned_cost(costs.explain(request), static_cast<double>(request.tokens.size())));
     }
-    if (!costs.empty()) method.cost = mean_cost(costs);
+    if (!of_tasks.empty()) method.cost = mean_cost(of_tasks);
   }
 }
 

@@ -1,9 +1,9 @@
-#include "apps/commands/eval_store.h"
+#include "eval/store.h"
 
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
 
-#include "apps/reports/report.h"
 #include "core/error.h"
 #include "io/json_file.h"
 
@@ -22,7 +22,7 @@ void check_same(const nlohmann::json& found, const Json& wanted, const std::stri
   for (const auto& [name, value] : wanted.items()) {
     const std::string then = found.contains(name) ? found[name].dump() : "nothing";
     if (then == value.dump()) continue;
-    fail("[eval] {}: holds results with {} {}, but this run has {}; choose another --out", file,
+    fail(ErrorCode::results_exist, "[eval] {}: holds results with {} {}, but this run has {}", file,
          name, printable(then), printable(value.dump()));
   }
 }
@@ -56,7 +56,7 @@ void ResultStore::read(const Json& settings) {
     } else if (line.is_object() && line.contains("settings")) {
       check_same(line["settings"], settings, file_.string());
     } else {
-      fail("{}: this is no file of unmask eval; choose another --out", where);
+      fail(ErrorCode::results_exist, "{}: no results of an evaluation", where);
     }
   }
   if (complete < text.size()) fs::resize_file(file_, complete);

@@ -1,0 +1,77 @@
+#include "generate/probe.h"
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "generate/single_pass.h"
+#include "methods/full.h"
+
+namespace unmask {
+
+namespace {
+
+/// log of the sum of exp(logits).
+double log_sum_exp(std::span<const float> logits) {
+  const double largest = *std::max_element(logits.begin(), logits.end());
+  double sum = 0;
+  for (const float x : logits) sum += std::exp(static_cast<double>(x) - largest);
+  return largest + std::log(sum);
+}
+
+}  // namespace
+
+void Probe::check(const ProbeCanvas& canvas) const {
+  const int vocab = model_.config().vocab_size;
+  const auto length = static_cast<int>(canvas.tokens.size());
+  const auto check_token = [vocab](TokenId id) {
+    if (id < 0 || id >= vocab) fail("[probe] token id {}: expected 0 to {}", id, vocab - 1);
+  };
+  for (const TokenId id : canvas.tokens) check_token(id);
+  int last = -1;
+  for (const ProbePoint& point : canvas.points) {
+    if (point.position <= last || point.position >= length) {
+      fail("[probe] position {}: expected ascending ones below {}", point.position, length);
+    }
+    last = point.position;
+    for (const TokenId id : point.tokens) check_token(id);
+  }
+}
+
+std::vector<double> Probe::log_probabilities(std::span<const ProbeCanvas> canvases) {
+  Full method;
+  std::vector<SinglePass> passes;
+  passes.reserve(canvases.size());  // the slices refer to them
+  std::vector<Slice> batch;
+  std::vector<const ProbePoint*> points;  // one for each wanted row
+  for (const ProbeCanvas& canvas : canvases) {
+    check(canvas);
+    if (canvas.points.empty()) continue;
+    std::vector<int> positions;
+    for (const ProbePoint& point : canvas.points) {
+      positions.push_back(point.position);
+      points.push_back(&point);
+    }
+    const Range all{0, static_cast<int>(canvas.tokens.size())};
+    passes.emplace_back(model_.config(), method, canvas.tokens, all);
+    batch.push_back(passes.back().slice(positions));
+  }
+  std::vector<double> found;
+  if (batch.empty()) return found;
+  const auto vocab = static_cast<size_t>(model_.config().vocab_size);
+  std::vector<float> host;
+  logits_.each(model_.forward(batch), [&](Tensor logits, int first) {
+    host.resize(static_cast<size_t>(logits.rows) * vocab);
+    model_.backend().download(logits, host.data());
+    for (size_t r = 0; r < static_cast<size_t>(logits.rows); ++r) {
+      const auto row = std::span(host).subspan(r * vocab, vocab);
+      const double whole = log_sum_exp(row);
+      for (const TokenId id : points[static_cast<size_t>(first) + r]->tokens) {
+        found.push_back(static_cast<double>(row[static_cast<size_t>(id)]) - whole);
+      }
+    }
+  });
+  return found;
+}
+
+}  // namespace unmask

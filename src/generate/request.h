@@ -1,0 +1,41 @@
+// What the engine is asked: a canvas with masks, and how to fill them.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/model_config.h"
+#include "model/method.h"
+#include "sampling/sampler.h"
+
+namespace unmask {
+
+/// Puts a method that watches around the method of a request; it must change nothing.
+using MethodObserver = std::function<std::unique_ptr<Method>(std::unique_ptr<Method>)>;
+
+/// A canvas to be completed. Masked positions may stand anywhere; everything else is given.
+struct Request {
+  std::vector<TokenId> tokens;  // prompt and masks
+  int prompt_length = 0;        // where the generated part begins
+  int block_length = 0;         // divides the generated part; equal to it: one block
+  int steps = 0;                // of all blocks together; a multiple of the number of blocks
+  SamplerOptions sampler;
+  double cfg_scale = 0;          // > 0: classifier-free guidance, a second pass without the prompt
+  std::string method = "full";   // see create_method
+  std::vector<TokenId> eos_ids;  // tokens that end a text
+  bool early_stop = false;       // stop when an end token and all before it are decided
+  MethodObserver observe{};      // optional; guidance's pass without the prompt is not observed
+
+  int gen_length() const { return static_cast<int>(tokens.size()) - prompt_length; }
+  Range generated() const { return {prompt_length, static_cast<int>(tokens.size())}; }
+};
+
+/// A request for `gen_length` masks after `prompt`: one block, one token a step.
+Request append_masks(std::vector<TokenId> prompt, int gen_length, TokenId mask_id);
+
+/// Throws Error saying what to change when the sizes or options of a request are impossible.
+void check_request(const Request& request, const ModelConfig& config);
+
+}  // namespace unmask

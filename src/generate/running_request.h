@@ -1,0 +1,72 @@
+// What the engine knows of a request before it joins and while it runs.
+#pragma once
+
+#include <chrono>
+#include <exception>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "generate/engine.h"
+#include "generate/sequence.h"
+
+namespace unmask {
+
+/// A request that has not joined yet.
+struct WaitingRequest {
+  RequestId id;
+  Request request;
+  StepCallback on_step;
+  int64_t bytes;  // planned
+};
+
+struct RunningRequest {
+  RunningRequest(WaitingRequest&& w, const ModelConfig& config, int64_t served)
+      : id(w.id),
+        sequence(std::move(w.request), config),
+        on_step(std::move(w.on_step)),
+        bytes(w.bytes),
+        served(served) {}
+
+  double seconds() const {
+    return std::chrono::duration<double>(std::chrono::steady_clock::now() - *start).count();
+  }
+  int passes() const { return planned->plan.rows.empty() ? 0 : (sequence.guided() ? 2 : 1); }
+  int planned_rows() const { return passes() * planned->plan.rows.size(); }
+  void count_rows(int64_t rows) {
+    result.rows += rows;
+    served += rows;
+  }
+  /// Notes where the sequence stands before it applies a step that computed `rows`.
+  void begin_step(int rows) {
+    step = {.index = sequence.step_index(), .block = sequence.step().block, .rows = rows};
+  }
+  /// Counts the step it has applied.
+  void end_step(double seconds_now) {
+    result.steps = sequence.step_index();
+    result.seconds = seconds_now;
+    const auto first = static_cast<size_t>(sequence.request().prompt_length);
+    if (result.seconds_to_first_text == 0 && sequence.tokens()[first] != sequence.mask_id()) {
+      result.seconds_to_first_text = seconds_now;
+    }
+  }
+
+  RequestId id;
+  Sequence sequence;
+  StepCallback on_step;
+  int64_t bytes;   // planned
+  int64_t served;  // rows, from those of the least served at the time of joining
+  Result result;
+  std::optional<std::chrono::steady_clock::time_point> start;  // of the first step
+  std::optional<Slice> planned;                                // the next pass
+  std::optional<Slice> twin;                                   // its unconditional half
+  std::vector<TokenStats> stats;                               // of the present pass
+  struct {
+    int index = 0;
+    Range block;
+    int rows = 0;
+  } step;                    // the last one
+  std::exception_ptr error;  // that ends the request
+};
+
+}  // namespace unmask

@@ -1,0 +1,26 @@
+#include "session/answer.h"
+
+namespace unmask {
+
+std::string_view finish_reason(const Request& request, const Result& result) {
+  if (result.cancelled) return "cancelled";
+  return result.answer.end < request.generated().end ? "stop" : "length";
+}
+
+int answer_tokens(const Request& request, const Result& result, TokenId mask_id) {
+  int count = 0;
+  for (int p = result.answer.begin; p < result.answer.end; ++p) {
+    const auto i = static_cast<size_t>(p);
+    count += static_cast<int>(request.tokens[i] == mask_id && result.tokens[i] != mask_id);
+  }
+  return count;
+}
+
+std::string answer_text(const Tokenizer& tokenizer, const Result& result) {
+  const auto tokens = std::span(result.tokens)
+                          .subspan(static_cast<size_t>(result.answer.begin),
+                                   static_cast<size_t>(result.answer.size()));
+  return tokenizer.decode(tokens, {.skip_special = true});
+}
+
+}  // namespace unmask

@@ -1,0 +1,85 @@
+#include "session/costs.h"
+
+#include <algorithm>
+
+namespace unmask {
+
+namespace {
+
+void add(const WorkCount& work, WorkCount& sum) {
+  sum.product_operations += work.product_operations;
+  sum.attention_operations += work.attention_operations;
+  sum.weight_bytes += work.weight_bytes;
+  sum.kv_bytes += work.kv_bytes;
+  sum.pairs += work.pairs;
+  sum.all_pairs += work.all_pairs;
+  sum.queries += work.queries;
+  sum.measurements += work.measurements;
+}
+
+}  // namespace
+
+ElementSizes element_sizes(DeviceKind device, WeightType weights) {
+  ElementSizes sizes{.bytes_per_weight = bits_per_weight(weights) / 8};
+  if (device == DeviceKind::cuda) {
+    sizes.activations = kCudaActivations;
+    sizes.tile_rows = kCudaTileRows;
+    sizes.keeps_embeddings = true;
+  } else {
+    sizes.packed_kv = cpu_attention_type(weights);
+  }
+  return sizes;
+}
+
+double roofline_seconds(const WorkCount& work, const Rates& rates) {
+  return std::max(work.product_operations / rates.products, work.weight_bytes / rates.read) +
+         work.attention_operations / rates.attention;
+}
+
+Explanation Costs::explain(const Request& request) const {
+  const auto backend = create_counting_backend(sizes_);
+  const Weights weights = shape_weights(config_, *backend);
+  Transformer model(config_, weights, *backend);
+  Request worst = request;
+  worst.early_stop = false;
+  worst.eos_ids.clear();
+  Explanation result;
+  Range block;
+  int in_block = 0;
+  generate(model, std::span(&worst, 1), [&](const StepEvent& event) {
+    in_block = event.block == block ? in_block + 1 : 0;
+    block = event.block;
+    result.steps.push_back({event.step, in_block, event.rows, backend->take()});
+    return true;
+  });
+  for (const PlannedStep& step : result.steps) {
+    add(step.work, result.total);
+    result.rows += step.rows;
+  }
+  result.weight_bytes = backend->weight_bytes();
+  result.request_bytes = backend->peak_bytes() - backend->weight_bytes();
+  return result;
+}
+
+int64_t Costs::request_bytes(const Request& request) const {
+  return static_cast<int64_t>(explain(request).request_bytes);
+}
+
+int64_t Costs::canvas_bytes(int tokens) const {
+  Request all = append_masks({}, tokens, config_.mask_id);
+  all.steps = 1;
+  return request_bytes(all);
+}
+
+int64_t Costs::weight_bytes() const {
+  const auto backend = create_counting_backend(sizes_);
+  const Weights weights = shape_weights(config_, *backend);
+  return static_cast<int64_t>(backend->weight_bytes());
+}
+
+int64_t Costs::kv_bytes_per_token() const {
+  const int64_t width = int64_t{config_.n_kv_heads} * config_.head_dim;
+  return 2 * width * config_.n_layers * static_cast<int64_t>(dtype_bytes(sizes_.activations));
+}
+
+}  // namespace unmask

@@ -1,0 +1,55 @@
+// A model that is ready to generate: its files and its weights on a backend.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "model/transformer.h"
+#include "session/costs.h"
+#include "session/device.h"
+#include "session/model_files.h"
+
+namespace unmask {
+
+struct LoadOptions {
+  DeviceKind device = DeviceKind::cpu;
+  std::optional<WeightType> weights = std::nullopt;  // none: see resolve_weight_type
+  int threads = 0;                                   // 0: every processor this process may use
+  LoadProgress progress = {};                        // optional
+};
+
+/// The owner of everything that belongs to a model.
+class Model {
+ public:
+  /// Packs the weights. Throws Error with a one-line reason when they are incomplete or do not fit
+  /// the configuration, and what `progress` throws.
+  explicit Model(const ModelFiles& files, const LoadOptions& options = {});
+  explicit Model(const std::filesystem::path& directory, const LoadOptions& options = {})
+      : Model(ModelFiles::open(directory), options) {}
+
+  Model(const Model&) = delete;  // the transformer refers to its members
+  Model& operator=(const Model&) = delete;
+
+  const ModelFiles& files() const { return files_; }
+  const ModelConfig& config() const { return files_.config(); }
+  const Tokenizer& tokenizer() const { return files_.tokenizer(); }
+  Transformer& transformer() { return transformer_; }
+  Backend& backend() const { return *backend_; }
+  const Weights& weights() const { return weights_; }
+  DeviceKind device() const { return device_; }
+  WeightType weight_type() const { return weight_type_; }
+  /// Threads of the host that compute.
+  int threads() const { return threads_; }
+  Costs costs() const { return {config(), element_sizes(device_, weight_type_)}; }
+
+ private:
+  ModelFiles files_;
+  DeviceKind device_;
+  WeightType weight_type_;
+  int threads_;
+  std::unique_ptr<Backend> backend_;
+  Weights weights_;
+  Transformer transformer_;
+};
+
+}  // namespace unmask

@@ -1,0 +1,66 @@
+#include "session/model_files.h"
+
+#include <algorithm>
+#include <mutex>
+#include <optional>
+
+#include "core/error.h"
+
+namespace unmask {
+
+struct ModelFiles::Data {
+  Data(std::filesystem::path where, ModelConfig read_config, Tokenizer read_tokenizer)
+      : directory(std::move(where)),
+        config(std::move(read_config)),
+        tokenizer(std::move(read_tokenizer)),
+        stop_ids(config.stop_ids) {
+    for (const std::string_view end_of_turn : {"<|eot_id|>", "<|im_end|>"}) {
+      const auto id = tokenizer.added_token(end_of_turn);
+      if (id && std::count(stop_ids.begin(), stop_ids.end(), *id) == 0) stop_ids.push_back(*id);
+    }
+  }
+
+  std::filesystem::path directory;
+  ModelConfig config;
+  Tokenizer tokenizer;
+  std::vector<TokenId> stop_ids;
+  std::once_flag opened;
+  std::optional<Checkpoint> checkpoint;
+  std::once_flag recognised;
+  ChatFormat chat_format{};
+};
+
+ModelFiles::ModelFiles(std::shared_ptr<Data> data) : data_(std::move(data)) {}
+
+ModelFiles::ModelFiles(ModelConfig config, Tokenizer tokenizer)
+    : ModelFiles(std::make_shared<Data>("", std::move(config), std::move(tokenizer))) {}
+
+ModelFiles ModelFiles::open(const std::filesystem::path& directory) {
+  ModelConfig config = load_model_config(directory);
+  return ModelFiles(
+      std::make_shared<Data>(directory, std::move(config), Tokenizer::load(directory)));
+}
+
+const std::filesystem::path& ModelFiles::directory() const { return data_->directory; }
+
+std::string ModelFiles::name() const {
+  const auto whole = std::filesystem::absolute(data_->directory);
+  return printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());
+}
+
+const ModelConfig& ModelFiles::config() const { return data_->config; }
+const Tokenizer& ModelFiles::tokenizer() const { return data_->tokenizer; }
+const std::vector<TokenId>& ModelFiles::stop_ids() const { return data_->stop_ids; }
+
+const Checkpoint& ModelFiles::checkpoint() const {
+  std::call_once(data_->opened, [&] { data_->checkpoint.emplace(data_->directory); });
+  return *data_->checkpoint;
+}
+
+ChatFormat ModelFiles::chat_format() const {
+  std::call_once(data_->recognised,
+                 [&] { data_->chat_format = detect_chat_format(data_->directory); });
+  return data_->chat_format;
+}
+
+}  // namespace unmask

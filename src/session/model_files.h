@@ -1,0 +1,44 @@
+// The files of a model, read once: configuration, tokenizer, chat format, checkpoint.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "io/containers/checkpoint.h"
+#include "io/model_config.h"
+#include "io/text/chat_template.h"
+#include "io/text/tokenizer.h"
+
+namespace unmask {
+
+/// Everything of a model but its weights in memory, so that mistakes in a request show before those
+/// are loaded. A handle: copies share what was read. May be used from several threads.
+class ModelFiles {
+ public:
+  /// Reads configuration and tokenizer. Throws Error when the directory is no supported model.
+  static ModelFiles open(const std::filesystem::path& directory);
+  /// Of parts that came from elsewhere; there is neither a checkpoint nor a chat template.
+  ModelFiles(ModelConfig config, Tokenizer tokenizer);
+
+  const std::filesystem::path& directory() const;
+  /// The directory's own name, safe to print.
+  std::string name() const;
+  const ModelConfig& config() const;
+  const Tokenizer& tokenizer() const;
+  /// Tokens that end an answer: those of the configuration and the ends of a turn of the known chat
+  /// templates.
+  const std::vector<TokenId>& stop_ids() const;
+  /// Opened at the first call. Throws Error when it is missing or malformed.
+  const Checkpoint& checkpoint() const;
+  /// Recognised at the first call. Throws Error when there is none or it is unknown.
+  ChatFormat chat_format() const;
+
+ private:
+  struct Data;
+  explicit ModelFiles(std::shared_ptr<Data> data);
+  std::shared_ptr<Data> data_;
+};
+
+}  // namespace unmask

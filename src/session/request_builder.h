@@ -1,0 +1,57 @@
+// From what a user asks for to a request for the engine; what is left open follows from the model.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "generate/request.h"
+#include "session/fill_template.h"
+#include "session/model_files.h"
+
+namespace unmask {
+
+/// How a prompt is put to the model.
+struct PromptOptions {
+  bool raw = false;                     // completed as it is, without a chat template
+  std::optional<std::string> system{};  // text before the conversation
+  std::optional<std::string> format{};  // name of a chat format; otherwise the model's own
+};
+
+/// Tokens of a conversation in the model's chat format. Throws Error when the format cannot express
+/// it, when there is none, or when more than one message is to be completed raw.
+std::vector<TokenId> encode_messages(const ModelFiles& files, const PromptOptions& options,
+                                     std::vector<ChatMessage> messages);
+/// The same of one question. Throws Error when it is empty.
+std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOptions& options,
+                                     const std::string& question);
+
+/// How an answer is generated. What is not set follows from the model: its generation_config.json
+/// where that means something, else the published settings of its family.
+struct RequestOptions {
+  std::optional<int> gen_length{}, steps{}, block_length{};
+  std::optional<std::string> algorithm{};
+  std::optional<double> temperature{}, top_p{}, alg_temp{}, threshold{}, factor{};
+  std::optional<int> top_k{};
+  std::optional<float> eps{};
+  double cfg_scale = 0;
+  uint64_t seed = 0;
+  bool suppress_eos = false;
+  bool defer_eos = false;
+  bool early_stop = true;
+  std::string method = "full";
+};
+
+/// Masks behind a prompt: 128 or as many as the model recommends, blocks of 32 (LLaDA) or one
+/// (Dream), one token a step. Throws Error when the options are impossible for the model.
+Request build_request(const RequestOptions& options, const ModelFiles& files,
+                      std::vector<TokenId> prompt);
+
+/// Masks in the holes of a text; everything from the first hole on is one block. End tokens are not
+/// offered, because the text goes on behind the holes. Throws Error as build_request.
+Request build_fill_request(const RequestOptions& options, const ModelFiles& files,
+                           std::span<const FillPart> parts);
+
+}  // namespace unmask

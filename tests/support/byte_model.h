@@ -1,0 +1,28 @@
+// The files of a model whose tokens are bytes, for what needs a tokenizer but no weights.
+#pragma once
+
+#include "io/text/byte_alphabet.h"
+#include "io/text/tokenizer_spec.h"
+#include "session/model_files.h"
+
+namespace unmask::testing {
+
+inline constexpr TokenId kMask = 256;
+inline constexpr TokenId kEnd = 257;
+
+inline ModelFiles files_of(Family family, const GenerationDefaults& advice = {}) {
+  TokenizerSpec spec{.origin = "test", .patterns = {R"([\s\S]+)"}};
+  for (int byte = 0; byte < 256; ++byte) {
+    spec.vocab.emplace_back(byte_to_alphabet(static_cast<uint8_t>(byte)), byte);
+  }
+  ModelConfig config;
+  config.family = family;
+  config.vocab_size = 258;
+  config.max_positions = 100;
+  config.mask_id = kMask;
+  config.stop_ids = {kEnd};
+  config.generation = advice;
+  return {config, Tokenizer::build(spec)};
+}
+
+}  // namespace unmask::testing
