@@ -179,8 +179,8 @@ class Eval(Case):
         file = self.write("choices.jsonl", {"question": PROMPT, "choices": choices, "answer": 1})
         out = json.loads(self.success("eval", "-f", file, "--mc-samples", "16", "--json"))
         self.assertEqual(out["methods"][0]["score"], 1)
-        self.failure("choices", "--method", of=("eval", "-f", file, "--method", "sparsed"))
-        self.failure("choices", "--fidelity", of=("eval", "-f", file, "--fidelity"))
+        self.failure("choices", "methods", of=("eval", "-f", file, "--method", "sparsed"))
+        self.failure("choices", "fidelity", of=("eval", "-f", file, "--fidelity"))
 
     def test_refuses_what_is_impossible(self):
         for part, arguments in (("nothing to evaluate", ()), ("magic", ("--task", "vt", "--method", "magic")),

@@ -71,6 +71,9 @@ std::vector<Entry> read_entries(const std::string& file) {
 }
 
 Request request_of(const BatchArguments& a, const ModelFiles& files, const Entry& entry) {
+  if (a.chat.raw && !entry.messages.empty()) {
+    fail("[batch] --raw completes prompts, but there are messages");
+  }
   std::vector<ChatMessage> messages = entry.messages;
   if (messages.empty()) messages.push_back({"user", entry.prompt});
   return build_request(a.generation, files, encode_messages(files, a.chat, std::move(messages)));
