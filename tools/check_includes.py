@@ -25,8 +25,9 @@ def levels_of(levels: list[list[str]]) -> dict[str, int]:
 
 LEVEL_OF = levels_of(LEVELS)
 INNER_LEVEL_OF = {area: levels_of(levels) for area, levels in INNER_LEVELS.items()}
-KERNEL_INTERFACE = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/counting/backend.h",
-                    "kernels/create_backend.h", "kernels/metered/backend.h", "kernels/select.h"}
+KERNEL_INTERFACE = {"kernels/backend.h", "kernels/backend_wrapper.h", "kernels/block_pattern.h",
+                    "kernels/counting/backend.h", "kernels/create_backend.h",
+                    "kernels/metered/backend.h", "kernels/select.h"}
 SEEN_BY_METHODS = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/select.h",
                    "model/method.h"}
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the rules for the repository's text: plain sources of readable length, a library that
 neither prints nor ends the process, documents that name only existing files, no paths of somebody's
-machine, and one list of dependencies. Exits with 77 where there is no git to list the files.
+machine, one list of dependencies, and wrappers that forward every function of their interface. Exits with 77 where there is no git to list the files.
 """
 
 import pathlib
@@ -19,6 +19,10 @@ PRINTS_OR_EXITS = re.compile(
 NAMED_FILE = re.compile(r"(?<![\w/.~-])(?:src|tests|tools|benchmarks|docs|models|\.ci)/[\w./-]+")
 MACHINE_PATH = re.compile(r"(?<![\w.~/:-])/(?:home|root|Users|mnt|opt|srv|work|workspace)/\w")
 DEPENDENCY_ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
+VIRTUAL = re.compile(r"^ +virtual [^;{~]*?(\w+)\(", re.MULTILINE)
+FORWARDED = re.compile(r"^ +[\w:<>&*, ]+ (\w+)\([^;{]*\) (?:const )?override \{", re.MULTILINE)
+WRAPPERS = {"src/kernels/backend_wrapper.h": ("src/kernels/backend.h", "Backend"),
+            "src/methods/method_wrapper.h": ("src/model/method.h", "Method")}
 PACKAGE_LIST = re.compile(r"^\w+_packages=\(([^)]*)\)", re.MULTILINE)
 
 
@@ -77,6 +81,17 @@ def dependencies(dev: str, document: str) -> list[str]:
              for name in sorted(listed - installed)])
 
 
+def forwarding(path: str, wrapper: str, interface: str, class_name: str) -> list[str]:
+    """A wrapper that lacks a function would answer with the interface's default in silence."""
+    body = re.search(rf"^class {class_name} .*?^}};", interface, re.MULTILINE | re.DOTALL)
+    functions = sorted(VIRTUAL.findall(body[0])) if body else []
+    if not functions:
+        return [f"{path}: no virtual function found in the class {class_name} that it wraps"]
+    forwarded = FORWARDED.findall(wrapper)
+    return [f"{path}: does not forward {class_name}::{name}"
+            for name in functions if functions.count(name) > forwarded.count(name)]
+
+
 def tracked_files(root: pathlib.Path) -> list[str] | None:
     """None without git or outside a checkout. The option allows a clone that another user owns."""
     command = ["git", "-C", str(root), "-c", "safe.directory=*", "ls-files", "-z"]
@@ -100,6 +115,10 @@ def check(root: pathlib.Path, files: list[str]) -> list[str]:
         text = texts[path] = data.decode("utf-8", "replace")
         found += source_text(path, text) + length(path, text) + library_manners(path, text)
         found += machine_paths(path, text) + named_files(path, text, existing)
+    for path, (interface, class_name) in WRAPPERS.items():
+        if path not in texts:
+            continue
+        found += forwarding(path, texts.get(path, ""), texts.get(interface, ""), class_name)
     return found + dependencies(texts.get("dev", ""), texts.get("docs/dependencies.md", ""))
 
 

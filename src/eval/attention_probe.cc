@@ -32,14 +32,14 @@ ChosenBlocks chosen_blocks(const BlockPattern& pattern, int head) {
 }  // namespace
 
 StepPlan AttentionProbe::plan_step(const Step& step) {
-  StepPlan plan = watched_->plan_step(step);
+  StepPlan plan = inner().plan_step(step);
   // Without it the last layer would compute the queries of some rows only.
   if (place_of(step) != nullptr) plan.measures = true;
   return plan;
 }
 
 Attention AttentionProbe::attend(AttendScope& scope) {
-  const Attention attention = watched_->attend(scope);
+  const Attention attention = inner().attend(scope);
   StepObservation* place = scope.layer == record_.layer ? place_of(scope.step) : nullptr;
   if (place == nullptr) return attention;
   place->block = scope.step.block;
@@ -58,7 +58,7 @@ HeadObservation AttentionProbe::observe(const AttendScope& scope, const Attentio
                                         int head) const {
   const int dim = scope.shape.head_dim;
   const int kv_head = head / (scope.shape.n_heads / scope.shape.n_kv_heads);
-  const std::vector<int> positions = key_positions(*watched_, scope, attention, kv_head);
+  const std::vector<int> positions = key_positions(inner(), scope, attention, kv_head);
   const std::vector<float> q = download_head(scope.backend, scope.q, head, dim);
   const std::vector<float> k = download_head(scope.backend, attention.kv.k, kv_head, dim);
 

@@ -20,11 +20,11 @@ std::vector<bool> SeenKeys::seen_by(int query, int head, int kv_head, int length
 }
 
 Attention SeenKeysProbe::attend(AttendScope& scope) {
-  const Attention attention = watched_->attend(scope);
+  const Attention attention = inner().attend(scope);
   SeenKeys& seen = layers_[static_cast<size_t>(scope.layer)];
   seen.positions.clear();
   for (int h = 0; h < scope.shape.n_kv_heads; ++h) {
-    seen.positions.push_back(key_positions(*watched_, scope, attention, h));
+    seen.positions.push_back(key_positions(inner(), scope, attention, h));
   }
   seen.pattern.reset();
   if (attention.pattern != nullptr) seen.pattern = *attention.pattern;

@@ -3,7 +3,7 @@
 namespace unmask {
 
 StepPlan RefreshPattern::plan_step(const Step& step) {
-  StepPlan plan = cache_->plan_step(step);
+  StepPlan plan = inner().plan_step(step);
   refreshes_ = plan.rows.size() == step.length();
   if (refreshes_) {
     plan.measures = pattern_->plan_step(step).measures || plan.measures;
@@ -13,7 +13,7 @@ StepPlan RefreshPattern::plan_step(const Step& step) {
 }
 
 Attention RefreshPattern::attend(AttendScope& scope) {
-  Attention attention = cache_->attend(scope);
+  Attention attention = inner().attend(scope);
   if (refreshes_) {
     // The keys are the cache's: in a refresh pass they are those of all positions, in order.
     const Attention chosen = pattern_->attend(scope);

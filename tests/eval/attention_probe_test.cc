@@ -55,22 +55,13 @@ struct Output {
 };
 
 /// A method that runs attention once more and keeps what comes out.
-class Spy final : public Method {
+class Spy final : public MethodWrapper {
  public:
   Spy(std::unique_ptr<Method> inner, int layer, std::vector<Output>& outputs)
-      : inner_(std::move(inner)), layer_(layer), outputs_(outputs) {}
-  std::string_view name() const override { return inner_->name(); }
-  bool stops_after_end() const override { return inner_->stops_after_end(); }
-  StepPlan plan_step(const Step& step) override { return inner_->plan_step(step); }
-  LayerPlan plan_layer(LayerScope& scope) override { return inner_->plan_layer(scope); }
-  void attended(int layer, BlockImportance& importance) override {
-    inner_->attended(layer, importance);
-  }
-  std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override {
-    return inner_->slot_positions(scope, kv_head);
-  }
+      : MethodWrapper(std::move(inner)), layer_(layer), outputs_(outputs) {}
+
   Attention attend(AttendScope& scope) override {
-    const Attention seen = inner_->attend(scope);
+    const Attention seen = inner().attend(scope);
     if (scope.layer == layer_ && scope.q.rows > 0) keep(scope, seen);
     return seen;
   }
@@ -99,7 +90,7 @@ class Spy final : public Method {
     std::vector<float> all(static_cast<size_t>(v.rows) * width);
     scope.backend.download(v, all.data());
     std::vector<int> positions(scope.positions.begin(), scope.positions.end());
-    if (seen.kv.k.data != scope.k.data) positions = inner_->slot_positions(scope, head);
+    if (seen.kv.k.data != scope.k.data) positions = inner().slot_positions(scope, head);
     std::vector<double> out(kLength * dim);
     for (size_t s = 0; s < positions.size(); ++s) {
       for (size_t d = 0; d < dim; ++d) {
@@ -110,7 +101,6 @@ class Spy final : public Method {
     return out;
   }
 
-  std::unique_ptr<Method> inner_;
   int layer_;
   std::vector<Output>& outputs_;
 };

@@ -8,87 +8,79 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/backend.h"
+#include "kernels/backend_wrapper.h"
 
 namespace unmask::testing {
 
 /// Another backend behind addresses that no processor accepts: touching one ends the process.
-class FarBackend : public Backend {
+class FarBackend : public BackendWrapper {
  public:
-  explicit FarBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {}
+  using BackendWrapper::BackendWrapper;
 
-  std::string describe() const override { return "far " + inner_->describe(); }
-  DType activation_type() const override { return inner_->activation_type(); }
-  int tile_rows() const override { return inner_->tile_rows(); }
+  std::string describe() const override { return "far " + inner().describe(); }
 
   Buffer allocate(size_t bytes) override {
-    Buffer near = inner_->allocate(bytes);
+    Buffer near = inner().allocate(bytes);
     void* address = moved(near.data());
     held_.emplace(address, std::move(near));
     return {address, bytes, [this](void* p) { held_.erase(p); }};
   }
-  void upload(const float* host, Tensor out) override { inner_->upload(host, moved(out)); }
-  void download(Tensor from, float* host) override { inner_->download(moved(from), host); }
-  std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
-    return inner_->pack(weights);
-  }
-  std::vector<std::unique_ptr<PackedMatrix>> pack_together(
-      std::span<const HostMatrix> weights) override {
-    return inner_->pack_together(weights);
-  }
+  void upload(const float* host, Tensor out) override { inner().upload(host, moved(out)); }
+  void download(Tensor from, float* host) override { inner().download(moved(from), host); }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
-    inner_->embed(tokens, table, moved(out));
+    inner().embed(tokens, table, moved(out));
   }
+  using BackendWrapper::linear;
   void linear(Tensor x, std::span<const LinearMap> maps) override {
     std::vector<LinearMap> near(maps.begin(), maps.end());
     for (LinearMap& map : near) {
       map.out = moved(map.out);
       map.bias = moved(map.bias);
     }
-    inner_->linear(moved(x), near);
+    inner().linear(moved(x), near);
   }
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
-    inner_->rms_norm(moved(x), moved(weight), eps, moved(out));
+    inner().rms_norm(moved(x), moved(weight), eps, moved(out));
   }
   void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override {
-    inner_->rope(moved(x), positions, head_dim, theta);
+    inner().rope(moved(x), positions, head_dim, theta);
   }
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     std::vector<AttentionTask> near(tasks.begin(), tasks.end());
     for (AttentionTask& task : near) {
       for (Tensor* t : {&task.q, &task.kv.k, &task.kv.v, &task.out}) *t = moved(*t);
     }
-    inner_->attention(near, shape);
+    inner().attention(near, shape);
   }
-  void add(Tensor x, Tensor y) override { inner_->add(moved(x), moved(y)); }
+  void add(Tensor x, Tensor y) override { inner().add(moved(x), moved(y)); }
   void extrapolate(Tensor x, Tensor y, float scale) override {
-    inner_->extrapolate(moved(x), moved(y), scale);
+    inner().extrapolate(moved(x), moved(y), scale);
   }
   void gather(Tensor from, const Rows& rows, Tensor out) override {
-    inner_->gather(moved(from), rows, moved(out));
+    inner().gather(moved(from), rows, moved(out));
   }
   void scatter(Tensor from, const Rows& rows, Tensor out) override {
-    inner_->scatter(moved(from), rows, moved(out));
+    inner().scatter(moved(from), rows, moved(out));
   }
   void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                    std::span<TokenStats> out) override {
-    inner_->token_stats(moved(logits), positions, query, out);
+    inner().token_stats(moved(logits), positions, query, out);
   }
   std::unique_ptr<StepSeries> series(const SeriesPlan& plan) override {
-    auto near = inner_->series(plan);
+    auto near = inner().series(plan);
     return near ? std::make_unique<FarSeries>(std::move(near)) : nullptr;
   }
   void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
                          std::span<float> out) override {
-    inner_->mean_query_scores(moved(q), moved(k), shape, out);
+    inner().mean_query_scores(moved(q), moved(k), shape, out);
   }
   void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
                       std::span<float> out) override {
-    inner_->attention_mass(moved(q), rows, moved(k), shape, out);
+    inner().attention_mass(moved(q), rows, moved(k), shape, out);
   }
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
-    inner_->cosine_rows(moved(a), moved(b), out);
+    inner().cosine_rows(moved(a), moved(b), out);
   }
 
  private:
@@ -116,7 +108,6 @@ class FarBackend : public Backend {
     return t;
   }
 
-  std::unique_ptr<Backend> inner_;
   std::map<void*, Buffer> held_;  // by far address
 };
 

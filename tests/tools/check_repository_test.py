@@ -47,6 +47,21 @@ class CheckRepository(unittest.TestCase):
             "docs/dependencies.md: libfmt-dev, which ./dev installs, is missing",
             "docs/dependencies.md: lists old, which ./dev does not install"])
 
+    def test_forwarding(self):
+        interface = ("class Other {\n  virtual void no();\n};\nclass A {\n  virtual ~A() = default;\n"
+                     "  virtual int f() const = 0;\n  virtual void f(int x) {}\n"
+                     "  virtual std::vector<int> g(\n      int x);\n  void plain();\n};\n")
+        one = "  int f() const override { return inner_->f(); }\n"
+        two = "  void f(int x) override { inner_->f(x); }\n"
+        three = "  std::vector<int> g(\n      int x) override {\n    return inner_->g(x);\n  }\n"
+
+        def found(wrapper, class_name="A"):
+            return rules.forwarding("w.h", wrapper, interface, class_name)
+        self.assertEqual(found(one + two + three), [])
+        self.assertEqual(len(found(one + three)), 2)
+        self.assertEqual(found(one + two), ["w.h: does not forward A::g"])
+        self.assertEqual(len(found(one, "B")), 1)
+
     def test_check_applies_every_rule_to_files(self):
         with tempfile.TemporaryDirectory() as folder:
             root = pathlib.Path(folder)

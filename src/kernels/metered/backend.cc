@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <numeric>
 #include <utility>
@@ -14,18 +15,15 @@ using Clock = std::chrono::steady_clock;
 
 class Metered final : public MeteredBackend {
  public:
-  explicit Metered(std::unique_ptr<Backend> measured) : measured_(std::move(measured)) {}
+  using MeteredBackend::MeteredBackend;
 
   OperationTimes take() override { return std::exchange(times_, {}); }
   size_t peak_bytes() const override { return peak_ + weights_; }
-  std::string describe() const override { return measured_->describe(); }
-  DType activation_type() const override { return measured_->activation_type(); }
-  int tile_rows() const override { return measured_->tile_rows(); }
 
   Buffer allocate(size_t bytes) override {
     live_ += bytes;
     peak_ = std::max(peak_, live_);
-    Buffer buffer = measured_->allocate(bytes);
+    Buffer buffer = inner().allocate(bytes);
     void* data = buffer.data();
     buffers_.emplace(data, std::move(buffer));
     return {data, bytes, [this, bytes](void* p) {
@@ -33,74 +31,99 @@ class Metered final : public MeteredBackend {
               live_ -= bytes;
             }};
   }
-  void upload(const float* host, Tensor out) override { measured_->upload(host, out); }
-  void download(Tensor from, float* host) override { measured_->download(from, host); }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
-    auto matrix = measured_->pack(weights);
+    auto matrix = inner().pack(weights);
     weights_ += matrix->bytes();
     return matrix;
   }
   std::vector<std::unique_ptr<PackedMatrix>> pack_together(
       std::span<const HostMatrix> weights) override {
-    auto packed = measured_->pack_together(weights);
+    auto packed = inner().pack_together(weights);
     for (const auto& matrix : packed) weights_ += matrix->bytes();
     return packed;
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
-    timed(Operation::copies, [&] { measured_->embed(tokens, table, out); });
+    timed(Operation::copies, [&] { inner().embed(tokens, table, out); });
   }
   using Backend::linear;
   void linear(Tensor x, std::span<const LinearMap> maps) override {
-    timed(Operation::products, [&] { measured_->linear(x, maps); });
+    timed(Operation::products, [&] { inner().linear(x, maps); });
   }
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
-    timed(Operation::norms, [&] { measured_->rms_norm(x, weight, eps, out); });
+    timed(Operation::norms, [&] { inner().rms_norm(x, weight, eps, out); });
   }
   void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override {
-    timed(Operation::rotations, [&] { measured_->rope(x, positions, head_dim, theta); });
+    timed(Operation::rotations, [&] { inner().rope(x, positions, head_dim, theta); });
   }
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
-    timed(Operation::attention, [&] { measured_->attention(tasks, shape); });
+    timed(Operation::attention, [&] { inner().attention(tasks, shape); });
   }
   void add(Tensor x, Tensor y) override {
-    timed(Operation::copies, [&] { measured_->add(x, y); });
+    timed(Operation::copies, [&] { inner().add(x, y); });
   }
   void extrapolate(Tensor x, Tensor y, float scale) override {
-    timed(Operation::copies, [&] { measured_->extrapolate(x, y, scale); });
+    timed(Operation::copies, [&] { inner().extrapolate(x, y, scale); });
   }
   void gather(Tensor from, const Rows& rows, Tensor out) override {
-    timed(Operation::copies, [&] { measured_->gather(from, rows, out); });
+    timed(Operation::copies, [&] { inner().gather(from, rows, out); });
   }
   void scatter(Tensor from, const Rows& rows, Tensor out) override {
-    timed(Operation::copies, [&] { measured_->scatter(from, rows, out); });
+    timed(Operation::copies, [&] { inner().scatter(from, rows, out); });
   }
   void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                    std::span<TokenStats> out) override {
-    timed(Operation::sampling, [&] { measured_->token_stats(logits, positions, query, out); });
+    timed(Operation::sampling, [&] { inner().token_stats(logits, positions, query, out); });
+  }
+  std::unique_ptr<StepSeries> series(const SeriesPlan& plan) override {
+    auto series = inner().series(plan);
+    return series ? std::make_unique<MeteredSeries>(*this, std::move(series)) : nullptr;
   }
   void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
                          std::span<float> out) override {
-    timed(Operation::measurements, [&] { measured_->mean_query_scores(q, k, shape, out); });
+    timed(Operation::measurements, [&] { inner().mean_query_scores(q, k, shape, out); });
   }
   void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
                       std::span<float> out) override {
-    timed(Operation::measurements, [&] { measured_->attention_mass(q, rows, k, shape, out); });
+    timed(Operation::measurements, [&] { inner().attention_mass(q, rows, k, shape, out); });
   }
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
-    timed(Operation::measurements, [&] { measured_->cosine_rows(a, b, out); });
+    timed(Operation::measurements, [&] { inner().cosine_rows(a, b, out); });
   }
 
  private:
+  class MeteredSeries final : public StepSeries {
+   public:
+    MeteredSeries(Metered& meter, std::unique_ptr<StepSeries> inner)
+        : meter_(meter), inner_(std::move(inner)) {}
+    std::vector<Revealed> run(const std::function<void()>& step) override {
+      std::vector<Revealed> revealed;
+      meter_.timed(Operation::series, [&] { revealed = inner_->run(step); });
+      return revealed;
+    }
+    void embed(const HostMatrix& table, Tensor out) override {
+      meter_.timed(Operation::copies, [&] { inner_->embed(table, out); });
+    }
+    void choose(Tensor logits, int first) override {
+      meter_.timed(Operation::sampling, [&] { inner_->choose(logits, first); });
+    }
+
+   private:
+    Metered& meter_;
+    std::unique_ptr<StepSeries> inner_;
+  };
+
+  /// Adds the time of `work` to an operation, less what `work` added to others: no second counts
+  /// twice.
   template <typename Work>
   void timed(Operation operation, const Work& work) {
+    const double before = times_.total();
     const auto start = Clock::now();
     work();
-    times_.seconds[static_cast<size_t>(operation)] +=
-        std::chrono::duration<double>(Clock::now() - start).count();
+    const double seconds = std::chrono::duration<double>(Clock::now() - start).count();
+    times_.seconds[static_cast<size_t>(operation)] += seconds - (times_.total() - before);
   }
 
-  std::unique_ptr<Backend> measured_;
   std::map<void*, Buffer> buffers_;  // those in use
   OperationTimes times_;
   size_t weights_ = 0;
@@ -119,6 +142,7 @@ std::string_view operation_name(Operation operation) {
     case Operation::copies: return "copies";
     case Operation::sampling: return "sampling";
     case Operation::measurements: return "measurements";
+    case Operation::series: return "series";
   }
   return "unknown";
 }

@@ -1,12 +1,12 @@
-// A backend that passes everything on to another and measures it: the same engine then tells where
-// the time of a generation goes.
+// A backend around another one that measures it, so that a generation tells where its time and
+// memory go.
 #pragma once
 
 #include <array>
 #include <memory>
 #include <string_view>
 
-#include "kernels/backend.h"
+#include "kernels/backend_wrapper.h"
 
 namespace unmask {
 
@@ -15,11 +15,12 @@ enum class Operation : uint8_t {
   attention,
   norms,
   rotations,
-  copies,       // embedding, gathering, scattering, adding
-  sampling,     // the reduction of logits
-  measurements  // that methods asked for
+  copies,        // embedding, gathering, scattering, adding
+  sampling,      // the reduction of logits
+  measurements,  // that methods asked for
+  series         // of steps without the host; less what its steps took of the other operations
 };
-inline constexpr int kOperations = 7;
+inline constexpr int kOperations = 8;
 std::string_view operation_name(Operation operation);
 
 /// Seconds on the wall, by operation.
@@ -30,9 +31,11 @@ struct OperationTimes {
   double total() const;
 };
 
-class MeteredBackend : public Backend {
+class MeteredBackend : public BackendWrapper {
  public:
-  /// Returns what was measured and begins anew.
+  using BackendWrapper::BackendWrapper;
+
+  /// Returns what was measured since the last call.
   virtual OperationTimes take() = 0;
   /// The most bytes that were allocated at a time, packed weights included.
   virtual size_t peak_bytes() const = 0;

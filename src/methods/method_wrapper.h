@@ -1,0 +1,38 @@
+// A method around another one that passes every question on: the base of methods that watch or
+// combine others. tools/check_repository.py compares it with model/method.h.
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "model/method.h"
+
+namespace unmask {
+
+class MethodWrapper : public Method {
+ public:
+  explicit MethodWrapper(std::unique_ptr<Method> inner) : inner_(std::move(inner)) {}
+
+  std::string_view name() const override { return inner_->name(); }
+  bool needs_order() const override { return inner_->needs_order(); }
+  bool stops_after_end() const override { return inner_->stops_after_end(); }
+  StepPlan plan_step(const Step& step) override { return inner_->plan_step(step); }
+  LayerPlan plan_layer(LayerScope& scope) override { return inner_->plan_layer(scope); }
+  Attention attend(AttendScope& scope) override { return inner_->attend(scope); }
+  void attended(int layer, BlockImportance& importance) override {
+    inner_->attended(layer, importance);
+  }
+  size_t state_bytes() const override { return inner_->state_bytes(); }
+  std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override {
+    return inner_->slot_positions(scope, kv_head);
+  }
+
+ protected:
+  Method& inner() const { return *inner_; }
+
+ private:
+  std::unique_ptr<Method> inner_;
+};
+
+}  // namespace unmask
