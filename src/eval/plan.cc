@@ -67,7 +67,7 @@ bool has_choices(const EvalTask& task) {
 
 /// Likelihood takes one pass of full attention.
 void check_methods(const EvalSettings& a, const EvalPlan& plan, const ModelFiles& files) {
-  for (const std::string& method : plan.methods) create_method(method, {files.config()});
+  for (const std::string& method : plan.methods) create_method(method, {files.config(), 0});
   const bool only_full = plan.methods == std::vector<std::string>{"full"};
   for (const EvalTask& task : plan.tasks) {
     if ((only_full && !a.fidelity) || !has_choices(task)) continue;

@@ -58,7 +58,7 @@ void check_request(const Request& request, const ModelConfig& config) {
       fail("[request] end token id {} is outside the vocabulary of {}", id, config.vocab_size);
     }
   }
-  const auto method = create_method(request.method, {config});
+  const auto method = create_method(request.method, {config, request.sampler.seed});
   if (method->needs_order() && request.sampler.algorithm != Algorithm::random) {
     fail(
         "[method] '{}' needs to know beforehand which positions a step decides: use algorithm "

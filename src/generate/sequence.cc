@@ -20,12 +20,12 @@ Sequence::Sequence(Request request, const ModelConfig& config)
     : request_(std::move(request)),
       config_(config),
       tokens_(request_.tokens),
-      method_(create_method(request_.method, {config})),
+      method_(create_method(request_.method, {config, request_.sampler.seed})),
       stores_(static_cast<size_t>(config.n_layers)) {
   if (request_.observe) method_ = request_.observe(std::move(method_));
   if (guided()) {
     // Guidance compares with the same canvas whose given tokens are unknown.
-    Twin twin{tokens_, create_method(request_.method, {config}), {}};
+    Twin twin{tokens_, create_method(request_.method, {config, request_.sampler.seed}), {}};
     std::fill_n(twin.tokens.begin(), request_.prompt_length, config.mask_id);
     twin.stores.resize(stores_.size());
     twin_ = std::move(twin);

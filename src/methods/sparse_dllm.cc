@@ -7,6 +7,13 @@
 
 namespace unmask {
 
+namespace {
+
+/// Keeps these random numbers apart from the samplers', which have the same seed.
+constexpr uint32_t kKeepStream = 0xA0000000U;
+
+}  // namespace
+
 SparseDllm::SparseDllm(const SparseDllmOptions& options)
     : EvictingCache(options.steps), options_(options) {
   if (options.kernel % 2 == 0) {
@@ -17,9 +24,10 @@ SparseDllm::SparseDllm(const SparseDllmOptions& options)
 std::vector<float> SparseDllm::scores(const AttendScope& scope) const {
   std::vector<float> all(static_cast<size_t>(scope.k.rows));
   if (options_.random) {
-    const Philox lot(static_cast<uint64_t>(scope.layer));
+    const Philox draw(options_.seed);
     for (size_t p = 0; p < all.size(); ++p) {
-      const auto drawn = lot(static_cast<uint32_t>(p), static_cast<uint32_t>(scope.step.index));
+      const auto drawn = draw(static_cast<uint32_t>(scope.layer), static_cast<uint32_t>(p),
+                              static_cast<uint32_t>(scope.step.index), kKeepStream);
       all[p] = static_cast<float>(open_unit(drawn[0], drawn[1]));
     }
   } else {
@@ -57,6 +65,7 @@ std::unique_ptr<Method> create_sparse_dllm(Options& options, const MethodContext
       SparseDllmOptions{.keep = options.number("keep", defaults.keep, 0, 1),
                         .kernel = options.count("kernel", defaults.kernel, 1, kMax),
                         .random = options.choice("score", {"query", "random"}) == "random",
+                        .seed = context.seed,
                         .prefix_only = options.flag("prefix_only", defaults.prefix_only),
                         .steps = read_eviction_steps(options, context)});
 }

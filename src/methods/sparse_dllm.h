@@ -14,7 +14,8 @@ namespace unmask {
 struct SparseDllmOptions {
   double keep = 0.5;         // share of the scored positions that stays
   int kernel = 3;            // width of the max pooling over the scores, odd; 1: none
-  bool random = false;       // keep positions by lot: the control of experiments
+  bool random = false;       // keep random positions: the control of experiments
+  uint64_t seed = 0;         // of these positions
   bool prefix_only = false;  // score only what stands before the block; keep all that follows it
   EvictionSteps steps{};
 };

@@ -92,9 +92,10 @@ struct Attention {
   BlockImportance* importance = nullptr;  // filled when not null; the step must measure
 };
 
-/// What a method may know about the model when it is created.
+/// What a method may know when it is created.
 struct MethodContext {
   const ModelConfig& config;
+  uint64_t seed;  // of the request, for methods that choose at random
 };
 
 class Method {

@@ -192,6 +192,21 @@ TEST(CacheMethods, APatternInTheRefreshPassesChangesTheText) {
   EXPECT_NE(text("sparse-dllm:score=random"), text("sparse-dllm"));
 }
 
+TEST(CacheMethods, RandomKeysFollowTheSeedOfTheRequest) {
+  auto model = load("llada-tiny");
+  const auto text = [&](uint64_t seed, double cfg_scale) {
+    // Without temperature nothing but the method draws.
+    Request r = method_request(model, "sparse-dllm:score=random,keep=0.3", 61, 32, 16, 32);
+    r.sampler.seed = seed;
+    r.cfg_scale = cfg_scale;
+    return run(model, r).tokens;
+  };
+  for (const double cfg_scale : {0.0, 0.7}) {
+    EXPECT_EQ(text(1, cfg_scale), text(1, cfg_scale));
+    EXPECT_NE(text(1, cfg_scale), text(2, cfg_scale));
+  }
+}
+
 TEST(CacheMethods, RefuseImpossibleOptionsByName) {
   auto llada = load("llada-tiny");
   auto dream = load("dream-tiny");

@@ -30,7 +30,7 @@ TEST_P(GoldenDkvCache, GenerationEqualsTheReference) {
 
 TEST_P(GoldenDkvCache, FeedsTheRowsAndGivesTheLogitsOfTheReference) {
   testing::CacheCase c(GetParam());
-  const auto method = create_method(spec_of(GetParam()), {c.model().config});
+  const auto method = create_method(spec_of(GetParam()), {c.model().config, 0});
   const auto fed = c.tensor<uint8_t>("fed");
   const auto steps = c.tensor<int>("logits_cached_steps");
   c.replay(*method, [&](const testing::CacheCase::Call& call) {

@@ -59,14 +59,19 @@ class MethodWrapperTest : public ::testing::Test {
 TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
   BlockImportance importance;
   const BlockPattern pattern;
+  const Attention attention{.kv = {}, .pattern = &pattern};
   EXPECT_CALL(*mock_, name()).WillRepeatedly(Return("inner"));
   EXPECT_CALL(*mock_, needs_order()).WillOnce(Return(true));
   EXPECT_CALL(*mock_, stops_after_end()).WillOnce(Return(true));
-  EXPECT_CALL(*mock_, plan_step(Ref(step_))).WillOnce([] { return StepPlan{.steady = true}; });
+  EXPECT_CALL(*mock_, plan_step(Ref(step_))).WillOnce([] {
+    StepPlan plan;
+    plan.steady = true;
+    return plan;
+  });
   EXPECT_CALL(*mock_, plan_layer(Ref(layer_))).WillOnce([] {
     return LayerPlan{.rows = Rows(Range{2, 5})};
   });
-  EXPECT_CALL(*mock_, attend(Ref(attend_))).WillOnce(Return(Attention{.pattern = &pattern}));
+  EXPECT_CALL(*mock_, attend(Ref(attend_))).WillOnce(Return(attention));
   EXPECT_CALL(*mock_, attended(3, Ref(importance)));
   EXPECT_CALL(*mock_, state_bytes()).WillOnce(Return(17));
   EXPECT_CALL(*mock_, slot_positions(Ref(attend_), 2)).WillOnce(Return(std::vector<int>{4, 1}));

@@ -143,10 +143,10 @@ TEST(SparseMethods, RefusesOptionsOutOfTheirRange) {
         "sparsed:every=-1", "sparsed:coverage=1.5", "sparsed:scale=other", "sparsed:isolated=1",
         "sparsed:sinks=1", "sliding-window:sinks=1", "sliding-window:window=0",
         "streaming-llm:sinks=-1", "streaming-llm:block=0"}) {
-    EXPECT_THROW(create_method(wrong, {config}), Error) << wrong;
+    EXPECT_THROW(create_method(wrong, {config, 0}), Error) << wrong;
   }
-  EXPECT_EQ(create_method("sliding-window", {config})->name(), "sliding-window");
-  EXPECT_EQ(create_method("streaming-llm:sinks=0", {config})->name(), "streaming-llm");
+  EXPECT_EQ(create_method("sliding-window", {config, 0})->name(), "sliding-window");
+  EXPECT_EQ(create_method("streaming-llm:sinks=0", {config, 0})->name(), "streaming-llm");
 }
 
 TEST(SparseMethods, TheScaleOfTheRankingFollowsFamilyAndOption) {
