@@ -67,7 +67,7 @@ class LossProbe final : public Method {
 
   std::string_view name() const override { return "full"; }
   StepPlan plan_step(const Step& step) override {
-    return {.rows = Rows(step.all()), .measures = true};
+    return {.rows = Rows(step.all()), .all_queries = true};
   }
   Attention attend(AttendScope& scope) override;
 
@@ -140,7 +140,7 @@ void Comparison::add(const StepEvent& event) {
     for (const Decision& d : event.decided) positions.push_back(d.position);
     LossProbe probe(seen_);
     SinglePass pass(model_.config(), probe, canvas_, event.block);
-    Slice slice = pass.slice(positions);
+    SequencePass slice = pass.slice(positions);
     compare_decisions(event, positions, model_.forward({&slice, 1}));
     mass_.resize(probe.retained().size(), 0);
     for (size_t i = 0; i < mass_.size(); ++i) {

@@ -157,7 +157,7 @@ int Engine::next_rows(RequestId id) { return next_rows(find(id)); }
 
 void Engine::plan(RunningRequest& r) {
   if (r.planned) return;
-  Slice pass = r.sequence.plan();
+  SequencePass pass = r.sequence.plan();
   if (r.sequence.guided() && !pass.plan.rows.empty()) r.twin = r.sequence.plan_unconditional();
   r.planned = std::move(pass);
 }
@@ -181,10 +181,10 @@ void Engine::compute(const Participants& participants) {
 }
 
 void Engine::forward(const Participants& participants) {
-  std::vector<Slice> batch;
+  std::vector<SequencePass> batch;
   std::vector<Pass> passes;
   int hidden_rows = 0;
-  const auto add = [&](Slice slice) {
+  const auto add = [&](SequencePass slice) {
     const Range rows{hidden_rows, hidden_rows + slice.wanted.size()};
     hidden_rows = rows.end;
     batch.push_back(std::move(slice));
@@ -231,7 +231,7 @@ std::vector<TokenStats> Engine::statistics(const Sequence& sequence, Tensor hidd
 
 bool Engine::take_series(RunningRequest& r) {
   Sequence& s = r.sequence;
-  Slice& pass = *r.planned;
+  SequencePass& pass = *r.planned;
   if (pass.plan.rows.empty()) return false;
   const std::optional<SeriesPlan> plan = s.plan_series(pass.plan, options_.series_steps);
   if (!plan) return false;

@@ -29,7 +29,7 @@ using RequestId = int64_t;
 struct StepEvent {
   RequestId request;
   int step;         // of the generation, from 0
-  int total_steps;  // planned; an upper bound with dynamic commits or early stop
+  int total_steps;  // planned; an upper bound with dynamic decisions or early stop
   Range block;
   std::span<const TokenId> tokens;  // the whole canvas after the step
   std::span<const Decision> decided;

@@ -42,7 +42,7 @@ std::vector<double> Probe::log_probabilities(std::span<const ProbeCanvas> canvas
   Full method;
   std::vector<SinglePass> passes;
   passes.reserve(canvases.size());  // the slices refer to them
-  std::vector<Slice> batch;
+  std::vector<SequencePass> batch;
   std::vector<const ProbePoint*> points;  // one for each wanted row
   for (const ProbeCanvas& canvas : canvases) {
     check(canvas);

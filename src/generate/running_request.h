@@ -58,8 +58,8 @@ struct RunningRequest {
   int64_t served;  // rows, from those of the least served at the time of joining
   Result result;
   std::optional<std::chrono::steady_clock::time_point> start;  // of the first step
-  std::optional<Slice> planned;                                // the next pass
-  std::optional<Slice> twin;                                   // its unconditional half
+  std::optional<SequencePass> planned;                         // the next pass
+  std::optional<SequencePass> twin;                            // its unconditional half
   std::vector<TokenStats> stats;                               // of the present pass
   struct {
     int index = 0;

@@ -92,19 +92,19 @@ Step Sequence::step() const {
           .prompt_length = request_.prompt_length,
           .tokens = tokens_,
           .mask_id = config_.mask_id,
-          .committed = committed_,
+          .last_decided = last_decided_,
           .scheduled = scheduled_};
 }
 
-Slice Sequence::plan() {
+SequencePass Sequence::plan() {
   const Step now = step();
   StepPlan plan = method_->plan_step(now);
   // What a steady step keeps the next one computes again.
   if (plan.steady && now.due == 0) plan.rows = Rows();
-  forced_ = plan.commit.size() > 0;
+  plan_decides_ = plan.decides.size() > 0;
   threshold_scale_ = plan.threshold_scale;
   find_candidates(plan);
-  if (!plan.rows.empty() && candidates_.empty() && !forced_ && now.due != 0 &&
+  if (!plan.rows.empty() && candidates_.empty() && !plan_decides_ && now.due != 0 &&
       masks_in(block_) > 0) {
     throw LogicError(fmt::format("method '{}' planned no row that can decide a token in step {}",
                                  method_->name(), index_));
@@ -113,7 +113,7 @@ Slice Sequence::plan() {
   return {now, std::move(plan), method_.get(), &stores_, std::move(wanted)};
 }
 
-Slice Sequence::plan_unconditional() {
+SequencePass Sequence::plan_unconditional() {
   // The twin knows what was generated so far, and nothing of the prompt.
   std::copy(tokens_.begin() + request_.prompt_length, tokens_.end(),
             twin_->tokens.begin() + request_.prompt_length);
@@ -132,8 +132,8 @@ void Sequence::find_candidates(const StepPlan& plan) {
   candidates_.clear();
   std::vector<int> eligible = scheduled_;
   std::sort(eligible.begin(), eligible.end());
-  if (forced_ || (scheduled_.empty() && due_ != 0)) {
-    const Range range = forced_ ? plan.commit : Range{0, block_.end};
+  if (plan_decides_ || (scheduled_.empty() && due_ != 0)) {
+    const Range range = plan_decides_ ? plan.decides : Range{0, block_.end};
     eligible.resize(static_cast<size_t>(range.size()));
     std::iota(eligible.begin(), eligible.end(), range.begin);
   }
@@ -160,7 +160,7 @@ TokenQuery Sequence::query() const {
 
 std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan, int most_steps) const {
   const std::optional<Surety> surety = plain_surety(request_.sampler);
-  if (!plan.steady || forced_ || guided() || request_.observe || !surety) return std::nullopt;
+  if (!plan.steady || plan_decides_ || guided() || request_.observe || !surety) return std::nullopt;
   SeriesPlan series{.query = query(), .surety = *surety};
   int open = masks_in({0, block_.end});
   auto left = static_cast<int>(candidates_.size());
@@ -192,17 +192,18 @@ void Sequence::apply(std::span<const TokenStats> stats) {
   UNMASK_CHECK(stats.size() == candidates_.size(), "one statistic for each candidate");
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < stats.size(); ++i) candidates.push_back({candidates_[i], stats[i]});
-  const Budget budget = forced_ ? Budget{.count = static_cast<int>(stats.size()), .probability = 1}
-                                : schedule_->budget(in_block_, masks_in({0, block_.end}));
+  const Budget budget = plan_decides_
+                            ? Budget{.count = static_cast<int>(stats.size()), .probability = 1}
+                            : schedule_->budget(in_block_, masks_in({0, block_.end}));
   apply(decide(sampler(), candidates, budget, index_));
 }
 
 void Sequence::apply(std::vector<Decision> decided) {
   decided_ = std::move(decided);
-  committed_.clear();
+  last_decided_.clear();
   for (const Decision& d : decided_) {
     tokens_[static_cast<size_t>(d.position)] = d.token;
-    committed_.push_back(d.position);
+    last_decided_.push_back(d.position);
   }
   finish_step();
 }

@@ -27,9 +27,9 @@ class Sequence {
   Step step() const;
   /// The slice of the next pass with the rows of the candidates in `wanted`; no rows when the
   /// method has nothing to compute. Throws LogicError when a candidate's row is not planned.
-  Slice plan();
+  SequencePass plan();
   /// The same pass with the prompt masked, for guidance.
-  Slice plan_unconditional();
+  SequencePass plan_unconditional();
   /// Positions that may be decided in the planned step, one for each wanted row, ascending.
   const std::vector<int>& candidates() const { return candidates_; }
   TokenQuery query() const;
@@ -84,11 +84,11 @@ class Sequence {
   std::optional<Schedule> schedule_;
   int index_ = 0;
   int in_block_ = 0;
-  std::optional<int> due_;      // as in Step
-  std::vector<int> scheduled_;  // as in Step
-  std::vector<int> committed_;  // as in Step
-  bool forced_ = false;         // the plan names what is decided
-  double threshold_scale_ = 1;  // as in StepPlan
+  std::optional<int> due_;         // as in Step
+  std::vector<int> scheduled_;     // as in Step
+  std::vector<int> last_decided_;  // as in Step
+  bool plan_decides_ = false;      // the plan names what is decided
+  double threshold_scale_ = 1;     // as in StepPlan
   std::vector<int> candidates_;
   std::vector<Decision> decided_;
   bool done_ = false;

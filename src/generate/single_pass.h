@@ -25,7 +25,7 @@ class SinglePass {
   }
 
   /// The hidden states wanted are those that predict `positions`, ascending.
-  Slice slice(std::span<const int> positions) {
+  SequencePass slice(std::span<const int> positions) {
     std::vector<int> wanted;
     for (const int p : positions) wanted.push_back(std::max(0, p - config_.logit_shift));
     return {step_, method_.plan_step(step_), &method_, &stores_, Rows(std::move(wanted))};

@@ -73,7 +73,7 @@ bool DkvCache::settled(const Step& step, int row) const {
 
 std::vector<bool> DkvCache::near_decisions(const Step& step) const {
   std::vector<bool> in(static_cast<size_t>(step.length()));
-  for (const int p : step.committed) in[static_cast<size_t>(p)] = true;
+  for (const int p : step.last_decided) in[static_cast<size_t>(p)] = true;
   for (const int p : step.scheduled) in[static_cast<size_t>(p)] = true;
   for (const int p : step.scheduled) widen(step, p, options_.window, in);
   return in;

@@ -15,8 +15,8 @@ EvictionSteps read_eviction_steps(Options& options, const MethodContext& context
 StepPlan EvictingCache::plan_step(const Step& step) {
   const bool alone = steps_.first_alone && step.in_block == 0;
   return {.rows = Rows(step.in_block <= steps_.delay ? step.all() : step.block),
-          .commit = alone ? Range{step.block.begin, step.block.begin + 1} : Range{},
-          .measures = step.in_block == steps_.delay,
+          .decides = alone ? Range{step.block.begin, step.block.begin + 1} : Range{},
+          .all_queries = step.in_block == steps_.delay,
           .steady = step.in_block > steps_.delay};
 }
 

@@ -9,7 +9,7 @@ StepPlan FastDllm::plan_step(const Step& step) {
             .steady = true};
   }
   const Range first{block.begin, block.begin + 1};
-  return {.rows = Rows(step.all()), .commit = options_.first_alone ? first : Range{}};
+  return {.rows = Rows(step.all()), .decides = options_.first_alone ? first : Range{}};
 }
 
 std::unique_ptr<Method> create_fast_dllm(Options& options, const MethodContext& context) {

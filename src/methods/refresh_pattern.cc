@@ -6,7 +6,7 @@ StepPlan RefreshPattern::plan_step(const Step& step) {
   StepPlan plan = inner().plan_step(step);
   refreshes_ = plan.rows.size() == step.length();
   if (refreshes_) {
-    plan.measures = pattern_->plan_step(step).measures || plan.measures;
+    plan.all_queries = pattern_->plan_step(step).all_queries || plan.all_queries;
     plan.steady = false;  // the pattern may change from step to step
   }
   return plan;

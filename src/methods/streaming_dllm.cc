@@ -31,7 +31,7 @@ StepPlan StreamingDllm::plan_step(const Step& step) {
   if (rows.back() != last) rows.push_back(last);
   StepPlan plan{.rows = Rows(std::move(rows)), .steady = !first};
   if (first) {
-    if (options_.first_alone) plan.commit = {block.begin, block.begin + 1};
+    if (options_.first_alone) plan.decides = {block.begin, block.begin + 1};
   } else {
     plan.threshold_scale = 1 - options_.alpha * (1 - masked_share(step, plan.rows));
   }

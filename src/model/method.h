@@ -1,11 +1,11 @@
 // How acceleration methods plug into the denoising loop and the layer loop.
 //
 // A method answers three questions, from coarse to fine, for ONE sequence:
-//   plan_step   which positions go through the network this step?
-//   plan_layer  which of them does a layer compute anew?
-//   attend      what do the fresh queries of a layer look at?
+//   plan_step   which positions go through the network in this step?
+//   plan_layer  which of them does a layer compute, and which keep their last output?
+//   attend      which keys do the queries of a layer see?
 // The defaults together are the vanilla model. The model asks these and knows no method by name; a
-// method sees neither weights nor other sequences.
+// method sees neither weights nor other sequences. docs/architecture.md explains the words.
 #pragma once
 
 #include <functional>
@@ -24,16 +24,16 @@ namespace unmask {
 /// Where the denoising loop stands, for one sequence.
 struct Step {
   int index = 0;           // since the generation began
-  int total = 0;           // planned number of steps; an upper bound where commits are dynamic
+  int total = 0;           // planned number of steps; an upper bound where the sampler is dynamic
   int in_block = 0;        // since the current block began
   std::optional<int> due;  // tokens that this step has to decide, where that is known beforehand
   Range block;             // positions being denoised
   int prompt_length = 0;   // positions before the generated part
   std::span<const TokenId> tokens;
   TokenId mask_id = 0;
-  std::span<const int> committed;  // positions decided by the previous step
-  std::span<const int> scheduled;  // positions that this step decides, in their order, where an
-                                   // order is drawn beforehand (algorithm random)
+  std::span<const int> last_decided;  // positions that the previous step decided
+  std::span<const int> scheduled;     // positions that this step decides, in their order, where an
+                                      // order is drawn beforehand (algorithm random)
 
   int length() const { return static_cast<int>(tokens.size()); }
   Range all() const { return {0, length()}; }
@@ -41,11 +41,11 @@ struct Step {
 };
 
 struct StepPlan {
-  Rows rows;              // positions to compute, the row order of this step's tensors; none: the
-                          // step passes without a forward pass
-  Range commit{};         // decided now, whatever the schedule says, and nothing else; empty: the
-                          // schedule chooses among all positions before the block's end
-  bool measures = false;  // attend() reads the queries of all rows, also in the last layer
+  Rows rows;        // positions to compute, the row order of this step's tensors; none: the step
+                    // passes without a forward pass
+  Range decides{};  // positions that the step decides, all of them and no other; empty: the
+                    // schedule chooses among all positions before the block's end
+  bool all_queries = false;  // attend() reads the queries of all rows, in the last layer too
   /// The later steps of the block compute the same rows and attend to the same slots, whatever is
   /// decided until then, and nothing of them comes to the host.
   bool steady = false;
@@ -63,12 +63,12 @@ struct LayerScope {
   const std::function<Tensor(const Rows& rows)>& project_values;
 };
 
-/// Which rows a layer computes, as indices into the step's rows. The other rows take the outputs of
-/// the two sublayers as they were remembered; those of the computed rows are remembered anew.
+/// Which rows a layer computes, as indices into the step's rows. The other rows take the remembered
+/// outputs of the two sublayers; the outputs of the computed rows replace theirs.
 struct LayerPlan {
   Rows rows{};
   Tensor attn_out{};  // [step rows, dim]; null: nothing is remembered and every row is computed
-  Tensor ffn_out{};   // likewise
+  Tensor ffn_out{};   // the same of the feed-forward
 };
 
 /// One layer of one step, after the keys and values of the planned rows were projected and rotated.
@@ -80,7 +80,7 @@ struct AttendScope {
   const HeadShape& shape;
   std::span<const int> positions;  // of the rows of k and v
   Tensor q;  // [query rows, n_heads * head_dim]; fewer rows than k in the last
-             // layer unless the step plan measures
+             // layer unless the step plan wants all queries
   Tensor k;  // [rows, n_kv_heads * head_dim]
   Tensor v;
 };
@@ -89,7 +89,7 @@ struct AttendScope {
 struct Attention {
   KvView kv;
   const BlockPattern* pattern = nullptr;  // null: everything in kv; lives until the layer is done
-  BlockImportance* importance = nullptr;  // filled when not null; the step must measure
+  BlockImportance* importance = nullptr;  // filled when not null; needs all queries
 };
 
 /// What a method may know when it is created.
@@ -120,8 +120,8 @@ class Method {
   virtual void attended([[maybe_unused]] int layer, [[maybe_unused]] BlockImportance& importance) {}
   /// Bytes of a backend's memory that the method holds between steps, stores aside.
   virtual size_t state_bytes() const { return 0; }
-  /// Positions behind the slots of scope.store in one key head, after attend(); for those who
-  /// watch. None: nothing is kept that a later step reads, or the method does not say.
+  /// Positions behind the slots of scope.store in one key head, after attend(); for probes. None:
+  /// nothing is kept that a later step reads, or the method does not say.
   virtual std::vector<int> slot_positions(const AttendScope& scope, int /*kv_head*/) const {
     if (scope.store.slots() != scope.step.length()) return {};
     std::vector<int> positions(static_cast<size_t>(scope.store.slots()));

@@ -48,7 +48,7 @@ struct SamplerOptions {
   bool defer_eos = false;     // end tokens carry no confidence (LLaDA: confidence_eos_eot_inf)
   uint64_t seed = 0;
 
-  /// Commits depend on confidences, so the number of steps is open.
+  /// Decisions depend on confidences, so the number of steps is open.
   bool dynamic() const { return threshold || factor; }
 };
 

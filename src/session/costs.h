@@ -53,8 +53,9 @@ class Costs {
   Costs(const ModelConfig& config, const ElementSizes& sizes) : config_(config), sizes_(sizes) {}
 
   /// Plans every step of `request`. What depends on the model's answers is taken at its worst: no
-  /// early stop, no commit beyond the one token that a step decides at least; importance counts as
-  /// evenly spread, which is the densest that `coverage` can become. Throws Error as check_request.
+  /// early stop, no decision beyond the one token that a step decides at least; importance counts
+  /// as evenly spread, which is the densest that `coverage` can become. Throws Error as
+  /// check_request.
   Explanation explain(const Request& request) const;
   /// Explanation::request_bytes; what Engine admits by.
   int64_t request_bytes(const Request& request) const;

@@ -53,7 +53,7 @@ std::vector<float> first_logits(Model& model, const Request& request) {
   step.block = request.generated();
   step.tokens = request.tokens;
   step.mask_id = model.config().mask_id;
-  std::vector<Slice> batch;
+  std::vector<SequencePass> batch;
   batch.push_back({step, method.plan_step(step), &method, &stores, Rows(request.generated())});
   const Tensor hidden = model.transformer().forward(batch);
   std::vector<float> logits(static_cast<size_t>(hidden.rows) *

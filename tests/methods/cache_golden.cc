@@ -117,7 +117,7 @@ void CacheCase::replay(Method& method, const std::function<void(const Call&)>& o
   const auto order = has("denoise_order") ? tensor<int>("denoise_order") : std::vector<int>{};
   Spy spy(method);
   std::vector<KvStore> stores(static_cast<size_t>(config.n_layers));
-  std::vector<int> committed;
+  std::vector<int> last_decided;
   int block_start = 0;
   for (int t = 0; t < n_steps(); ++t) {
     const int block = blocks[static_cast<size_t>(t)];
@@ -140,20 +140,20 @@ void CacheCase::replay(Method& method, const std::function<void(const Call&)>& o
                  .prompt_length = prompt_length(),
                  .tokens = tokens,
                  .mask_id = config.mask_id,
-                 .committed = committed,
+                 .last_decided = last_decided,
                  .scheduled = scheduled};
     call.plan = spy.plan_step(call.step);
     const Rows all(Range{0, call.plan.rows.size()});
-    std::vector<Slice> batch{{call.step, call.plan, &spy, &stores, all}};
+    std::vector<SequencePass> batch{{call.step, call.plan, &spy, &stores, all}};
     const Tensor hidden = model_.transformer.forward(batch);
     call.layer_rows = spy.layer_rows;
     call.logits.resize(static_cast<size_t>(all.size()) * static_cast<size_t>(config.vocab_size));
     model_.transformer.logits(
         hidden, {call.logits.data(), DType::f32, all.size(), config.vocab_size, config.vocab_size});
     on_call(call);
-    committed.clear();
+    last_decided.clear();
     for (size_t i = 0; i < tokens.size(); ++i) {
-      if (tokens[i] != after[i]) committed.push_back(static_cast<int>(i));
+      if (tokens[i] != after[i]) last_decided.push_back(static_cast<int>(i));
     }
   }
 }

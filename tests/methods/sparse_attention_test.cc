@@ -157,7 +157,7 @@ TEST(SparseMethods, TheScaleOfTheRankingFollowsFamilyAndOption) {
         request(model, 100, 28, fmt::format("sparsed:block=8,skip=0,scale={}", scale));
     Sequence sequence(r, model.config);
     while (sequence.step_index() < 2) {
-      Slice slice = sequence.plan();
+      SequencePass slice = sequence.plan();
       model.transformer.forward(std::span(&slice, 1));
       if (sequence.step_index() == 1) {
         patterns.push_back(dynamic_cast<SparseD&>(*slice.method).patterns());

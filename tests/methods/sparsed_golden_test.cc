@@ -50,7 +50,7 @@ class Replay {
     Sequence sequence(request_, model_.config);
     int full_steps = 0;
     for (size_t step = 0; !sequence.done(); ++step) {
-      Slice slice = sequence.plan();
+      SequencePass slice = sequence.plan();
       auto& method = dynamic_cast<SparseD&>(*slice.method);
       if (!method.sparse()) ++full_steps;
       if (case_.json["expect"]["first_sparse_step"] == step) check_logits(slice);
@@ -75,7 +75,7 @@ class Replay {
     return out;
   }
 
-  void advance(Sequence& sequence, Slice slice) {
+  void advance(Sequence& sequence, SequencePass slice) {
     std::vector<TokenStats> stats(sequence.candidates().size());
     if (!slice.plan.rows.empty()) {
       const Tensor out = logits(model_.transformer.forward(std::span(&slice, 1)));
@@ -84,8 +84,8 @@ class Replay {
     sequence.apply(stats);
   }
 
-  void check_logits(const Slice& planned) {
-    Slice slice = planned;
+  void check_logits(const SequencePass& planned) {
+    SequencePass slice = planned;
     slice.plan.rows = Rows(slice.step.all());
     const auto& rows = case_.json["first_sparse_logits_rows"];
     slice.wanted = Rows(Range{rows[0], rows[1]});

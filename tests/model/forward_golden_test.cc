@@ -17,7 +17,7 @@ class Probe final : public Method {
  public:
   std::string_view name() const override { return "probe"; }
   StepPlan plan_step(const Step& step) override {
-    return {.rows = Rows(step.all()), .measures = true};
+    return {.rows = Rows(step.all()), .all_queries = true};
   }
   Attention attend(AttendScope& scope) override {
     if (scope.layer == 0) {
@@ -45,7 +45,7 @@ std::vector<float> all_logits(testing::LoadedModel& model, const std::vector<Tok
   step.tokens = ids;
   step.mask_id = model.config.mask_id;
   const Rows rows(step.all());
-  std::vector<Slice> batch;
+  std::vector<SequencePass> batch;
   batch.push_back({step, method.plan_step(step), &method, &stores, rows});
   const Tensor hidden = model.transformer.forward(batch);
   const size_t n = ids.size() * static_cast<size_t>(model.config.vocab_size);

@@ -147,8 +147,8 @@ class StepTimer {
         model.backend().allocate(dense_bytes(kTile, config.vocab_size, DType::f32));
     std::vector<double> times;
     for (int i = 0; i < 2; ++i) {  // the first tunes the products
-      Slice slice = sequence.plan();
-      slice.plan.measures = true;
+      SequencePass slice = sequence.plan();
+      slice.plan.all_queries = true;
       slice.wanted = Rows(Range{0, static_cast<int>(request.tokens.size())});
       const auto begin = std::chrono::steady_clock::now();
       const Tensor hidden = model.forward({&slice, 1});

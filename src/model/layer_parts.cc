@@ -1,0 +1,92 @@
+#include "model/layer_parts.h"
+
+#include <algorithm>
+
+namespace unmask {
+
+LayerParts::LayerParts(const ModelConfig& config, const Weights& weights, Backend& backend,
+                       Workspace& memory)
+    : config_(config),
+      weights_(weights),
+      backend_(backend),
+      memory_(memory),
+      shape_{config.n_heads, config.n_kv_heads, config.head_dim} {}
+
+LayerParts::Projected LayerParts::project(int layer, const LayerRows& rows, Tensor normed,
+                                          Tensor asking) {
+  const LayerWeights& w = weights(layer);
+  const int kv_dim = config_.n_kv_heads * config_.head_dim;
+  const Tensor q = memory_.fit(Workspace::queries, asking.rows, config_.n_heads * config_.head_dim);
+  const Tensor k = memory_.fit(Workspace::keys, normed.rows, kv_dim);
+  const Tensor v = memory_.fit(Workspace::values, normed.rows, kv_dim);
+  const LinearMap maps[] = {
+      {w.q.get(), q, w.q_bias}, {w.k.get(), k, w.k_bias}, {w.v.get(), v, w.v_bias}};
+  if (asking.data == normed.data && asking.rows == normed.rows) {
+    backend_.linear(normed, maps);
+  } else {
+    backend_.linear(asking, maps[0]);
+    backend_.linear(normed, std::span(maps).subspan(1));
+  }
+  backend_.rope(q, rows.query_positions, config_.head_dim, config_.rope_theta);
+  backend_.rope(k, rows.positions, config_.head_dim, config_.rope_theta);
+  return {q, k, v};
+}
+
+void LayerParts::attention(int layer, std::span<SequencePass> batch, const LayerRows& rows,
+                           Tensor normed, Tensor asking, Tensor out, Into into) {
+  const Projected projected = project(layer, rows, normed, asking);
+  const Tensor context = memory_.fit(Workspace::context, asking.rows, projected.q.cols);
+  std::vector<AttentionTask> tasks;
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const LayerRows::Part& part = rows.parts[i];
+    AttendScope scope{.layer = layer,
+                      .step = batch[i].step,
+                      .backend = backend_,
+                      .store = (*batch[i].stores)[static_cast<size_t>(layer)],
+                      .shape = shape_,
+                      .positions = rows.positions_of(i),
+                      .q = projected.q.slice(part.queries),
+                      .k = projected.k.slice(part.keys),
+                      .v = projected.v.slice(part.keys)};
+    const Attention attention = batch[i].method->attend(scope);
+    tasks.push_back({.q = scope.q,
+                     .kv = attention.kv,
+                     .out = context.slice(part.queries),
+                     .pattern = attention.pattern,
+                     .positions = rows.query_positions_of(i),
+                     .importance = attention.importance});
+  }
+  backend_.attention(tasks, shape_);
+  for (size_t i = 0; i < batch.size(); ++i) {
+    if (tasks[i].importance != nullptr) batch[i].method->attended(layer, *tasks[i].importance);
+  }
+  backend_.linear(context, {.weights = weights(layer).attn_out.get(), .out = out, .into = into});
+}
+
+void LayerParts::feed_forward(int layer, Tensor x, Tensor out, Into into) {
+  const LayerWeights& w = weights(layer);
+  const int tile = std::min(backend_.tile_rows(), std::max(1, x.rows));
+  const Tensor input = memory_.fit(Workspace::ffn_input, tile, config_.dim);
+  const Tensor gate = memory_.fit(Workspace::gate, tile, config_.ffn_dim);
+  for (int begin = 0; begin < x.rows; begin += tile) {
+    const Range rows{begin, std::min(begin + tile, x.rows)};
+    const Tensor in = input.slice({0, rows.size()});
+    const Tensor inner = gate.slice({0, rows.size()});
+    backend_.rms_norm(x.slice(rows), w.ffn_norm, config_.norm_eps, in);
+    const LinearMap gated[] = {{w.gate.get(), inner}, {w.up.get(), inner, {}, Into::gate}};
+    backend_.linear(in, gated);
+    backend_.linear(inner, {.weights = w.down.get(), .out = out.slice(rows), .into = into});
+  }
+}
+
+Tensor LayerParts::project_values(int layer, Tensor normed, const Rows& rows) {
+  const LayerWeights& w = weights(layer);
+  const Tensor input = memory_.fit(Workspace::output, rows.size(), config_.dim);
+  const Tensor values =
+      memory_.fit(Workspace::values, rows.size(), config_.n_kv_heads * config_.head_dim);
+  backend_.gather(normed, rows, input);
+  backend_.linear(input, {w.v.get(), values, w.v_bias});
+  return values;
+}
+
+}  // namespace unmask

@@ -1,0 +1,45 @@
+// The two sublayers of a layer, attention and feed-forward, over whichever rows a pass computes.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "model/layer_rows.h"
+#include "model/weights.h"
+#include "model/workspace.h"
+
+namespace unmask {
+
+class LayerParts {
+ public:
+  /// All of it outlives the parts.
+  LayerParts(const ModelConfig& config, const Weights& weights, Backend& backend,
+             Workspace& memory);
+
+  const LayerWeights& weights(int layer) const {
+    return weights_.layers[static_cast<size_t>(layer)];
+  }
+  /// `normed`: the rows that get keys and values; `asking`: those of them that have queries. What
+  /// attention adds to these goes `into` out.
+  void attention(int layer, std::span<SequencePass> batch, const LayerRows& rows, Tensor normed,
+                 Tensor asking, Tensor out, Into into);
+  /// What the feed-forward adds to x goes `into` out, which may be x.
+  void feed_forward(int layer, Tensor x, Tensor out, Into into);
+  /// Value vectors of some rows of `normed`, valid until the next call.
+  Tensor project_values(int layer, Tensor normed, const Rows& rows);
+
+ private:
+  struct Projected {
+    Tensor q, k, v;
+  };
+  /// Queries, keys and values, rotated.
+  Projected project(int layer, const LayerRows& rows, Tensor normed, Tensor asking);
+
+  const ModelConfig& config_;
+  const Weights& weights_;
+  Backend& backend_;
+  Workspace& memory_;
+  HeadShape shape_;
+};
+
+}  // namespace unmask

@@ -1,0 +1,60 @@
+// Which rows of a forward pass belong to which sequence, and where they lie in the tensors of the
+// whole batch.
+#pragma once
+
+#include <span>
+#include <vector>
+
+#include "model/method.h"
+
+namespace unmask {
+
+/// One sequence for the length of one forward pass.
+struct SequencePass {
+  Step step;
+  StepPlan plan;
+  Method* method;
+  std::vector<KvStore>* stores;  // one a layer
+  Rows wanted;                   // indices into plan.rows whose hidden state is needed
+  StepSeries* series = nullptr;  // that knows the tokens of the rows; null: step.tokens
+};
+
+/// The rows that one layer computes, sequence after sequence.
+struct LayerRows {
+  /// The rows of one sequence.
+  struct Part {
+    Range keys;     // rows of k and v
+    Range queries;  // rows of q
+  };
+
+  std::vector<Part> parts;
+  std::vector<int> positions;        // of the rows of k and v
+  std::vector<int> query_positions;  // of the rows of q
+
+  std::span<const int> positions_of(size_t sequence) const;
+  std::span<const int> query_positions_of(size_t sequence) const;
+};
+
+/// The rows of a forward pass.
+struct PassRows {
+  explicit PassRows(std::span<const SequencePass> batch);
+
+  LayerRows all;     // every row has a query
+  LayerRows pruned;  // only the wanted rows have one
+  Rows wanted;       // in rows of the batch
+  bool all_queries;  // a method reads the queries of all rows in the last layer too
+};
+
+/// True when the layer computes some rows only.
+inline bool is_partial(const LayerPlan& plan) { return bool{plan.attn_out}; }
+
+/// The rows that a layer computes by the plans of its methods.
+struct PartialRows {
+  PartialRows(std::span<const SequencePass> batch, const LayerRows& all,
+              std::span<const LayerPlan> plans);
+
+  LayerRows rows;  // every row has a query
+  Rows in_batch;   // the same in rows of the batch
+};
+
+}  // namespace unmask
