@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "io/visibility.h"
 
 namespace unmask {
 
@@ -42,8 +43,9 @@ struct ModelConfig {
   float rope_theta = 0;
   float norm_eps = 0;
   bool qkv_bias = false;
-  bool tied_head = false;  // the output head is the embedding
-  int logit_shift = 0;     // 1: output row p-1 predicts position p (Dream); 0: row p does (LLaDA)
+  bool tied_head = false;   // the output head is the embedding
+  Visibility visibility{};  // which keys a position sees
+  int logit_shift = 0;      // 1: output row p-1 predicts position p (Dream); 0: row p does (LLaDA)
   TokenId mask_id = -1;
   TokenId eos_id = -1;
   TokenId pad_id = -1;  // -1: the model has none

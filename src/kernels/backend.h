@@ -80,14 +80,17 @@ struct KvView {
   PackedKv* packed = nullptr;  // of these slots; null: packed for the call
 };
 
-/// softmax(q k^T / sqrt(head_dim)) v of one sequence. Without a pattern every query sees every
-/// slot. With one, slots are positions and a query sees the key blocks of its own block.
+/// softmax(q k^T / sqrt(head_dim)) v of one sequence. A query sees every slot, but for those that
+/// key_ends or a pattern hide. With a pattern, slots are positions and a query sees the key blocks
+/// of its own block.
 struct AttentionTask {
   Tensor q;  // [rows, n_heads * head_dim], after RoPE
   KvView kv;
   Tensor out;                             // [rows, n_heads * head_dim]
   const BlockPattern* pattern = nullptr;  // null: dense
   std::span<const int> positions{};       // of the query rows, ascending; only a pattern needs them
+  /// A query row sees the slots before its end, at least one; empty: all. Without a pattern only.
+  std::span<const int> key_ends{};  // [rows]
   /// Filled when not null. Dense only, and every position must be both query and slot, in order.
   BlockImportance* importance = nullptr;
   /// Filled when not null: log of the sum of exp(score) over what a row and head sees, in nats.

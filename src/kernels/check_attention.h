@@ -1,6 +1,8 @@
 // What every backend asks of an attention task before it starts.
 #pragma once
 
+#include <algorithm>
+
 #include "kernels/backend.h"
 
 namespace unmask {
@@ -23,8 +25,14 @@ inline void check_attention(const AttentionTask& task, const HeadShape& shape) {
         "positions of the queries of a pattern");
   }
   if (task.importance != nullptr) {
-    UNMASK_CHECK(task.pattern == nullptr && task.q.rows == slots,
+    UNMASK_CHECK(task.pattern == nullptr && task.key_ends.empty() && task.q.rows == slots,
                  "importance is measured over all positions");
+  }
+  if (!task.key_ends.empty()) {
+    UNMASK_CHECK(task.pattern == nullptr, "key ends have no pattern beside them");
+    UNMASK_CHECK(static_cast<int>(task.key_ends.size()) == task.q.rows, "key ends of the queries");
+    const auto [least, most] = std::minmax_element(task.key_ends.begin(), task.key_ends.end());
+    UNMASK_CHECK(*least >= 1 && *most <= slots, "key ends within the slots");
   }
 }
 

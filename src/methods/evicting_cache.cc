@@ -36,7 +36,7 @@ void EvictingCache::build(AttendScope& scope) {
   // their rotation and attention knows no order, so a slot may stand for another position in every
   // head.
   const Range survivors{0, lists[0].size()};
-  scope.store.resize(scope.backend, survivors.size() + scope.step.block.size(), scope.k.cols);
+  scope.store.reset(scope.backend, survivors.size() + scope.step.block.size(), scope.k.cols);
   const KvView store = scope.store.view();
   const int width = scope.k.cols / static_cast<int>(lists.size());
   for (size_t i = 0; i < lists.size(); ++i) {

@@ -8,6 +8,7 @@ namespace unmask {
 class Full final : public Method {
  public:
   std::string_view name() const override { return "full"; }
+  bool supports(const Visibility& /*visibility*/) const override { return true; }
 };
 
 }  // namespace unmask

@@ -15,6 +15,9 @@ class MethodWrapper : public Method {
   explicit MethodWrapper(std::unique_ptr<Method> inner) : inner_(std::move(inner)) {}
 
   std::string_view name() const override { return inner_->name(); }
+  bool supports(const Visibility& visibility) const override {
+    return inner_->supports(visibility);
+  }
   bool needs_order() const override { return inner_->needs_order(); }
   bool stops_after_end() const override { return inner_->stops_after_end(); }
   StepPlan plan_step(const Step& step) override { return inner_->plan_step(step); }

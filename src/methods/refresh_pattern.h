@@ -18,6 +18,9 @@ class RefreshPattern final : public MethodWrapper {
         name_(std::string(inner().name()) + "+" + std::string(pattern_->name())) {}
 
   std::string_view name() const override { return name_; }
+  bool supports(const Visibility& visibility) const override {
+    return inner().supports(visibility) && pattern_->supports(visibility);
+  }
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
   void attended(int layer, BlockImportance& importance) override {

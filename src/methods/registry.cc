@@ -9,6 +9,7 @@
 #include "methods/full.h"
 #include "methods/maskkv.h"
 #include "methods/options.h"
+#include "methods/prefix_cache.h"
 #include "methods/refresh_pattern.h"
 #include "methods/sparse_dllm.h"
 #include "methods/sparsed.h"
@@ -49,6 +50,7 @@ struct Entry {
 
 const std::map<std::string, Entry, std::less<>>& entries() {
   static const std::map<std::string, Entry, std::less<>> list{
+      {"block-cache", {create_prefix_cache, Kind::alone}},
       {"dkv-cache", {create_dkv_cache, Kind::cache}},
       {"dllm-cache", {create_dllm_cache, Kind::alone}},
       {"fast-dllm", {create_fast_dllm, Kind::cache}},
@@ -101,9 +103,7 @@ std::unique_ptr<Method> create_one(std::string_view spec, const MethodContext& c
   return method;
 }
 
-}  // namespace
-
-std::unique_ptr<Method> create_method(std::string_view spec, const MethodContext& context) {
+std::unique_ptr<Method> create(std::string_view spec, const MethodContext& context) {
   const size_t plus = find_plus(spec);
   if (plus == std::string_view::npos) return create_one(spec, context);
   const std::string_view cache = spec.substr(0, plus);
@@ -118,6 +118,25 @@ std::unique_ptr<Method> create_method(std::string_view spec, const MethodContext
         fmt::join(names_of(Kind::pattern), ", "));
   }
   return std::make_unique<RefreshPattern>(create_one(cache, context), create_one(pattern, context));
+}
+
+[[noreturn]] void refuse_visibility(std::string_view spec, const MethodContext& context) {
+  const Visibility& visibility = context.config.visibility;
+  std::vector<std::string> able;
+  for (const std::string& name : method_names()) {
+    if (create_one(name, context)->supports(visibility)) able.push_back(name);
+  }
+  fail("[method] '{}' does not fit this model, whose positions see {}; what fits is {}",
+       printable(spec), visibility.is_block_causal() ? "only their block and those before" : "all",
+       fmt::join(able, ", "));
+}
+
+}  // namespace
+
+std::unique_ptr<Method> create_method(std::string_view spec, const MethodContext& context) {
+  auto method = create(spec, context);
+  if (!method->supports(context.config.visibility)) refuse_visibility(spec, context);
+  return method;
 }
 
 std::vector<std::string> method_names() {

@@ -12,7 +12,8 @@ namespace unmask {
 
 /// Builds the method that `spec` describes: "name", "name:option=value,..." or two of these joined
 /// by '+', a cache and the pattern of its refresh passes. Throws Error for an unknown name or
-/// option, a value out of its range and a combination that makes no sense, saying what there is.
+/// option, a value out of its range, a combination that makes no sense and a method that does not
+/// fit the model, saying what there is.
 std::unique_ptr<Method> create_method(std::string_view spec, const MethodContext& context);
 
 /// Names of all methods.

@@ -41,7 +41,7 @@ StepPlan StreamingDllm::plan_step(const Step& step) {
 Attention StreamingDllm::attend(AttendScope& scope) {
   // A slot is a row of the block's first pass.
   if (scope.step.in_block == 0) {
-    scope.store.resize(scope.backend, scope.k.rows, scope.k.cols);
+    scope.store.reset(scope.backend, scope.k.rows, scope.k.cols);
     slots_.assign(scope.positions.begin(), scope.positions.end());
   }
   return attend_with_fresh_tail(scope);

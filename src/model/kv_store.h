@@ -1,6 +1,8 @@
 // Keys and values that one sequence keeps between steps in one layer.
 #pragma once
 
+#include <utility>
+
 #include "kernels/backend.h"
 
 namespace unmask {
@@ -9,11 +11,14 @@ namespace unmask {
 /// are stored after RoPE, so a slot needs no position.
 class KvStore {
  public:
-  /// Contents are undefined afterwards unless the size stays the same.
-  void resize(Backend& backend, int slots, int width) {
+  /// Makes room for `slots` slots; their contents are undefined.
+  void reset(Backend& backend, int slots, int width) {
     type_ = backend.activation_type();
     const size_t bytes = dense_bytes(slots, width, type_);
     if (keys_.bytes() < bytes || slots < slots_) {
+      keys_ = {};  // free first: both at once would double the peak
+      values_ = {};
+      packed_ = {};
       keys_ = backend.allocate(bytes);
       values_ = backend.allocate(bytes);
     }
@@ -21,13 +26,27 @@ class KvStore {
     width_ = width;
     packed_.forget();
   }
+  /// The same, but the slots that there are keep their contents. Never makes the store smaller.
+  void grow(Backend& backend, int slots, int width) {
+    if (slots_ == 0) return reset(backend, slots, width);
+    UNMASK_CHECK(slots >= slots_ && width == width_, "a store grows by slots");
+    if (slots == slots_) return;
+    const Rows kept(Range{0, slots_});
+    for (Buffer* buffer : {&keys_, &values_}) {
+      Buffer larger = backend.allocate(dense_bytes(slots, width, type_));
+      backend.gather(buffer->view(slots_, width, type_), kept, larger.view(slots_, width, type_));
+      *buffer = std::move(larger);
+    }
+    slots_ = slots;
+    packed_.forget();
+  }
   int slots() const { return slots_; }
   size_t bytes() const {
     return keys_.bytes() + values_.bytes() + packed_.keys.bytes() + packed_.values.bytes();
   }
-  /// To be read. Valid until the next resize, as all views are.
+  /// To be read. Valid until the store changes its size, as all views are.
   Tensor values() const { return values_.view(slots_, width_, type_); }
-  /// To read or to write, so attention packs every slot anew.
+  /// To read or to write; attention then packs every slot again.
   KvView view() {
     packed_.forget();
     return whole();

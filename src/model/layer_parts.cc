@@ -4,6 +4,20 @@
 
 namespace unmask {
 
+namespace {
+
+/// Where the keys end that the queries of a sequence see; empty: they see every slot. A method that
+/// supports a block-causal model keeps slot == position.
+std::vector<int> key_ends(const Visibility& visibility, std::span<const int> positions, int slots) {
+  std::vector<int> ends;
+  if (!visibility.is_block_causal()) return ends;
+  for (const int p : positions) ends.push_back(visibility.end(p, slots));
+  const bool all = std::all_of(ends.begin(), ends.end(), [&](int end) { return end == slots; });
+  return all ? std::vector<int>() : ends;
+}
+
+}  // namespace
+
 LayerParts::LayerParts(const ModelConfig& config, const Weights& weights, Backend& backend,
                        Workspace& memory)
     : config_(config),
@@ -37,6 +51,7 @@ void LayerParts::attention(int layer, std::span<SequencePass> batch, const Layer
   const Projected projected = project(layer, rows, normed, asking);
   const Tensor context = memory_.fit(Workspace::context, asking.rows, projected.q.cols);
   std::vector<AttentionTask> tasks;
+  std::vector<std::vector<int>> ends(batch.size());  // as long as the tasks
   for (size_t i = 0; i < batch.size(); ++i) {
     const LayerRows::Part& part = rows.parts[i];
     AttendScope scope{.layer = layer,
@@ -49,11 +64,13 @@ void LayerParts::attention(int layer, std::span<SequencePass> batch, const Layer
                       .k = projected.k.slice(part.keys),
                       .v = projected.v.slice(part.keys)};
     const Attention attention = batch[i].method->attend(scope);
+    ends[i] = key_ends(config_.visibility, rows.query_positions_of(i), attention.kv.k.rows);
     tasks.push_back({.q = scope.q,
                      .kv = attention.kv,
                      .out = context.slice(part.queries),
                      .pattern = attention.pattern,
                      .positions = rows.query_positions_of(i),
+                     .key_ends = ends[i],
                      .importance = attention.importance});
   }
   backend_.attention(tasks, shape_);

@@ -9,7 +9,6 @@
 #pragma once
 
 #include <functional>
-#include <numeric>
 #include <optional>
 #include <span>
 #include <string_view>
@@ -106,6 +105,10 @@ class Method {
   Method& operator=(const Method&) = delete;
 
   virtual std::string_view name() const = 0;
+  /// Whether the method works on models of this kind. Most assume that every position sees all.
+  virtual bool supports(const Visibility& visibility) const {
+    return !visibility.is_block_causal();
+  }
   /// True when plan_step() cannot do without Step::scheduled.
   virtual bool needs_order() const { return false; }
   /// True when a finished block with an end token ends the generation, whatever the request says.
@@ -122,11 +125,8 @@ class Method {
   virtual size_t state_bytes() const { return 0; }
   /// Positions behind the slots of scope.store in one key head, after attend(); for probes. None:
   /// nothing is kept that a later step reads, or the method does not say.
-  virtual std::vector<int> slot_positions(const AttendScope& scope, int /*kv_head*/) const {
-    if (scope.store.slots() != scope.step.length()) return {};
-    std::vector<int> positions(static_cast<size_t>(scope.store.slots()));
-    std::iota(positions.begin(), positions.end(), 0);
-    return positions;
+  virtual std::vector<int> slot_positions(const AttendScope& /*scope*/, int /*kv_head*/) const {
+    return {};
   }
 };
 

@@ -241,7 +241,7 @@ class Secretive final : public Method {
  public:
   std::string_view name() const override { return "secretive"; }
   Attention attend(AttendScope& scope) override {
-    scope.store.resize(scope.backend, 3, scope.k.cols);
+    scope.store.reset(scope.backend, 3, scope.k.cols);
     return {scope.store.view()};
   }
 };

@@ -18,6 +18,7 @@ using ::testing::Return;
 class MockMethod : public Method {
  public:
   MOCK_METHOD(std::string_view, name, (), (const, override));
+  MOCK_METHOD(bool, supports, (const Visibility&), (const, override));
   MOCK_METHOD(bool, needs_order, (), (const, override));
   MOCK_METHOD(bool, stops_after_end, (), (const, override));
   MOCK_METHOD(StepPlan, plan_step, (const Step&), (override));
@@ -61,6 +62,7 @@ TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
   const BlockPattern pattern;
   const Attention attention{.kv = {}, .pattern = &pattern};
   EXPECT_CALL(*mock_, name()).WillRepeatedly(Return("inner"));
+  EXPECT_CALL(*mock_, supports(Visibility::block_causal(3))).WillOnce(Return(true));
   EXPECT_CALL(*mock_, needs_order()).WillOnce(Return(true));
   EXPECT_CALL(*mock_, stops_after_end()).WillOnce(Return(true));
   EXPECT_CALL(*mock_, plan_step(Ref(step_))).WillOnce([] {
@@ -77,6 +79,7 @@ TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
   EXPECT_CALL(*mock_, slot_positions(Ref(attend_), 2)).WillOnce(Return(std::vector<int>{4, 1}));
   const std::unique_ptr<Method> wrapper = std::make_unique<MethodWrapper>(std::move(mock_));
   EXPECT_EQ(wrapper->name(), "inner");
+  EXPECT_TRUE(wrapper->supports(Visibility::block_causal(3)));
   EXPECT_TRUE(wrapper->needs_order());
   EXPECT_TRUE(wrapper->stops_after_end());
   EXPECT_TRUE(wrapper->plan_step(step_).steady);

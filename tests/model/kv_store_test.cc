@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include "kernels/counting/backend.h"
 #include "kernels/create_backend.h"
 #include "support/random_tensor.h"
 
@@ -14,7 +15,7 @@ class KvStoreTest : public ::testing::Test {
  protected:
   static constexpr HeadShape kHeads{2, 1, 32};
 
-  KvStoreTest() { store_.resize(*backend_, 70, 32); }
+  KvStoreTest() { store_.reset(*backend_, 70, 32); }
   void replace(const Rows& slots) {
     const RandomTensor k(random_, slots.size(), 32);
     const RandomTensor v(random_, slots.size(), 32);
@@ -63,6 +64,38 @@ TEST_F(KvStoreTest, AttentionSeesValuesThatWerePutAlone) {
   const auto after = attend(store_.put(*backend_, Rows(), none.view(), none.view()));
   EXPECT_NE(before, after);
   EXPECT_EQ(after, attend(store_.view()));
+}
+
+TEST_F(KvStoreTest, GrowsAndKeepsWhatItHolds) {
+  replace(Rows(Range{0, 70}));
+  const RandomTensor none(random_, 0, 32);
+  const auto before = attend(store_.put(*backend_, Rows(), none.view(), none.view()));
+  const KvView old = store_.view();
+  const std::vector<float> last_key(old.k.f32(69), old.k.f32(69) + 32);
+  store_.grow(*backend_, 90, 32);
+  EXPECT_EQ(store_.slots(), 90);
+  const KvView grown = store_.view();
+  EXPECT_EQ(std::vector<float>(grown.k.f32(69), grown.k.f32(69) + 32), last_key);
+  EXPECT_EQ(attend({grown.k.slice({0, 70}), grown.v.slice({0, 70})}), before);
+  // What is new is seen, packed or not.
+  replace(Rows(Range{70, 90}));
+  const auto after = attend(store_.put(*backend_, Rows(), none.view(), none.view()));
+  EXPECT_NE(after, before);
+  EXPECT_EQ(after, attend(store_.view()));
+  EXPECT_THROW(store_.grow(*backend_, 80, 32), LogicError);
+  EXPECT_THROW(store_.grow(*backend_, 95, 16), LogicError);
+}
+
+TEST_F(KvStoreTest, FreesTheOldBeforeItAllocatesTheNewWhereNothingIsKept) {
+  const auto counting = create_counting_backend({});
+  KvStore store;
+  store.reset(*counting, 100, 32);
+  store.reset(*counting, 150, 32);
+  EXPECT_EQ(counting->peak_bytes(), 2 * 150 * 32 * sizeof(float));
+  store.grow(*counting, 200, 32);  // one of the two at a time
+  EXPECT_EQ(counting->peak_bytes(), (150 + 200 + 200) * 32 * sizeof(float));
+  store.reset(*counting, 10, 32);
+  EXPECT_EQ(store.bytes(), 2 * 10 * 32 * sizeof(float));
 }
 
 TEST_F(KvStoreTest, CountsTheBytesOfBothForms) {

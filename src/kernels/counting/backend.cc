@@ -1,6 +1,7 @@
 #include "kernels/counting/backend.h"
 
 #include <algorithm>
+#include <numeric>
 #include <sys/mman.h>
 #include <utility>
 
@@ -40,6 +41,14 @@ double pairs_seen(const BlockPattern& pattern, std::span<const int> positions, i
     i = end;
   }
   return pairs;
+}
+
+/// Pairs of a query and a key that it sees, over all heads.
+double pairs_of(const AttentionTask& task, const HeadShape& shape) {
+  const int slots = task.kv.k.rows;
+  if (task.pattern != nullptr) return pairs_seen(*task.pattern, task.positions, slots);
+  if (task.key_ends.empty()) return static_cast<double>(task.q.rows) * shape.n_heads * slots;
+  return std::accumulate(task.key_ends.begin(), task.key_ends.end(), 0.0) * shape.n_heads;
 }
 
 class Counting final : public CountingBackend {
@@ -136,8 +145,7 @@ class Counting final : public CountingBackend {
     pack(task.kv, shape);
     const int slots = task.kv.k.rows;
     const double queries = static_cast<double>(task.q.rows) * shape.n_heads;
-    const double pairs = task.pattern == nullptr ? queries * slots
-                                                 : pairs_seen(*task.pattern, task.positions, slots);
+    const double pairs = pairs_of(task, shape);
     count_.queries += queries;
     count_.all_pairs += queries * slots;
     count_.pairs += pairs;

@@ -29,24 +29,23 @@ void see(Range slots, int panel, std::vector<SeenPanel>& list) {
 }
 
 /// Rows of the tiles of a task, up to `limit` each. With a pattern a tile's rows are of one query
-/// block; when importance is measured a tile is whole query blocks, so that no two tiles add to one
-/// sum.
+/// block, with key ends they have the same; when importance is measured a tile is whole query
+/// blocks, so that no two tiles add to one sum.
 std::vector<Range> cut_tiles(const AttentionTask& task, int limit) {
   if (task.importance != nullptr) {
     const int block = task.importance->block_size;
     limit = std::max(1, limit / block) * block;
   }
-  const auto block_of = [&](int row) {
-    return task.positions[static_cast<size_t>(row)] / task.pattern->block_size();
+  const auto kind_of = [&](int row) {
+    const auto i = static_cast<size_t>(row);
+    if (task.pattern != nullptr) return task.positions[i] / task.pattern->block_size();
+    return task.key_ends.empty() ? 0 : task.key_ends[i];
   };
   std::vector<Range> tiles;
   for (int begin = 0; begin < task.q.rows;) {
-    int end = std::min(task.q.rows, begin + limit);
-    if (task.pattern != nullptr) {
-      int same = begin + 1;
-      while (same < end && block_of(same) == block_of(begin)) ++same;
-      end = same;
-    }
+    const int limited = std::min(task.q.rows, begin + limit);
+    int end = begin + 1;
+    while (end < limited && kind_of(end) == kind_of(begin)) ++end;
     tiles.push_back({begin, end});
     begin = end;
   }
@@ -79,12 +78,16 @@ DensePanels dense_panels(const AttentionTask& task, int panel) {
   return dense;
 }
 
-/// The panels that the query block of `row` sees.
+/// The panels that the tile beginning with `row` sees, where a pattern or key ends hide some.
 void list_panels(const AttentionTask& task, int head, int row, int panel,
                  std::vector<SeenPanel>& list) {
+  list.clear();
+  if (task.pattern == nullptr) {
+    see({0, task.key_ends[static_cast<size_t>(row)]}, panel, list);
+    return;
+  }
   const int size = task.pattern->block_size();
   const int query_block = task.positions[static_cast<size_t>(row)] / size;
-  list.clear();
   for (const int block : task.pattern->list(head, query_block)) {
     see({block * size, std::min(task.kv.k.rows, (block + 1) * size)}, panel, list);
   }
@@ -187,7 +190,7 @@ void Attention::run_tiles(const AttentionTask& task, const HeadShape& shape, con
     const Tensor out = task.out.slice(rows).columns({head * dim, (head + 1) * dim});
     float* own = scratch + worker * floats;
     const std::vector<SeenPanel>* panels = &dense.panels;
-    if (task.pattern != nullptr) {
+    if (task.pattern != nullptr || !task.key_ends.empty()) {
       auto& list = sparse[static_cast<size_t>(worker)];
       list_panels(task, head, rows.begin, kernels_.panel, list);
       panels = &list;

@@ -80,6 +80,12 @@ bool wants_library_attention() {
 
 void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
   check_attention(task, shape);
+  if (!task.key_ends.empty()) {
+    fail(
+        "[cuda] attention: found queries that see different keys, as block-causal models have "
+        "them; "
+        "expected queries that all see the same");
+  }
   if (task.q.rows == 0) return;
   head_dim_ = shape.head_dim;
   padded_ = padded_head(head_dim_);

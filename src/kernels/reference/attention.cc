@@ -54,11 +54,18 @@ void hide(const AttentionTask& task, int row, int head, Row& scores) {
   }
 }
 
+/// Removes the slots from the query's end on.
+void cut(const AttentionTask& task, int row, Row& scores) {
+  const auto end = scores.begin() + task.key_ends[static_cast<size_t>(row)];
+  std::fill(end, scores.end(), -std::numeric_limits<double>::infinity());
+}
+
 void attend(const AttentionTask& task, const HeadShape& shape, int row, int head) {
   const int dim = shape.head_dim;
   const int kv_column = head / (shape.n_heads / shape.n_kv_heads) * dim;
   Row scores = products(task, shape, row, head);
   if (task.pattern != nullptr) hide(task, row, head, scores);
+  if (!task.key_ends.empty()) cut(task, row, scores);
   const double scale = 1 / std::sqrt(static_cast<double>(dim));
   if (task.lse != nullptr) {
     task.lse[int64_t{row} * shape.n_heads + head] = static_cast<float>(log_sum_exp(scores, scale));

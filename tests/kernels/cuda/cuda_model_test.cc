@@ -28,6 +28,14 @@ class Forgetful final : public testing::FarBackend {
   }
 };
 
+TEST(CudaModel, RefusesQueriesThatSeeDifferentKeys) {
+  auto model = load("llada-tiny", cuda::create_backend(1));
+  model.config.visibility = Visibility::block_causal(8);
+  Transformer transformer(model.config, model.weights, *model.backend);
+  const Request r = testing::method_request(model, "full", 16, 16, 8, 8);
+  EXPECT_THROW(generate(transformer, {&r, 1}), Error);
+}
+
 TEST(CudaModel, WhatIsKeptOnTheDeviceChangesNothing) {
   auto keeping = load("llada-tiny", cuda::create_backend(1));
   auto forgetful = load("llada-tiny", std::make_unique<Forgetful>(cuda::create_backend(1)));
