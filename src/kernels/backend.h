@@ -15,6 +15,7 @@
 #include "core/rows.h"
 #include "core/tensor.h"
 #include "kernels/block_pattern.h"
+#include "kernels/experts.h"
 #include "kernels/into.h"
 #include "kernels/step_series.h"
 #include "kernels/token_query.h"
@@ -132,6 +133,11 @@ class Backend {
   /// Applies every map to x [rows, in], as if one after the other; no out overlaps x.
   virtual void linear(Tensor x, std::span<const LinearMap> maps) = 0;
   void linear(Tensor x, const LinearMap& map) { linear(x, std::span(&map, 1)); }
+  /// The feed-forward of `experts` goes `into` out (store or add), which lies apart from x. Throws
+  /// Error where a backend has none.
+  virtual void experts(Tensor /*x*/, const Experts& /*experts*/, Tensor /*out*/, Into /*into*/) {
+    fail("[experts] {}: found a feed-forward of experts, expected a dense one", describe());
+  }
   /// out = x / sqrt(mean(x^2) + eps) * weight, row by row; weight [1, cols]. x may be out.
   virtual void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) = 0;
   /// Rotates pairs (i, i + head_dim/2) of each head by position * theta^(-2i/head_dim), in place.

@@ -35,6 +35,9 @@ class BackendWrapper : public Backend {
   }
   using Backend::linear;
   void linear(Tensor x, std::span<const LinearMap> maps) override { inner_->linear(x, maps); }
+  void experts(Tensor x, const Experts& experts, Tensor out, Into into) override {
+    inner_->experts(x, experts, out, into);
+  }
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
     inner_->rms_norm(x, weight, eps, out);
   }

@@ -19,12 +19,22 @@ std::vector<int> key_ends(const Visibility& visibility, std::span<const int> pos
 }  // namespace
 
 LayerParts::LayerParts(const ModelConfig& config, const Weights& weights, Backend& backend,
-                       Workspace& memory)
+                       Workspace& memory, Collective* collective)
     : config_(config),
       weights_(weights),
       backend_(backend),
       memory_(memory),
+      collective_(collective),
       shape_{config.n_heads, config.n_kv_heads, config.head_dim} {}
+
+template <typename Product>
+void LayerParts::sum_parts(Tensor out, Into into, const Product& product) {
+  if (collective_ == nullptr) return product(out, into);
+  const Tensor part = into == Into::store ? out : memory_.fit(Workspace::part, out.rows, out.cols);
+  product(part, Into::store);
+  collective_->sum(backend_, part);
+  if (into == Into::add) backend_.add(out, part);
+}
 
 LayerParts::Projected LayerParts::project(int layer, const LayerRows& rows, Tensor normed,
                                           Tensor asking) {
@@ -77,23 +87,51 @@ void LayerParts::attention(int layer, std::span<SequencePass> batch, const Layer
   for (size_t i = 0; i < batch.size(); ++i) {
     if (tasks[i].importance != nullptr) batch[i].method->attended(layer, *tasks[i].importance);
   }
-  backend_.linear(context, {.weights = weights(layer).attn_out.get(), .out = out, .into = into});
+  sum_parts(out, into, [&](Tensor to, Into how) {
+    backend_.linear(context, {.weights = weights(layer).attn_out.get(), .out = to, .into = how});
+  });
 }
 
 void LayerParts::feed_forward(int layer, Tensor x, Tensor out, Into into) {
   const LayerWeights& w = weights(layer);
   const int tile = std::min(backend_.tile_rows(), std::max(1, x.rows));
   const Tensor input = memory_.fit(Workspace::ffn_input, tile, config_.dim);
-  const Tensor gate = memory_.fit(Workspace::gate, tile, config_.ffn_dim);
-  for (int begin = 0; begin < x.rows; begin += tile) {
-    const Range rows{begin, std::min(begin + tile, x.rows)};
-    const Tensor in = input.slice({0, rows.size()});
-    const Tensor inner = gate.slice({0, rows.size()});
-    backend_.rms_norm(x.slice(rows), w.ffn_norm, config_.norm_eps, in);
-    const LinearMap gated[] = {{w.gate.get(), inner}, {w.up.get(), inner, {}, Into::gate}};
-    backend_.linear(in, gated);
-    backend_.linear(inner, {.weights = w.down.get(), .out = out.slice(rows), .into = into});
-  }
+  sum_parts(out, into, [&](Tensor to, Into how) {
+    for (int begin = 0; begin < x.rows; begin += tile) {
+      const Range rows{begin, std::min(begin + tile, x.rows)};
+      const Tensor in = input.slice({0, rows.size()});
+      backend_.rms_norm(x.slice(rows), w.ffn_norm, config_.norm_eps, in);
+      if (const auto* gated = std::get_if<GatedWeights>(&w.ffn)) {
+        dense(*gated, in, to.slice(rows), how);
+      } else {
+        experts(std::get<ExpertWeights>(w.ffn), in, to.slice(rows), how);
+      }
+    }
+  });
+}
+
+void LayerParts::dense(const GatedWeights& w, Tensor x, Tensor out, Into into) {
+  const Tensor inner = memory_.fit(Workspace::gate, x.rows, w.gate->out());
+  const LinearMap gated[] = {{w.gate.get(), inner}, {w.up.get(), inner, {}, Into::gate}};
+  backend_.linear(x, gated);
+  backend_.linear(inner, {.weights = w.down.get(), .out = out, .into = into});
+}
+
+void LayerParts::experts(const ExpertWeights& w, Tensor x, Tensor out, Into into) {
+  const auto maps_of = [](const GatedWeights& g) {
+    return GatedMaps{g.gate.get(), g.up.get(), g.down.get()};
+  };
+  std::vector<GatedMaps> maps;
+  for (const GatedWeights& expert : w.experts) maps.push_back(maps_of(expert));
+  const GatedMaps shared = w.shared ? maps_of(*w.shared) : GatedMaps{};
+  backend_.experts(x,
+                   {.router = w.router,
+                    .maps = maps,
+                    .shared = w.shared ? &shared : nullptr,
+                    .top_k = w.top_k,
+                    .normalized = w.normalized,
+                    .scale = w.scale},
+                   out, into);
 }
 
 Tensor LayerParts::project_values(int layer, Tensor normed, const Rows& rows) {

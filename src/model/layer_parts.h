@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "model/collective.h"
 #include "model/layer_rows.h"
 #include "model/weights.h"
 #include "model/workspace.h"
@@ -12,9 +13,9 @@ namespace unmask {
 
 class LayerParts {
  public:
-  /// All of it outlives the parts.
-  LayerParts(const ModelConfig& config, const Weights& weights, Backend& backend,
-             Workspace& memory);
+  /// All of it outlives the parts. `collective`: null where this process holds the whole model.
+  LayerParts(const ModelConfig& config, const Weights& weights, Backend& backend, Workspace& memory,
+             Collective* collective);
 
   const LayerWeights& weights(int layer) const {
     return weights_.layers[static_cast<size_t>(layer)];
@@ -35,10 +36,17 @@ class LayerParts {
   /// Queries, keys and values, rotated.
   Projected project(int layer, const LayerRows& rows, Tensor normed, Tensor asking);
 
+  void dense(const GatedWeights& w, Tensor x, Tensor out, Into into);
+  void experts(const ExpertWeights& w, Tensor x, Tensor out, Into into);
+  /// Lets product(out, into) write, and adds up what all processes wrote.
+  template <typename Product>
+  void sum_parts(Tensor out, Into into, const Product& product);
+
   const ModelConfig& config_;
   const Weights& weights_;
   Backend& backend_;
   Workspace& memory_;
+  Collective* collective_;
   HeadShape shape_;
 };
 

@@ -4,12 +4,13 @@
 
 namespace unmask {
 
-Transformer::Transformer(const ModelConfig& config, const Weights& weights, Backend& backend)
+Transformer::Transformer(const ModelConfig& config, const Weights& weights, Backend& backend,
+                         Collective* collective)
     : config_(config),
       weights_(weights),
       backend_(backend),
       memory_(backend),
-      parts_(config_, weights, backend, memory_) {}
+      parts_(config_, weights, backend, memory_, collective) {}
 
 void Transformer::embed(std::span<const SequencePass> batch, Tensor x) {
   if (batch.front().series != nullptr) {

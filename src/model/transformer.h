@@ -14,8 +14,10 @@ namespace unmask {
 
 class Transformer {
  public:
-  /// `weights` and `backend` outlive the transformer; `config` is copied.
-  Transformer(const ModelConfig& config, const Weights& weights, Backend& backend);
+  /// All but `config` outlive the transformer. With a collective, the weights are one process's
+  /// part of every layer, and `config` counts the heads of that part.
+  Transformer(const ModelConfig& config, const Weights& weights, Backend& backend,
+              Collective* collective = nullptr);
   Transformer(const Transformer&) = delete;  // its parts refer to each other
   Transformer& operator=(const Transformer&) = delete;
 

@@ -21,9 +21,9 @@ std::unique_ptr<PackedMatrix>* matrix_slot(Weights& w, TensorRole role, int laye
     case TensorRole::k: return &l.k;
     case TensorRole::v: return &l.v;
     case TensorRole::attn_out: return &l.attn_out;
-    case TensorRole::gate: return &l.gate;
-    case TensorRole::up: return &l.up;
-    case TensorRole::down: return &l.down;
+    case TensorRole::gate: return &std::get<GatedWeights>(l.ffn).gate;
+    case TensorRole::up: return &std::get<GatedWeights>(l.ffn).up;
+    case TensorRole::down: return &std::get<GatedWeights>(l.ffn).down;
     default: return nullptr;
   }
 }

@@ -3,7 +3,9 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <span>
+#include <variant>
 #include <vector>
 
 #include "io/containers/checkpoint.h"
@@ -13,13 +15,28 @@
 
 namespace unmask {
 
+/// down(silu(gate x) * up x).
+struct GatedWeights {
+  std::unique_ptr<PackedMatrix> gate, up, down;
+};
+
+/// A router and the experts that it chooses from, as kernels/experts.h describes them.
+struct ExpertWeights {
+  Tensor router;  // [experts, dim], float32
+  std::vector<GatedWeights> experts;
+  std::optional<GatedWeights> shared;
+  int top_k = 1;
+  bool normalized = false;
+  float scale = 1;
+};
+
 struct LayerWeights {
   Tensor attn_norm;  // [1, dim]
   std::unique_ptr<PackedMatrix> q, k, v;
   Tensor q_bias, k_bias, v_bias;  // [1, out] or null
   std::unique_ptr<PackedMatrix> attn_out;
   Tensor ffn_norm;  // [1, dim]
-  std::unique_ptr<PackedMatrix> gate, up, down;
+  std::variant<GatedWeights, ExpertWeights> ffn;
 };
 
 struct Weights {

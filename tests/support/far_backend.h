@@ -40,6 +40,11 @@ class FarBackend : public BackendWrapper {
     }
     inner().linear(moved(x), near);
   }
+  void experts(Tensor x, const Experts& experts, Tensor out, Into into) override {
+    Experts near = experts;
+    near.router = moved(near.router);
+    inner().experts(moved(x), near, moved(out), into);
+  }
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
     inner().rms_norm(moved(x), moved(weight), eps, moved(out));
   }

@@ -51,6 +51,13 @@ double pairs_of(const AttentionTask& task, const HeadShape& shape) {
   return std::accumulate(task.key_ends.begin(), task.key_ends.end(), 0.0) * shape.n_heads;
 }
 
+double bytes_of(const GatedMaps& maps) {
+  return static_cast<double>(maps.gate->bytes() + maps.up->bytes() + maps.down->bytes());
+}
+
+/// Operations of one row.
+double operations_of(const GatedMaps& maps) { return 3 * 2.0 * maps.gate->in() * maps.gate->out(); }
+
 class Counting final : public CountingBackend {
  public:
   explicit Counting(const ElementSizes& sizes) : sizes_(sizes) {}
@@ -94,6 +101,20 @@ class Counting final : public CountingBackend {
       count_.product_operations += 2.0 * x.rows * map.weights->in() * map.weights->out();
       count_.weight_bytes += static_cast<double>(map.weights->bytes());
     }
+  }
+  void experts(Tensor x, const Experts& experts, Tensor, Into) override {
+    if (x.rows == 0) return;
+    count_.product_operations += 2.0 * x.rows * x.cols * experts.router.rows;
+    // The rows spread over as many experts as they can take.
+    const int taken = std::min(experts.router.rows, x.rows * experts.top_k);
+    count_.weight_bytes +=
+        static_cast<double>(dense_bytes(experts.router.rows, x.cols, DType::f32));
+    for (int e = 0; e < taken; ++e)
+      count_.weight_bytes += bytes_of(experts.maps[static_cast<size_t>(e)]);
+    count_.product_operations += x.rows * experts.top_k * operations_of(experts.maps[0]);
+    if (experts.shared == nullptr) return;
+    count_.weight_bytes += bytes_of(*experts.shared);
+    count_.product_operations += x.rows * operations_of(*experts.shared);
   }
   void rms_norm(Tensor, Tensor, float, Tensor) override {}
   void rope(Tensor, std::span<const int>, int, float) override {}

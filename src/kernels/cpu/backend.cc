@@ -8,6 +8,7 @@
 #include "core/parallel.h"
 #include "core/platform/processor.h"
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/experts.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/table.h"
 #include "kernels/create_backend.h"
@@ -31,6 +32,7 @@ class CpuBackend final : public Backend {
       : pool_(options.threads == 0 ? available_threads() : options.threads),
         table_(cpu::select_table()),
         products_(create_products(options.weights)),
+        experts_(pool_, table_, *products_),
         attention_(pool_, attention_kernels(table_, options.weights)) {}
 
   std::string describe() const override {
@@ -52,6 +54,9 @@ class CpuBackend final : public Backend {
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
   using Backend::linear;
   void linear(Tensor x, std::span<const LinearMap> maps) override;
+  void experts(Tensor x, const Experts& experts, Tensor out, Into into) override {
+    experts_.run(x, experts, out, into);
+  }
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
   void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override;
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
@@ -104,6 +109,7 @@ class CpuBackend final : public Backend {
   const cpu::KernelTable& table_;
   std::unique_ptr<cpu::Products> products_;
   Angles angles_;
+  cpu::ExpertProducts experts_;
   cpu::Attention attention_;
 };
 

@@ -50,6 +50,9 @@ class Metered final : public MeteredBackend {
   void linear(Tensor x, std::span<const LinearMap> maps) override {
     timed(Operation::products, [&] { inner().linear(x, maps); });
   }
+  void experts(Tensor x, const Experts& experts, Tensor out, Into into) override {
+    timed(Operation::products, [&] { inner().experts(x, experts, out, into); });
+  }
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
     timed(Operation::norms, [&] { inner().rms_norm(x, weight, eps, out); });
   }

@@ -40,6 +40,28 @@ void apply(const float* x, const LinearMap& map, int row) {
   }
 }
 
+/// The experts of one row and their weights.
+std::vector<std::pair<size_t, double>> route(const float* x, const Experts& experts) {
+  std::vector<std::pair<size_t, double>> all;
+  for (int e = 0; e < experts.router.rows; ++e) {
+    double logit = 0;
+    for (int i = 0; i < experts.router.cols; ++i) {
+      logit += static_cast<double>(x[i]) * experts.router.f32(e)[i];
+    }
+    all.emplace_back(e, logit);
+  }
+  std::stable_sort(all.begin(), all.end(),
+                   [](const auto& a, const auto& b) { return a.second > b.second; });
+  const double largest = all[0].second;
+  double sum = 0;
+  for (auto& [expert, weight] : all) sum += weight = std::exp(weight - largest);
+  all.resize(static_cast<size_t>(experts.top_k));
+  double taken = 0;
+  for (const auto& [expert, weight] : all) taken += weight;
+  for (auto& [expert, weight] : all) weight *= experts.scale / (experts.normalized ? taken : sum);
+  return all;
+}
+
 class ReferenceBackend final : public Backend {
  public:
   std::string describe() const override { return "reference"; }
@@ -75,6 +97,20 @@ class ReferenceBackend final : public Backend {
   void linear(Tensor x, std::span<const LinearMap> maps) override {
     for (const LinearMap& map : maps) {
       for (int r = 0; r < x.rows; ++r) apply(x.f32(r), map, r);
+    }
+  }
+
+  void experts(Tensor x, const Experts& experts, Tensor out, Into into) override {
+    UNMASK_CHECK(into != Into::gate, "the output of experts gates nothing");
+    for (int r = 0; r < x.rows; ++r) {
+      const Tensor row = x.slice({r, r + 1});
+      std::vector<double> sum(static_cast<size_t>(out.cols));
+      if (into == Into::add) std::copy_n(out.f32(r), out.cols, sum.begin());
+      for (const auto& [expert, weight] : route(row.f32(), experts)) {
+        add_gated(row, experts.maps[expert], weight, sum);
+      }
+      if (experts.shared != nullptr) add_gated(row, *experts.shared, 1, sum);
+      std::copy(sum.begin(), sum.end(), out.f32(r));
     }
   }
 
@@ -193,6 +229,21 @@ class ReferenceBackend final : public Backend {
       out[static_cast<size_t>(r)] =
           aa > 0 && bb > 0 ? static_cast<float>(dot / std::sqrt(aa) / std::sqrt(bb)) : 0;
     }
+  }
+
+ private:
+  /// Adds the weighted output of a gated feed-forward of one row.
+  void add_gated(Tensor row, const GatedMaps& maps, double weight, std::vector<double>& sum) {
+    std::vector<float> inner(static_cast<size_t>(maps.gate->out()));
+    std::vector<float> y(sum.size());
+    const auto tensor = [](std::vector<float>& v) {
+      const auto n = static_cast<int>(v.size());
+      return Tensor{v.data(), DType::f32, 1, n, n};
+    };
+    linear(row, {maps.gate, tensor(inner)});
+    linear(row, {.weights = maps.up, .out = tensor(inner), .into = Into::gate});
+    linear(tensor(inner), {maps.down, tensor(y)});
+    for (size_t c = 0; c < sum.size(); ++c) sum[c] += weight * y[c];
   }
 };
 
