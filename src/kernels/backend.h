@@ -2,7 +2,7 @@
 // work; below it nobody knows what a step or a method is.
 //
 // Activations are [rows, cols]; the heads of one row lie side by side in its columns. The residual
-// stream, logits, biases and weights of norms are float32; what lies between two operations has the
+// stream, logits, biases and weights of norms are float32; intermediate activations have the
 // backend's activation_type(). Sums are float32 whatever the types.
 #pragma once
 

@@ -1,5 +1,5 @@
-// A backend around another one that passes everything on: the base of backends that measure or
-// change a few functions. tools/check_repository.py compares it with kernels/backend.h.
+// A backend around another one that passes everything on (a decorator): the base of backends that
+// measure or change a few functions. tools/check_repository.py compares it with kernels/backend.h.
 #pragma once
 
 #include <memory>

@@ -1,6 +1,6 @@
 // dKV-Cache (arXiv 2505.15781): keys and values of a position change most in the step that decides
-// it, so they are taken from the cache only one step later, and everything is refreshed now and
-// then.
+// it, so they are taken from the cache only one step later, and all of them are refreshed at
+// intervals.
 #pragma once
 
 #include <memory>

@@ -34,8 +34,8 @@ Attention DllmCache::attend(AttendScope& scope) {
   return PositionCache::attend(scope);
 }
 
-/// Positions whose value vectors are least similar to the stored ones. All values of the response
-/// are stored anew: they were computed anyway.
+/// Positions whose value vectors are least similar to the stored ones. The new values replace the
+/// stored ones of the whole response: they were computed anyway.
 Rows DllmCache::moved(LayerScope& scope) const {
   const Range generated{scope.step.prompt_length, scope.step.length()};
   const Tensor fresh = scope.project_values(Rows(generated));

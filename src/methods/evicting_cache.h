@@ -1,5 +1,5 @@
-// What the methods share that cache a selection of the positions outside the block: they differ in
-// what they select.
+// Base of the caches that keep some positions outside the block and evict the rest; they differ in
+// the positions they select.
 #pragma once
 
 #include <vector>
@@ -11,11 +11,11 @@ namespace unmask {
 
 struct EvictionSteps {
   int delay = 1;             // step of the block that builds the cache; steps up to it compute all
-  bool first_alone = false;  // step 0 decides only the first position of the block: its row is not
-                             // computed afterwards where row p - 1 predicts p
+  bool first_alone = false;  // step 0 decides the first position of the block and no other: where
+                             // row p - 1 predicts p, later steps do not compute that row
 };
 
-/// Reads delay; whether the first position is alone follows from the model.
+/// Reads delay; first_alone follows from the model.
 EvictionSteps read_eviction_steps(Options& options, const MethodContext& context);
 
 class EvictingCache : public Method {

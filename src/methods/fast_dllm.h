@@ -11,8 +11,7 @@ namespace unmask {
 
 struct FastDllmOptions {
   bool dual = false;
-  bool first_alone = false;  // the full pass decides only the first position of the block: its row
-                             // is not computed afterwards where row p - 1 predicts p
+  bool first_alone = false;  // as in methods/evicting_cache.h
 };
 
 class FastDllm final : public PositionCache {

@@ -1,5 +1,5 @@
-// A method around another one that passes every question on: the base of methods that watch or
-// combine others. tools/check_repository.py compares it with model/method.h.
+// A method around another one that passes every question on (a decorator): the base of probes and
+// of combined methods. tools/check_repository.py compares it with model/method.h.
 #pragma once
 
 #include <memory>

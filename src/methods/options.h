@@ -1,4 +1,4 @@
-// The options of a method as a user writes them, "skip=0.2,block=32", read with types and ranges.
+// Reads the options of a method, written as "skip=0.2,block=32", and checks types and ranges.
 #pragma once
 
 #include <initializer_list>

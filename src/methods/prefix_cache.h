@@ -1,5 +1,5 @@
-// The exact cache of block-causal models: a block without masks never changes again, and neither do
-// the keys and values of its positions, so later steps compute what follows it and read the rest.
+// The exact prefix cache of block-causal models: the keys and values of a block without masks never
+// change again, so later steps read them and compute only what follows.
 #pragma once
 
 #include <memory>
@@ -19,8 +19,8 @@ class PrefixCache final : public PositionCache {
   bool supports(const Visibility& visibility) const override {
     return visibility.is_block_causal();
   }
-  /// The positions from the first one that is not final to the end of the block's last position's
-  /// view; none in a step that has nothing to decide.
+  /// From the first position that is not final to the last one that the block sees; no rows in a
+  /// step that has nothing to decide.
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
 

@@ -1,4 +1,4 @@
-// The only list of methods.
+// The list of all methods, and the one place that creates them from a text.
 #pragma once
 
 #include <memory>

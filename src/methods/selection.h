@@ -1,4 +1,4 @@
-// Choosing rows by their scores, on the host.
+// Chooses rows by their scores, on the host.
 #pragma once
 
 #include <span>
@@ -13,7 +13,7 @@ std::vector<float> max_pool(std::span<const float> scores, int width);
 
 /// Indices of the `count` largest scores, ascending. Among equal scores the lowest index wins.
 Rows largest(std::span<const float> scores, int count);
-/// Indices of the `count` smallest scores, likewise.
+/// The same for the `count` smallest scores.
 Rows smallest(std::span<const float> scores, int count);
 
 }  // namespace unmask

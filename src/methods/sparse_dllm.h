@@ -1,6 +1,5 @@
 // Sparse-dLLM (arXiv 2508.02558): early in each block the keys outside it are scored by the block's
-// mean query; a share of them is kept, the rest is evicted, and later steps compute the block alone
-// over what was kept.
+// mean query; a share of them is kept, the rest is evicted, and later steps compute the block only.
 #pragma once
 
 #include <memory>

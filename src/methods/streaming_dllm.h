@@ -1,5 +1,6 @@
 // Streaming-dLLM (arXiv 2601.17917): far masks are left out of the canvas, the prefix is cached for
-// the length of a block, confident blocks end sooner, and a text that has ended is not continued.
+// the length of a block, the threshold sinks while a block fills up, and a text that has ended is
+// not continued.
 #pragma once
 
 #include <memory>
@@ -13,8 +14,7 @@ namespace unmask {
 struct StreamingDllmOptions {
   int window = 128;          // masks behind the block that are computed with it
   double alpha = 0.3;        // how much the threshold sinks while a block fills up
-  bool first_alone = false;  // the full pass decides only the first position of the block: its row
-                             // is not computed afterwards where row p - 1 predicts p
+  bool first_alone = false;  // as in methods/evicting_cache.h
 };
 
 class StreamingDllm final : public Method {

@@ -1,5 +1,5 @@
-// Sliding window (arXiv 2004.05150) and StreamingLLM (arXiv 2309.17453) at the granularity of
-// blocks: patterns that depend on positions only.
+// Sliding window (arXiv 2004.05150) and StreamingLLM (arXiv 2309.17453) in whole blocks: patterns
+// that depend on positions only.
 #pragma once
 
 #include "model/method.h"

@@ -1,6 +1,6 @@
-// What processes that share a model have to tell each other in a forward pass: each holds some
-// heads of every layer and a part of the feed-forward's width, and the outputs of a sublayer are
-// the sums of all parts. Methods decide in every process by the heads that it holds.
+// The sum over processes that share a model (tensor parallelism): each holds some heads and a part
+// of the feed-forward's width of every layer, so its output of a sublayer is one term of a sum.
+// Methods that choose by keys or queries see the heads of their own process only.
 #pragma once
 
 #include "kernels/backend.h"

@@ -1,4 +1,4 @@
-// The tensors of each model family: which names a checkpoint uses for which role, as data.
+// The names and shapes of the tensors that a checkpoint of each model family holds, as data.
 #pragma once
 
 #include <cstdint>

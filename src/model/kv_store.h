@@ -1,4 +1,4 @@
-// Keys and values that one sequence keeps between steps in one layer.
+// A cache of keys and values: what one layer keeps of one sequence between steps.
 #pragma once
 
 #include <utility>

@@ -1,4 +1,5 @@
-// The two sublayers of a layer, attention and feed-forward, over whichever rows a pass computes.
+// The two sublayers of a layer, attention and feed-forward, over all rows of a pass or some of
+// them.
 #pragma once
 
 #include <span>

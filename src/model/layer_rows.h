@@ -1,5 +1,5 @@
-// Which rows of a forward pass belong to which sequence, and where they lie in the tensors of the
-// whole batch.
+// The rows of a forward pass: which sequence they belong to, and where they lie in the tensors of
+// the whole batch.
 #pragma once
 
 #include <span>

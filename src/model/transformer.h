@@ -1,5 +1,5 @@
-// The transformer, described once for every family: it knows rows, steps and the questions a method
-// answers, and no method by name.
+// The transformer, written once for every family and every method: it asks methods which rows a
+// layer computes and which keys they see, and knows no method by name.
 #pragma once
 
 #include <span>

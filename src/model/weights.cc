@@ -69,7 +69,7 @@ std::span<const TensorSpec> next_group(std::span<const TensorSpec> specs) {
   return specs.first(1);
 }
 
-/// Packs what is matrices and copies what is vectors.
+/// Packs matrices and copies vectors.
 void add_tensors(Weights& w, Backend& backend, std::span<const TensorSpec> specs,
                  std::span<const HostMatrix> tensors) {
   if (specs[0].role == TensorRole::embedding) {

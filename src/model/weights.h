@@ -1,4 +1,4 @@
-// The weights of a model in the layout of one backend.
+// The weights of a model, packed for one backend.
 #pragma once
 
 #include <functional>
@@ -48,15 +48,15 @@ struct Weights {
   std::vector<Buffer> vectors;  // memory of norms and biases
 };
 
-/// Hands out tensors that are packed together, valid until the next call; the embedding's memory
-/// must outlive the weights. Vectors are [n, n], of which n values count; without data the values
-/// do not matter.
+/// Returns the tensors that are packed together, valid until the next call; the embedding's memory
+/// must outlive the weights. A vector of n values has the shape [n, n]. Without data the values are
+/// undefined.
 using TensorSource = std::function<std::vector<HostMatrix>(std::span<const TensorSpec> specs)>;
 
-/// Packs every tensor of a model once.
+/// Packs every tensor of a model.
 Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source);
 
-/// Called again and again with the bytes packed so far and the bytes of all.
+/// Called after each tensor with the bytes packed so far and the bytes of all tensors.
 using LoadProgress = std::function<void(int64_t done, int64_t total)>;
 
 /// The same from a checkpoint: packs every tensor and drops its pages from the mapping.

@@ -1,8 +1,8 @@
-// Which masked positions are decided in a step, and with which tokens.
+// Chooses which masked positions a step decides, and with which tokens.
 //
-// Two orthogonal choices: a confidence (probability, margin, negative entropy, chance) and a rule
-// (the k surest, all above a threshold, a factor rule). The names below are the field's names for
-// combinations.
+// Two independent choices: a confidence (probability, margin, negative entropy, random) and a rule
+// (the k surest, all above a threshold, a factor rule). The field has names for their combinations,
+// and the names below are these.
 #pragma once
 
 #include <optional>
@@ -78,8 +78,8 @@ struct Budget {
 TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
                        std::span<const TokenId> eos_ids, int step);
 
-/// The statistic by which positions are decided where nothing else has a say: no noise, no filter,
-/// no rule but the schedule's count, ties to the lower position.
+/// The statistic that ranks positions where nothing else matters: no noise, no filter, no rule but
+/// the schedule's count, ties to the lower position. None otherwise.
 std::optional<Surety> plain_surety(const SamplerOptions& options);
 
 /// The confidence of one candidate by the measure of the algorithm.

@@ -1,4 +1,4 @@
-// How many tokens each step of a block decides.
+// Plans how many tokens each step of a block decides.
 #pragma once
 
 #include <vector>
