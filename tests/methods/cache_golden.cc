@@ -3,22 +3,24 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "methods/method_wrapper.h"
+
 namespace unmask::testing {
 
 namespace {
 
-/// Passes questions on to a method and notes which rows the layers compute.
-class Spy final : public Method {
+/// Notes which rows the layers compute.
+class Spy final : public MethodWrapper {
  public:
-  explicit Spy(Method& method) : method_(method) {}
-  std::string_view name() const override { return method_.name(); }
+  using MethodWrapper::MethodWrapper;
+
   StepPlan plan_step(const Step& step) override {
     layer_rows.clear();
-    rows_ = method_.plan_step(step);
+    rows_ = inner().plan_step(step);
     return rows_;
   }
   LayerPlan plan_layer(LayerScope& scope) override {
-    LayerPlan plan = method_.plan_layer(scope);
+    LayerPlan plan = inner().plan_layer(scope);
     std::vector<int> positions(rows_.rows.begin(), rows_.rows.end());
     if (plan.attn_out) {
       positions.clear();
@@ -27,15 +29,10 @@ class Spy final : public Method {
     layer_rows.push_back(positions);
     return plan;
   }
-  Attention attend(AttendScope& scope) override { return method_.attend(scope); }
-  void attended(int layer, BlockImportance& importance) override {
-    method_.attended(layer, importance);
-  }
 
   std::vector<std::vector<int>> layer_rows;
 
  private:
-  Method& method_;
   StepPlan rows_;
 };
 
@@ -111,11 +108,12 @@ void CacheCase::check_generation(const std::string& method) {
             expect["final_gen"].get<std::vector<TokenId>>());
 }
 
-void CacheCase::replay(Method& method, const std::function<void(const Call&)>& on_call) {
+void CacheCase::replay(std::unique_ptr<Method> method,
+                       const std::function<void(const Call&)>& on_call) {
   const ModelConfig& config = model_.config;
   const auto blocks = tensor<int>("step_block");
   const auto order = has("denoise_order") ? tensor<int>("denoise_order") : std::vector<int>{};
-  Spy spy(method);
+  Spy spy(std::move(method));
   std::vector<KvStore> stores(static_cast<size_t>(config.n_layers));
   std::vector<int> last_decided;
   int block_start = 0;

@@ -40,7 +40,7 @@ class CacheCase {
     std::vector<float> logits;                 // [plan.rows, vocab]
   };
   /// Makes every call with the tokens that the reference had before it.
-  void replay(Method& method, const std::function<void(const Call&)>& on_call);
+  void replay(std::unique_ptr<Method> method, const std::function<void(const Call&)>& on_call);
 
   /// Compares the logits of some positions with [positions, vocab] expected values.
   void expect_logits(const Call& call, const std::vector<int>& positions,

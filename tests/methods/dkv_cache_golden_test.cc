@@ -30,10 +30,10 @@ TEST_P(GoldenDkvCache, GenerationEqualsTheReference) {
 
 TEST_P(GoldenDkvCache, FeedsTheRowsAndGivesTheLogitsOfTheReference) {
   testing::CacheCase c(GetParam());
-  const auto method = create_method(spec_of(GetParam()), {c.model().config, 0});
+  auto method = create_method(spec_of(GetParam()), {c.model().config, 0});
   const auto fed = c.tensor<uint8_t>("fed");
   const auto steps = c.tensor<int>("logits_cached_steps");
-  c.replay(*method, [&](const testing::CacheCase::Call& call) {
+  c.replay(std::move(method), [&](const testing::CacheCase::Call& call) {
     std::vector<int> expected;
     for (int p = 0; p < c.length(); ++p) {
       const size_t at = static_cast<size_t>(call.index) * static_cast<size_t>(c.length()) +

@@ -21,9 +21,10 @@ TEST_P(GoldenDllmCache, GenerationEqualsTheReference) {
 
 TEST_P(GoldenDllmCache, RefreshesTheRowsAndGivesTheLogitsOfTheReference) {
   testing::CacheCase c(GetParam());
-  DllmCache method({.prompt_interval = c.params()["prompt_interval_steps"],
-                    .gen_interval = c.params()["gen_interval_steps"],
-                    .transfer = c.params()["transfer_ratio"]});
+  auto owner = std::make_unique<DllmCache>(
+      DllmCacheOptions{.prompt_interval = c.params()["prompt_interval_steps"],
+                       .gen_interval = c.params()["gen_interval_steps"],
+                       .transfer = c.params()["transfer_ratio"]});
   const auto refresh_prompt = c.tensor<uint8_t>("refresh_prompt");
   const auto refresh_gen = c.tensor<uint8_t>("refresh_gen");
   const auto transfer = c.has("transfer_idx") ? c.tensor<int>("transfer_idx") : std::vector<int>{};
@@ -31,7 +32,7 @@ TEST_P(GoldenDllmCache, RefreshesTheRowsAndGivesTheLogitsOfTheReference) {
   const auto steps = c.tensor<int>("logits_cached_steps");
   const auto n_layers = static_cast<size_t>(c.model().config.n_layers);
   const size_t k = transfer.size() / n_layers / refresh_gen.size();
-  c.replay(method, [&](const testing::CacheCase::Call& call) {
+  c.replay(std::move(owner), [&](const testing::CacheCase::Call& call) {
     const auto t = static_cast<size_t>(call.index);
     for (size_t layer = 0; layer < n_layers; ++layer) {
       std::vector<int> expected;

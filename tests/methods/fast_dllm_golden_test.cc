@@ -34,11 +34,12 @@ TEST_P(GoldenFastDllm, GenerationEqualsTheReference) {
 TEST_P(GoldenFastDllm, LogitsOfCachedCallsEqualTheReference) {
   testing::CacheCase c(GetParam());
   if (!c.has("logits_cached")) return;
-  FastDllm method({.dual = cache_of(c) == Cache::dual, .first_alone = c.dream()});
+  auto owner = std::make_unique<FastDllm>(
+      FastDllmOptions{.dual = cache_of(c) == Cache::dual, .first_alone = c.dream()});
   const auto expected = c.tensor<float>("logits_cached");
   const auto blocks = c.tensor<int>("logits_cached_block");
   const size_t part = expected.size() / blocks.size();
-  c.replay(method, [&](const testing::CacheCase::Call& call) {
+  c.replay(std::move(owner), [&](const testing::CacheCase::Call& call) {
     if (call.step.in_block != 1) return;
     const Rows block(call.step.block);
     for (size_t i = 0; i < blocks.size(); ++i) {

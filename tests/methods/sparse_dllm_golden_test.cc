@@ -23,16 +23,17 @@ TEST_P(GoldenSparseDllm, GenerationEqualsTheReference) {
 
 TEST_P(GoldenSparseDllm, KeepsThePositionsAndGivesTheLogitsOfTheReference) {
   testing::CacheCase c(GetParam());
-  SparseDllm method({.keep = c.params()["keep_ratio"],
-                     .kernel = kernel_of(c),
-                     .steps = {.first_alone = c.dream()}});
+  auto owner = std::make_unique<SparseDllm>(SparseDllmOptions{.keep = c.params()["keep_ratio"],
+                                                              .kernel = kernel_of(c),
+                                                              .steps = {.first_alone = c.dream()}});
+  const SparseDllm& method = *owner;
   const auto kept = c.has("kept") ? c.tensor<int>("kept") : std::vector<int>{};
   const auto logits =
       c.has("logits_cached") ? c.tensor<float>("logits_cached") : std::vector<float>{};
   const int n_layers = c.model().config.n_layers;
   size_t at = 0;
   size_t block = 0;
-  c.replay(method, [&](const testing::CacheCase::Call& call) {
+  c.replay(std::move(owner), [&](const testing::CacheCase::Call& call) {
     if (call.step.in_block == 1) {
       for (int layer = 0; layer < n_layers; ++layer) {
         const auto n = static_cast<size_t>(method.kept(layer).size());
