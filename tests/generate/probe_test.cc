@@ -35,7 +35,7 @@ class ProbeTest : public ::testing::TestWithParam<const char*> {
     std::vector<int> all(canvas.tokens.size());
     std::iota(all.begin(), all.end(), model_.config.logit_shift);
     SinglePass pass(model_.config, method, canvas.tokens, {0, n});
-    std::vector<Slice> batch{pass.slice(all)};
+    std::vector<SequencePass> batch{pass.slice(all)};
     const int vocab = model_.config.vocab_size;
     const Tensor hidden = model_.transformer.forward(batch);
     const Buffer memory = model_.backend->allocate(dense_bytes(n, vocab, DType::f32));
