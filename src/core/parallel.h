@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <mutex>
@@ -22,6 +23,8 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int threads() const { return static_cast<int>(workers_.size()) + 1; }
+  /// How many calls of run() have been shared with the workers: each costs a barrier.
+  uint64_t shared_runs() const { return generation_; }
 
   /// Calls `task(i, worker)` once for every i in [0, count), worker in [0, threads()), and returns
   /// when all are done. The first exception thrown by a task is rethrown here. Not reentrant: one

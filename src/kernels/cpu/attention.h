@@ -2,6 +2,9 @@
 // the key panels it sees.
 #pragma once
 
+#include <span>
+#include <vector>
+
 #include "core/parallel.h"
 #include "kernels/backend.h"
 #include "kernels/cpu/table.h"
@@ -11,6 +14,7 @@ namespace unmask::cpu {
 /// Memory that lives until the next call for the same purpose; grows, never shrinks.
 inline std::byte* reserve_bytes(Buffer& buffer, int64_t bytes) {
   if (buffer.bytes() < static_cast<size_t>(bytes)) {
+    buffer = {};  // free first: both at once would double the peak
     buffer = allocate_host(static_cast<size_t>(bytes));
   }
   return static_cast<std::byte*>(buffer.data());
@@ -24,26 +28,39 @@ class Attention {
   /// Both must outlive this.
   Attention(ThreadPool& pool, const AttentionKernels& kernels) : pool_(pool), kernels_(kernels) {}
 
-  void run(const AttentionTask& task, const HeadShape& shape);
+  /// Backend::attention. Two runs of the pool serve all tasks: one packs their keys and values, one
+  /// attends. A row has the same bits whatever the threads and the other tasks. No two tasks may
+  /// write where another one reads.
+  void run(std::span<const AttentionTask> tasks, const HeadShape& shape);
 
  private:
-  /// All key and value heads of a task, packed.
-  struct Packed {
-    std::byte* keys;
-    std::byte* values;
-    int64_t head_bytes;  // from one head to the next
-    int padded_dim;
+  struct Job;
+  /// Scratch of one thread.
+  struct Room {
+    float* own;
+    float* measuring;
+    std::vector<SeenPanel>& list;
   };
 
-  Packed pack(const AttentionTask& task, const HeadShape& shape);
-  /// The kernel's choice, less where that would leave threads without work. Results do not depend
-  /// on it.
-  int rows_per_tile(int rows, int n_heads) const;
-  void run_tiles(const AttentionTask& task, const HeadShape& shape, const Packed& packed);
+  /// Bytes of the packed keys of a task; as many of its values.
+  int64_t packed_bytes(const AttentionTask& task, const HeadShape& shape) const;
+  /// How many of the first tasks run together, at least one.
+  size_t count_together(std::span<const AttentionTask> tasks, const HeadShape& shape) const;
+  void run_together(std::span<const AttentionTask> tasks, const HeadShape& shape);
+  /// Finds room for packed keys and values, and what of them is to be packed.
+  void place(std::span<Job> jobs, const HeadShape& shape);
+  void pack(std::span<Job> jobs, const HeadShape& shape);
+  /// Cuts queries into tiles of the kernel's choice, smaller where that would leave threads without
+  /// work. Results do not depend on it.
+  void cut(std::span<Job> jobs, const HeadShape& shape) const;
+  void attend(std::span<Job> jobs, const HeadShape& shape);
+  /// Tile number `place` of a job: tile after tile of one head, head after head.
+  void attend_tile(const Job& job, int place, const HeadShape& shape, const Room& room) const;
 
   ThreadPool& pool_;
   const AttentionKernels& kernels_;
-  PackedKv passing_;  // keys and values of a call that keeps none
+  Buffer passing_keys_;  // of tasks whose cache keeps no packed form
+  Buffer passing_values_;
   Buffer scratch_;
 };
 

@@ -60,7 +60,7 @@ class CpuBackend final : public Backend {
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
   void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override;
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
-    for (const AttentionTask& task : tasks) attention_.run(task, shape);
+    attention_.run(tasks, shape);
   }
   void add(Tensor x, Tensor y) override;
   void extrapolate(Tensor x, Tensor y, float scale) override;
