@@ -11,7 +11,6 @@
 #include "bench/ceilings.h"
 #include "bench/kernel_cases.h"
 #include "bench/timing.h"
-#include "core/platform/processor.h"
 #include "kernels/create_backend.h"
 
 namespace unmask {
@@ -20,9 +19,9 @@ namespace {
 /// The first two arguments are the number format (bf16: 1) and the head size.
 void run(benchmark::State& state, const AttentionCase& c) {
   const bool narrow = state.range(0) == 1;
-  const IsaLevel needed = narrow ? IsaLevel::avx512_bf16 : IsaLevel::avx512;
-  if (select_isa() < needed) {
-    state.SkipWithError(fmt::format("this processor lacks {}", isa_name(needed)).c_str());
+  const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
+  if (narrow ? !kernels.bf16_attention : !kernels.bf16_products) {
+    state.SkipWithError("the kernels at hand are not those that the figures are stated for");
     return;
   }
   const auto backend =

@@ -88,22 +88,24 @@ void read_all(const char* from, size_t bytes) {
 }  // namespace
 
 double f32_ceiling(int threads) {
-  const IsaLevel isa = detect_isa();
-  if (isa >= IsaLevel::avx512) {
+  const ProcessorTraits processor = detect_processor();
+  if (processor.avx512) {
     return best_rate(threads, 2.0 * 16 * kChains * kSteps, [](int) { fma_chains(); });
   }
-  if (isa < IsaLevel::avx2) return 0;
+  if (!processor.avx2_fma) return 0;
   return best_rate(threads, 2.0 * 8 * (kChains - 2) * kSteps,
                    [](int) { fma_chains_of_256_bits(); });
 }
 
 double bf16_ceiling(int threads) {
-  if (detect_isa() < IsaLevel::avx512_bf16) return 0;
+  const ProcessorTraits processor = detect_processor();
+  if (!processor.avx512 || !processor.bf16_dot) return 0;
   return best_rate(threads, 2.0 * 32 * kChains * kSteps, [](int) { bf16_chains(); });
 }
 
 double int8_ceiling(int threads) {
-  if (detect_isa() < IsaLevel::avx512_bf16) return 0;
+  const ProcessorTraits processor = detect_processor();
+  if (!processor.avx512 || !processor.vnni) return 0;
   return best_rate(threads, 2.0 * 64 * kChains * kSteps, [](int) { int8_chains(); });
 }
 
@@ -116,7 +118,7 @@ double read_ceiling(int threads) {
 }
 
 Ceilings measure_ceilings(int threads) {
-  if (detect_isa() < IsaLevel::avx2) {
+  if (!detect_processor().avx2_fma) {
     fail("[bench] this processor has no AVX2 with FMA, so there is no ceiling to compare with");
   }
   return {threads, f32_ceiling(threads), bf16_ceiling(threads), int8_ceiling(threads),

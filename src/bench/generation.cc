@@ -2,8 +2,6 @@
 
 #include <algorithm>
 
-#include "core/platform/processor.h"
-
 namespace unmask {
 
 namespace {
@@ -109,9 +107,9 @@ BenchModel::BenchModel(const std::string& shape, WeightType weights, int threads
       meter_(dynamic_cast<MeteredBackend&>(model_.backend())) {}
 
 double limit_seconds(const WorkCount& work, WeightType weights, const Ceilings& c) {
-  const bool narrow = weights != WeightType::f32 && select_isa() >= IsaLevel::avx512_bf16;
-  const double attention = narrow ? c.bf16 : c.f32;
-  const double products = is_quantized(weights) && narrow ? c.int8 : attention;
+  const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
+  const double attention = weights != WeightType::f32 && kernels.bf16_attention ? c.bf16 : c.f32;
+  const double products = is_quantized(weights) && kernels.int8_products ? c.int8 : attention;
   return roofline_seconds(work, {.products = products, .attention = attention, .read = c.read});
 }
 

@@ -6,7 +6,6 @@
 #include "bench/ceilings.h"
 #include "bench/kernel_cases.h"
 #include "core/error.h"
-#include "core/platform/processor.h"
 #include "kernels/create_backend.h"
 
 namespace unmask {
@@ -153,9 +152,9 @@ class KernelTargets {
 }  // namespace
 
 void measure_kernel_targets(int threads, const TargetSink& sink) {
-  if (select_isa() < IsaLevel::avx512_bf16) {
-    fail("[bench] the targets are stated for processors with {}, and this one is used as {}",
-         isa_name(IsaLevel::avx512_bf16), isa_name(select_isa()));
+  const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
+  if (!kernels.bf16_attention || !kernels.int8_products) {
+    fail("[bench] the targets are for kernels that multiply bfloat16 and int8; these do not");
   }
   KernelTargets targets(sink);
   targets.dense_attention();

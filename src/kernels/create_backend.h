@@ -2,8 +2,11 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "kernels/backend.h"
+#include "kernels/environment.h"
 #include "kernels/weight_type.h"
 
 namespace unmask {
@@ -11,10 +14,23 @@ namespace unmask {
 struct CpuOptions {
   int threads = 0;  // 0: every processor this process may use
   WeightType weights = WeightType::f32;
+  std::string kernels = environment::cpu_kernels();  // of cpu_kernel_names(); empty: the best
 };
 
-/// Vectorised kernels. Throws Error when the processor lacks what `weights`
-/// needs or the options make no sense.
+/// The kernels that this processor can run, the best first: avx512_bf16, avx512, avx2, plain.
+std::vector<std::string> cpu_kernel_names();
+
+/// What some kernels have instructions for.
+struct CpuCapabilities {
+  bool bf16_products = false;  // no slower than those of float32: oneDNN's need AVX-512
+  bool bf16_attention = false;
+  bool int8_products = false;
+};
+/// Throws Error for kernels that are unknown or that this processor cannot run.
+CpuCapabilities cpu_capabilities(const std::string& kernels);
+
+/// Vectorised kernels. Throws Error when the processor lacks what the weights or the kernels need
+/// or the options make no sense.
 std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options);
 
 /// In which type the attention of that backend keeps packed keys and values (PackedKv).
@@ -26,10 +42,15 @@ inline constexpr int kCudaTileRows = 8192;
 
 struct CudaOptions {
   int threads = 0;  // of the host, which samples; 0: every processor this process may use
+  CudaAttention attention = environment::cuda_attention();
+  CudaSteps steps = environment::cuda_steps();
+  bool tunes =
+      environment::cuda_tunes();  // times what cuBLASLt offers, instead of its first choice
+  /// The plug-in's file; empty: libunmask_cuda.so beside the program, or in the system's path.
+  std::string plugin = environment::cuda_plugin();
 };
 
-/// The first CUDA device, bfloat16 weights. The backend is a plug-in, libunmask_cuda.so beside the
-/// program, in the system's library path or where the environment variable UNMASK_CUDA_PLUGIN says.
+/// The first CUDA device, bfloat16 weights. The backend is a plug-in, a library of its own.
 /// Throws Error where there is no plug-in, where it belongs to another build, and without a device.
 std::unique_ptr<Backend> create_cuda_backend(const CudaOptions& options);
 

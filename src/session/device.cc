@@ -1,7 +1,6 @@
 #include "session/device.h"
 
 #include "core/error.h"
-#include "core/platform/processor.h"
 #include "model/families.h"
 
 namespace unmask {
@@ -60,7 +59,7 @@ WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind devi
   const auto name = tensor_name(config, TensorRole::q, 0);
   const bool stored_narrow =
       checkpoint.contains(name) && checkpoint.at(name).element_type() == DType::bf16;
-  return stored_narrow && detect_isa() >= IsaLevel::avx512 ? bf16 : f32;
+  return stored_narrow && cpu_capabilities(CpuOptions{}.kernels).bf16_products ? bf16 : f32;
 }
 
 }  // namespace unmask

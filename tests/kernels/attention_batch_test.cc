@@ -4,6 +4,7 @@
 #include <random>
 
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/variants.h"
 #include "support/isa.h"
 #include "support/random_tensor.h"
 
@@ -88,8 +89,7 @@ struct Kernels {
 std::vector<Kernels> all_kernels() {
   std::vector<Kernels> all;
   for (const std::string& isa : testing::isa_levels()) {
-    const testing::UnderIsa held(isa);
-    const cpu::KernelTable& table = cpu::select_table();
+    const cpu::KernelTable& table = cpu::select_variant(isa).table();
     all.push_back({table.name, &table.f32_attention});
     if (table.bf16_attention != nullptr) {
       all.push_back({std::string(table.name) + "_in_bf16", table.bf16_attention});

@@ -9,7 +9,6 @@
 #include <cmath>
 #include <gtest/gtest.h>
 
-#include "core/platform/processor.h"
 #include "kernels/create_backend.h"
 #include "support/isa.h"
 #include "support/random_tensor.h"
@@ -43,7 +42,9 @@ struct Variant {
 std::vector<Variant> variants() {
   std::vector<Variant> all;
   for (const std::string& isa : testing::isa_levels()) all.push_back({isa, WeightType::f32});
-  if (detect_isa() >= IsaLevel::avx512_bf16) all.push_back({"avx512_bf16", WeightType::bf16});
+  for (const std::string& isa : testing::isa_levels()) {
+    if (cpu_capabilities(isa).bf16_attention) all.push_back({isa, WeightType::bf16});
+  }
   return all;
 }
 

@@ -6,6 +6,7 @@
 #include <cmath>
 #include <gtest/gtest.h>
 
+#include "kernels/cpu/variants.h"
 #include "support/isa.h"
 #include "support/random_tensor.h"
 
@@ -26,8 +27,7 @@ constexpr Shape kShapes[] = {{1, 1, 1},     {2, 3, 65},    {6, 64, 64},   {13, 7
 
 /// The kernels of `isa`.
 const cpu::KernelTable& kernel_table(const std::string& isa) {
-  const testing::UnderIsa held(isa);
-  return cpu::select_table();
+  return cpu::select_variant(isa).table();
 }
 
 double largest(const float* values, int n) {
@@ -263,7 +263,9 @@ std::vector<Case> quantized_cases() {
 std::vector<Case> all_cases() {
   std::vector<Case> cases = quantized_cases();
   // bfloat16 products of our own need instructions that the lower levels lack.
-  if (detect_isa() >= IsaLevel::avx512_bf16) cases.emplace_back("avx512_bf16", WeightType::bf16);
+  for (const std::string& isa : testing::isa_levels()) {
+    if (kernel_table(isa).bf16_product != nullptr) cases.emplace_back(isa, WeightType::bf16);
+  }
   return cases;
 }
 

@@ -6,7 +6,7 @@
 #include <limits>
 #include <random>
 
-#include "kernels/cpu/table.h"
+#include "kernels/cpu/variants.h"
 #include "support/isa.h"
 
 namespace unmask {
@@ -14,10 +14,7 @@ namespace {
 
 class RowMathTest : public ::testing::TestWithParam<std::string> {
  protected:
-  static const RowMath& math() {
-    const testing::UnderIsa held(GetParam());
-    return cpu::select_table().row_math;
-  }
+  static const RowMath& math() { return cpu::select_variant(GetParam()).table().row_math; }
 };
 
 TEST_P(RowMathTest, TopTwoAreTheFirstTwoOfTheSortedRow) {

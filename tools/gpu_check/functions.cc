@@ -7,7 +7,6 @@
 #include <set>
 
 #include "gpu_check/parts.h"
-#include "gpu_check/setting.h"
 #include "kernels/create_backend.h"
 #include "kernels/select.h"
 
@@ -24,8 +23,8 @@ struct Pair {
 
 class FunctionCheck {
  public:
-  FunctionCheck(std::unique_ptr<Backend> device, uint32_t seed, Report& report)
-      : device_(std::move(device)), random_(seed), report_(report) {}
+  FunctionCheck(const MakeBackend& make, uint32_t seed, Report& report)
+      : make_(make), random_(seed), report_(report) {}
 
   void run() {
     tokens();
@@ -128,7 +127,8 @@ class FunctionCheck {
   void by_cudnn();
   void patterns(const HeadShape& shape, int length, int block);
 
-  std::unique_ptr<Backend> device_;
+  const MakeBackend& make_;
+  std::unique_ptr<Backend> device_ = make_({});
   std::unique_ptr<Backend> reference_ = create_reference_backend();
   std::mt19937 random_;
   Report& report_;
@@ -233,13 +233,15 @@ constexpr double kAttentionError = 5e-3;
 
 void FunctionCheck::by_cudnn() {
   if (!device_->describe().starts_with("cuda") || type_ != DType::bf16) return;
+  auto other = make_({.attention = CudaAttention::cudnn});
+  device_.swap(other);
   try {
-    const AttentionByCudnn setting;
     attention({32, 32, 128}, 1024, 1024, " by cuDNN");
     attention({28, 4, 128}, 256, 768, " by cuDNN");
   } catch (const Error& error) {
     report_.fail("functions", error.what());
   }
+  device_.swap(other);
 }
 
 void FunctionCheck::attention(const HeadShape& shape, int rows, int slots, const std::string& by) {
@@ -301,7 +303,7 @@ void FunctionCheck::patterns(const HeadShape& shape, int length, int block) {
 }  // namespace
 
 void check_functions(const MakeBackend& make, uint32_t seed, Report& report) {
-  FunctionCheck(make(), seed, report).run();
+  FunctionCheck(make, seed, report).run();
 }
 
 }  // namespace unmask::tools

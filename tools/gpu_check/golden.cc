@@ -5,7 +5,6 @@
 
 #include "generate/engine.h"
 #include "gpu_check/parts.h"
-#include "gpu_check/setting.h"
 #include "support/model_fixture.h"
 
 namespace unmask::tools {
@@ -42,7 +41,7 @@ double share_of(const Request& request, const std::vector<TokenId>& found,
 /// Share of the generated tokens that are the recorded ones.
 double agreement(const MakeBackend& make, const fs::path& golden, const nlohmann::json& c) {
   testing::LoadedModel model(golden / "checkpoints" / c.at("checkpoint").get<std::string>(),
-                             make());
+                             make({}));
   const Request request = request_of(c, model.config);
   const auto found = generate(model.transformer, std::span(&request, 1))[0].tokens;
   return share_of(request, found, c.at("expect").at("final"));
@@ -53,7 +52,12 @@ double agreement(const MakeBackend& make, const fs::path& golden, const nlohmann
 /// from step to step, hence with other algorithms and other last bits.
 void check_series(const MakeBackend& make, const fs::path& golden, Report& report) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
-    testing::LoadedModel model(golden / "checkpoints" / name, make());
+    const auto load = [&](CudaSteps steps) {
+      return testing::LoadedModel(golden / "checkpoints" / name, make({.steps = steps}));
+    };
+    testing::LoadedModel model = load(CudaSteps::graph);
+    testing::LoadedModel queued = load(CudaSteps::queue);
+    testing::LoadedModel led = load(CudaSteps::host);
     std::vector<TokenId> prompt(70);
     for (size_t i = 0; i < prompt.size(); ++i) {
       prompt[i] = static_cast<TokenId>((i * 37 + 11) % 400);
@@ -63,8 +67,8 @@ void check_series(const MakeBackend& make, const fs::path& golden, Report& repor
       request.block_length = 32;
       request.method = method;
       if (model.config.family == Family::dream) request.sampler.algorithm = Algorithm::entropy;
-      const auto text = [&] {
-        return generate(model.transformer, std::span(&request, 1))[0].tokens;
+      const auto text = [&](testing::LoadedModel& by) {
+        return generate(by.transformer, std::span(&request, 1))[0].tokens;
       };
       const auto compare = [&](const std::string& with, double share, std::optional<double> least) {
         report.add({.part = "golden",
@@ -73,13 +77,9 @@ void check_series(const MakeBackend& make, const fs::path& golden, Report& repor
                     .unit = "equal",
                     .at_least = least});
       };
-      const auto recorded = text();
-      {
-        const WithoutGraphs setting;
-        compare("queue", share_of(request, recorded, text()), 1.0);
-      }
-      const LedByHost setting;
-      compare("host", share_of(request, recorded, text()), std::nullopt);
+      const auto recorded = text(model);
+      compare("queue", share_of(request, recorded, text(queued)), 1.0);
+      compare("host", share_of(request, recorded, text(led)), std::nullopt);
     }
   }
 }

@@ -5,7 +5,6 @@
 #include <random>
 
 #include "gpu_check/parts.h"
-#include "kernels/create_backend.h"
 
 namespace unmask::tools {
 namespace {
@@ -23,8 +22,8 @@ struct Options {
 };
 
 MakeBackend maker(const std::string& device) {
-  if (device == "cuda") return [] { return create_cuda_backend({}); };
-  return [] { return create_cpu_backend({}); };
+  if (device == "cuda") return create_cuda_backend;
+  return [](const CudaOptions&) { return create_cpu_backend({}); };
 }
 
 void run_part(const std::string& part, const Options& o, Report& report) {
@@ -39,7 +38,7 @@ void run_part(const std::string& part, const Options& o, Report& report) {
 }
 
 int run(const Options& o) {
-  const std::string backend = maker(o.device)()->describe();
+  const std::string backend = maker(o.device)({})->describe();
   fmt::print("{}\nseed {}\n", backend, o.seed);
   Report report({{"backend", backend}, {"seed", o.seed}}, o.json);
   for (const std::string& part : o.parts) {

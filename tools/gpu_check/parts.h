@@ -6,14 +6,12 @@
 #include <memory>
 
 #include "gpu_check/report.h"
-
-namespace unmask {
-class Backend;
-}
+#include "kernels/create_backend.h"
 
 namespace unmask::tools {
 
-using MakeBackend = std::function<std::unique_ptr<Backend>()>;
+/// The options are for a CUDA device; others have none.
+using MakeBackend = std::function<std::unique_ptr<Backend>(const CudaOptions&)>;
 
 /// Every function of the backend against the reference, on shapes of real models, with random
 /// values of this seed and results that begin as NaN.

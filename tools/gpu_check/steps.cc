@@ -3,13 +3,13 @@
 #include <cmath>
 #include <fmt/format.h>
 #include <numeric>
+#include <optional>
 #include <utility>
 
 #include "bench/random_model.h"
 #include "generate/engine.h"
 #include "generate/sequence.h"
 #include "gpu_check/parts.h"
-#include "gpu_check/setting.h"
 
 namespace unmask::tools {
 
@@ -62,7 +62,8 @@ class StepTimer {
   StepTimer(const MakeBackend& make, const StepTimesOptions& options, Report& report)
       : options_(options),
         report_(report),
-        model_(parse_shape(options.shape), make()),
+        make_(make),
+        model_(parse_shape(options.shape), make({})),
         generated_(options.generated) {}
 
   /// Three full steps, one that measures and three sparse ones.
@@ -121,14 +122,19 @@ class StepTimer {
     return full * t.full + t.measuring + (steps - full - 1) * t.sparse;
   }
 
+  /// The same model on a backend of other options, made when first asked for.
+  Transformer& with(std::optional<RandomModel>& other, const CudaOptions& options) {
+    if (!other) other.emplace(parse_shape(options_.shape), make_(options));
+    return other->transformer();
+  }
+
   /// A full step whose attention is cuDNN's; where the library refuses, the check has lost what it
   /// compares with.
   void by_cudnn(int prompt, const std::string& at) {
     if (!model_.transformer().backend().describe().starts_with("cuda")) return;
     try {
-      const AttentionByCudnn setting;
-      const auto each =
-          run(model_.transformer(), request_of(model_.config(), prompt, generated_, 3, "full"));
+      Transformer& model = with(by_cudnn_, {.attention = CudaAttention::cudnn});
+      const auto each = run(model, request_of(model_.config(), prompt, generated_, 3, "full"));
       add("full step by cuDNN, " + at, std::min(each[1], each[2]), "s");
     } catch (const Error& error) {
       report_.fail("steps", error.what());
@@ -167,8 +173,8 @@ class StepTimer {
   /// Sparse-dLLM: two full steps a block, then steps on the cache, that the device takes alone.
   void cached(int prompt, const StepTimes& times) {
     constexpr int kBlock = 32;
-    const auto steps = [&] {
-      return run(model_.transformer(),
+    const auto steps = [&](Transformer& model) {
+      return run(model,
                  request_of(model_.config(), prompt, kBlock, kBlock, "sparse-dllm:keep=0.5"));
     };
     // All of them: steps that the device takes alone share their time, the recording's with it.
@@ -176,16 +182,19 @@ class StepTimer {
       return std::accumulate(each.begin() + 2, each.end(), 0.0) /
              static_cast<double>(each.size() - 2);
     };
-    if (!std::exchange(tuned_, true)) steps();  // products of a block's rows are new
-    const auto each = steps();
+    Transformer& led = with(led_, {.steps = CudaSteps::host});
+    if (!std::exchange(tuned_, true)) {  // products of a block's rows are new
+      steps(model_.transformer());
+      steps(led);
+    }
+    const auto each = steps(model_.transformer());
     const double step = of_cache(each);
     const std::string at = fmt::format("{} + {} tokens", prompt, kBlock);
     add("Sparse-dLLM: step that builds the cache, " + at, each[1], "s");
     add("Sparse-dLLM: cached step, " + at, 1e3 * step, "ms");
     const double block = each[0] + each[1] + (kBlock - 2) * step;
     add("Sparse-dLLM: gain, a token a step, " + at, kBlock * times.full / block, "x");
-    const LedByHost led;
-    add("Sparse-dLLM: cached step led by the host, " + at, 1e3 * of_cache(steps()), "ms");
+    add("Sparse-dLLM: cached step led by the host, " + at, 1e3 * of_cache(steps(led)), "ms");
   }
 
   void add(const std::string& what, double value, const std::string& unit) {
@@ -202,7 +211,10 @@ class StepTimer {
 
   const StepTimesOptions& options_;
   Report& report_;
+  const MakeBackend& make_;
   RandomModel model_;
+  std::optional<RandomModel> by_cudnn_;
+  std::optional<RandomModel> led_;  // by the host
   int generated_;
   bool tuned_ = false;  // for cached steps
 };

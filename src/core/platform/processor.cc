@@ -1,48 +1,32 @@
 #include "core/platform/processor.h"
 
-#include <cstdlib>
 #include <sched.h>
-#include <string>
 #include <thread>
-
-#include "core/error.h"
+#include <utility>
 
 namespace unmask {
 
-std::string_view isa_name(IsaLevel level) {
-  switch (level) {
-    case IsaLevel::plain: return "plain";
-    case IsaLevel::avx2: return "avx2";
-    case IsaLevel::avx512: return "avx512";
-    case IsaLevel::avx512_bf16: return "avx512_bf16";
-  }
-  return "unknown";
+ProcessorTraits detect_processor() {
+  return {.avx2_fma = __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"),
+          .avx512 = __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
+                    __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl"),
+          .bf16_dot = __builtin_cpu_supports("avx512bf16") != 0,
+          .vnni = __builtin_cpu_supports("avx512vnni") != 0};
 }
 
-IsaLevel detect_isa() {
-  if (__builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-      __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vl")) {
-    const bool narrow =
-        __builtin_cpu_supports("avx512bf16") && __builtin_cpu_supports("avx512vnni");
-    return narrow ? IsaLevel::avx512_bf16 : IsaLevel::avx512;
+std::string missing_traits(const ProcessorTraits& present, const ProcessorTraits& needed) {
+  constexpr std::pair<bool ProcessorTraits::*, const char*> kNames[] = {
+      {&ProcessorTraits::avx2_fma, "AVX2 with FMA"},
+      {&ProcessorTraits::avx512, "AVX-512"},
+      {&ProcessorTraits::bf16_dot, "AVX-512 BF16"},
+      {&ProcessorTraits::vnni, "AVX-512 VNNI"}};
+  std::string missing;
+  for (const auto& [trait, name] : kNames) {
+    if (!(needed.*trait) || present.*trait) continue;
+    if (!missing.empty()) missing += ", ";
+    missing += name;
   }
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma")) return IsaLevel::avx2;
-  return IsaLevel::plain;
-}
-
-IsaLevel select_isa() {
-  const IsaLevel best = detect_isa();
-  const char* wanted = std::getenv("UNMASK_ISA");
-  if (wanted == nullptr || *wanted == '\0') return best;
-  for (const IsaLevel level :
-       {IsaLevel::plain, IsaLevel::avx2, IsaLevel::avx512, IsaLevel::avx512_bf16}) {
-    if (isa_name(level) != wanted) continue;
-    if (level > best) {
-      fail("UNMASK_ISA={}: this processor supports {} at most", wanted, isa_name(best));
-    }
-    return level;
-  }
-  fail("UNMASK_ISA={}: unknown; use plain, avx2, avx512 or avx512_bf16", printable(wanted));
+  return missing;
 }
 
 int available_threads() {

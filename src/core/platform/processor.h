@@ -1,22 +1,26 @@
-// Which vector instructions this machine offers.
+// Which instructions this machine offers, and how many processors.
 #pragma once
 
-#include <string_view>
+#include <string>
 
 namespace unmask {
 
-/// Each level has what the ones before it have; avx512_bf16 adds the dot products of bfloat16 and
-/// of bytes (VNNI).
-enum class IsaLevel { plain, avx2, avx512, avx512_bf16 };
+/// Instructions that kernels are compiled for. What needs some says which; nothing is derived from
+/// the age of a processor.
+struct ProcessorTraits {
+  bool avx2_fma = false;
+  bool avx512 = false;    // F, BW, DQ and VL
+  bool bf16_dot = false;  // AVX-512 BF16
+  bool vnni = false;      // AVX-512 VNNI, dot products of bytes
 
-std::string_view isa_name(IsaLevel level);
+  bool operator==(const ProcessorTraits&) const = default;
+};
 
-/// The best level this processor supports.
-IsaLevel detect_isa();
+/// What this processor has.
+ProcessorTraits detect_processor();
 
-/// detect_isa(), or the lower level named by the environment variable UNMASK_ISA (plain, avx2,
-/// avx512, avx512_bf16). Throws Error for an unknown name or one the processor lacks.
-IsaLevel select_isa();
+/// Names of what `needed` has and `present` lacks, e.g. "AVX2 with FMA, VNNI"; empty: nothing.
+std::string missing_traits(const ProcessorTraits& present, const ProcessorTraits& needed);
 
 /// Processors this process may run on (the affinity mask, not the machine's total).
 int available_threads();

@@ -10,7 +10,7 @@
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/experts.h"
 #include "kernels/cpu/products.h"
-#include "kernels/cpu/table.h"
+#include "kernels/cpu/variants.h"
 #include "kernels/create_backend.h"
 #include "kernels/token_stats.h"
 
@@ -30,7 +30,7 @@ class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options)
       : pool_(options.threads == 0 ? available_threads() : options.threads),
-        table_(cpu::select_table()),
+        table_(cpu::select_variant(options.kernels).table()),
         products_(create_products(options.weights)),
         experts_(pool_, table_, *products_),
         attention_(pool_, attention_kernels(table_, options.weights)) {}

@@ -1,4 +1,4 @@
-// The kernels that exist once per instruction set, behind one table chosen at start.
+// The kernels that exist once per instruction set, behind one table each.
 #pragma once
 
 #include <stdint.h>  // not <cstdint>: the ISA files must not pull in C++ library code
@@ -151,8 +151,5 @@ const KernelTable& plain_table();
 const KernelTable& avx2_table();
 const KernelTable& avx512_table();
 const KernelTable& avx512_bf16_table();
-
-/// The table of select_isa() (core/cpu_info.h).
-const KernelTable& select_table();
 
 }  // namespace unmask::cpu

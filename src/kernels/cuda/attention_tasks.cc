@@ -3,8 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <cstdlib>
-#include <string_view>
 
 #include "kernels/check_attention.h"
 #include "kernels/cuda/cell_work.h"
@@ -68,14 +66,6 @@ bool every_position(const AttentionTask& task) {
   return static_cast<int>(task.positions.size()) == task.kv.k.rows;
 }
 
-/// What UNMASK_CUDA_ATTENTION says: "own" (default) or "cudnn".
-bool wants_library_attention() {
-  const char* setting = std::getenv("UNMASK_CUDA_ATTENTION");
-  if (setting == nullptr || std::string_view(setting) == "own") return false;
-  if (std::string_view(setting) == "cudnn") return true;
-  fail("[cuda] UNMASK_CUDA_ATTENTION: found '{}', expected own or cudnn", printable(setting));
-}
-
 }  // namespace
 
 void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
@@ -131,7 +121,7 @@ void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
 
 void AttentionTasks::launch_task(const DeviceAttention& work) {
   const bool full = work.lists.blocks == nullptr && work.lse == nullptr && work.rows >= kManyRows;
-  if (full && wants_library_attention()) return library_->run(work);
+  if (full && full_ == CudaAttention::cudnn) return library_->run(work);
   void* workspace = workspace_.fit<std::byte>(attention_workspace(device_.traits(), work));
   launch_attention(device_.traits(), work, workspace, device_.stream());
 }

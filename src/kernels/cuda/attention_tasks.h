@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "kernels/backend.h"
+#include "kernels/create_backend.h"
 #include "kernels/cuda/device.h"
 #include "kernels/cuda/index_lists.h"
 #include "kernels/cuda/library_attention.h"
@@ -14,8 +14,9 @@ namespace unmask::cuda {
 
 class AttentionTasks {
  public:
-  /// Both must outlive it.
-  AttentionTasks(Device& device, IndexLists& lists) : device_(device), index_lists_(lists) {}
+  /// Device and lists must outlive it. `full`: who computes full attention of many rows.
+  AttentionTasks(Device& device, IndexLists& lists, CudaAttention full)
+      : device_(device), index_lists_(lists), full_(full) {}
 
   /// Throws Error when the kernels have no such head size.
   void run(const AttentionTask& task, const HeadShape& shape);
@@ -47,6 +48,7 @@ class AttentionTasks {
 
   Device& device_;
   IndexLists& index_lists_;
+  CudaAttention full_;
   std::unique_ptr<LibraryAttention> library_ = create_library_attention(device_);
   int head_dim_ = 0;  // of the running task
   int padded_ = 0;    // a size that the kernels have

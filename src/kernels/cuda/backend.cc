@@ -2,12 +2,9 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
-#include <string_view>
 
 #include "core/parallel.h"
 #include "core/platform/processor.h"
-#include "kernels/create_backend.h"
 #include "kernels/cuda/attention_tasks.h"
 #include "kernels/cuda/cell_work.h"
 #include "kernels/cuda/choices.h"
@@ -54,7 +51,11 @@ size_t count_joined(std::span<const LinearMap> maps) {
 
 class CudaBackend final : public Backend {
  public:
-  explicit CudaBackend(int threads) : pool_(threads == 0 ? available_threads() : threads) {}
+  explicit CudaBackend(const CudaOptions& options)
+      : steps_(options.steps),
+        pool_(options.threads == 0 ? available_threads() : options.threads),
+        products_(device_, options.tunes),
+        attention_(device_, lists_, options.attention) {}
 
   std::string describe() const override {
     return fmt::format("cuda {}, {} multiprocessors, products: {}", device_.name(),
@@ -121,11 +122,12 @@ class CudaBackend final : public Backend {
   void choose_on_host(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                       std::span<TokenStats> out);
 
+  CudaSteps steps_;
   ThreadPool pool_;  // sampling on the host
   Device device_;
-  Products products_{device_};
+  Products products_;
   IndexLists lists_{device_};
-  AttentionTasks attention_{device_, lists_};
+  AttentionTasks attention_;
   DeviceTable table_{device_};
   Scratch input_{device_};        // of a product, in bfloat16
   Scratch bias_{device_};         // of a product, in bfloat16
@@ -320,13 +322,8 @@ void CudaBackend::token_stats(Tensor logits, std::span<const int> positions,
 }
 
 std::unique_ptr<StepSeries> CudaBackend::series(const SeriesPlan& plan) {
-  const char* setting = std::getenv("UNMASK_CUDA_STEPS");
-  const std::string_view way = setting == nullptr ? "graph" : setting;
-  if (way == "host") return nullptr;
-  if (way != "graph" && way != "queue") {
-    fail("[cuda] UNMASK_CUDA_STEPS: found '{}', expected graph, queue or host", printable(way));
-  }
-  return std::make_unique<DeviceSeries>(device_, lists_, table_, plan, way == "graph");
+  if (steps_ == CudaSteps::host) return nullptr;
+  return std::make_unique<DeviceSeries>(device_, lists_, table_, plan, steps_ == CudaSteps::graph);
 }
 
 void CudaBackend::choose_on_host(Tensor logits, std::span<const int> positions,
@@ -389,9 +386,9 @@ void CudaBackend::cosine_rows(Tensor a, Tensor b, std::span<float> out) {
 
 }  // namespace
 
-std::unique_ptr<Backend> create_backend(int threads) {
-  if (threads < 0) fail("[threads] found {}, expected at least 1", threads);
-  return std::make_unique<CudaBackend>(threads);
+std::unique_ptr<Backend> create_backend(const CudaOptions& options) {
+  if (options.threads < 0) fail("[threads] found {}, expected at least 1", options.threads);
+  return std::make_unique<CudaBackend>(options);
 }
 
 }  // namespace unmask::cuda

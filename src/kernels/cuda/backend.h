@@ -3,12 +3,11 @@
 
 #include <memory>
 
-#include "kernels/backend.h"
+#include "kernels/create_backend.h"
 
 namespace unmask::cuda {
 
-/// `threads`: of the host, for sampling; 0: every processor this process may use. Throws Error
-/// where there is no device.
-std::unique_ptr<Backend> create_backend(int threads);
+/// Throws Error where there is no device.
+std::unique_ptr<Backend> create_backend(const CudaOptions& options);
 
 }  // namespace unmask::cuda

@@ -39,7 +39,7 @@ class CudnnPlans final : public LibraryAttention {
 class WithoutLibrary final : public LibraryAttention {
  public:
   void run(const DeviceAttention& /*task*/) override {
-    fail("[cudnn] this plug-in was built without cuDNN's headers; unset UNMASK_CUDA_ATTENTION");
+    fail("[cudnn] full attention: this plug-in was built without cuDNN's headers");
   }
 };
 #endif

@@ -1,5 +1,4 @@
 // Finds and opens the CUDA plug-in.
-#include <cstdlib>
 #include <cstring>
 #include <dlfcn.h>
 #include <filesystem>
@@ -13,9 +12,9 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Beside the program, else wherever the system looks for libraries.
-std::string plugin_path() {
-  if (const char* path = std::getenv("UNMASK_CUDA_PLUGIN")) return path;
+/// As chosen; else beside the program, else wherever the system looks for libraries.
+std::string plugin_path(const std::string& chosen) {
+  if (!chosen.empty()) return chosen;
   std::error_code none;
   const fs::path beside = fs::read_symlink("/proc/self/exe", none).parent_path() / kPluginFile;
   return fs::exists(beside, none) ? beside.string() : kPluginFile;
@@ -39,14 +38,14 @@ void* open_plugin(const std::string& path) {
 }  // namespace
 
 std::unique_ptr<Backend> create_cuda_backend(const CudaOptions& options) {
-  const std::string path = plugin_path();
+  const std::string path = plugin_path(options.plugin);
   void* plugin = open_plugin(path);
   const auto* interface = static_cast<const char*>(dlsym(plugin, kPluginInterface));
   void* entry = dlsym(plugin, kPluginEntry);
   if (interface == nullptr || entry == nullptr || std::strcmp(interface, UNMASK_INTERFACE) != 0) {
     fail("[cuda] {} was built for another version of unmask; build both together", path);
   }
-  PluginRequest request{.threads = options.threads};
+  PluginRequest request{.options = &options};
   std::unique_ptr<Backend> backend(reinterpret_cast<PluginEntry>(entry)(&request));
   if (!backend) throw Error(request.error);
   return backend;

@@ -13,7 +13,7 @@ UNMASK_EXPORT const char unmask_cuda_interface[] = UNMASK_INTERFACE;
 
 UNMASK_EXPORT unmask::Backend* unmask_cuda_create_backend(unmask::PluginRequest* request) {
   try {
-    return unmask::cuda::create_backend(request->threads).release();
+    return unmask::cuda::create_backend(*request->options).release();
   } catch (const std::exception& error) {
     // No exception crosses a border of C.
     const size_t length = std::min(std::strlen(error.what()), sizeof request->error - 1);

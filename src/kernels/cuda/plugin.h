@@ -5,6 +5,7 @@
 namespace unmask {
 
 class Backend;
+struct CudaOptions;
 
 inline constexpr const char* kPluginFile = "libunmask_cuda.so";
 
@@ -16,7 +17,7 @@ inline constexpr const char* kPluginInterface = "unmask_cuda_interface";
 inline constexpr const char* kPluginEntry = "unmask_cuda_create_backend";
 
 struct PluginRequest {
-  int threads = 0;       // of the host; 0: every processor this process may use
+  const CudaOptions* options = nullptr;
   char error[512] = "";  // why there is no backend
 };
 using PluginEntry = Backend* (*)(PluginRequest*);

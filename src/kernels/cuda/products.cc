@@ -4,11 +4,9 @@
 #include <algorithm>
 #include <array>
 #include <bit>
-#include <cstdlib>
 #include <cublasLt.h>
 #include <limits>
 #include <map>
-#include <string_view>
 #include <tuple>
 
 #include "kernels/cuda/check.h"
@@ -109,10 +107,9 @@ struct Problem {
 }  // namespace
 
 struct Products::State {
-  explicit State(Device& on) : device(on), workspace(on.allocate(kWorkspaceBytes)) {
+  State(Device& on, bool tuning)
+      : device(on), workspace(on.allocate(kWorkspaceBytes)), tunes(tuning) {
     check_lt(cublasLtCreate(handle.address()), "cublasLtCreate");
-    const char* setting = std::getenv("UNMASK_CUDA_TUNE");
-    tunes = setting == nullptr || std::string_view(setting) != "off";
   }
 
   using Candidates = std::vector<cublasLtMatmulAlgo_t>;
@@ -227,7 +224,7 @@ cublasLtMatmulAlgo_t Products::State::choose(const Product& p, const Problem& pr
                                         times.begin())];
 }
 
-Products::Products(Device& device) : state_(std::make_unique<State>(device)) {}
+Products::Products(Device& device, bool tunes) : state_(std::make_unique<State>(device, tunes)) {}
 Products::~Products() = default;
 
 std::string Products::name() const {

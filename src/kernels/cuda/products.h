@@ -29,8 +29,9 @@ struct Product {
 
 class Products {
  public:
-  /// Throws Error when the library does not start. `device` must outlive it.
-  explicit Products(Device& device);
+  /// Throws Error when the library does not start. `device` must outlive it. `tunes`: the first
+  /// products of a shape time what the library offers, instead of taking its first choice.
+  Products(Device& device, bool tunes);
   ~Products();
   Products(const Products&) = delete;
   Products& operator=(const Products&) = delete;

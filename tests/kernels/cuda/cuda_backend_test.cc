@@ -50,7 +50,7 @@ class CudaBackendTest : public ::testing::Test {
   }
 
   std::mt19937 random_{17};
-  std::unique_ptr<Backend> cuda_ = cuda::create_backend(1);
+  std::unique_ptr<Backend> cuda_ = cuda::create_backend({.threads = 1});
   std::unique_ptr<Backend> reference_ = create_reference_backend();
 };
 

@@ -37,8 +37,9 @@ TEST(CudaModel, RefusesQueriesThatSeeDifferentKeys) {
 }
 
 TEST(CudaModel, WhatIsKeptOnTheDeviceChangesNothing) {
-  auto keeping = load("llada-tiny", cuda::create_backend(1));
-  auto forgetful = load("llada-tiny", std::make_unique<Forgetful>(cuda::create_backend(1)));
+  auto keeping = load("llada-tiny", cuda::create_backend({.threads = 1}));
+  auto forgetful =
+      load("llada-tiny", std::make_unique<Forgetful>(cuda::create_backend({.threads = 1})));
   std::vector<Request> requests;
   for (const char* method :
        {"full", "sparsed:skip=0.2,select=0.3,block=8", "sparse-dllm:keep=0.5", "maskkv:keep=0.4",
@@ -60,7 +61,7 @@ TEST(CudaModel, WhatIsKeptOnTheDeviceChangesNothing) {
 TEST(CudaModel, GivesTheTextOfFloat32) {
   for (const std::string name : {"llada-tiny", "dream-tiny"}) {
     auto exact = load(name, create_cpu_backend({.threads = 1}));
-    auto cuda = load(name, cuda::create_backend(1));
+    auto cuda = load(name, cuda::create_backend({.threads = 1}));
     int same = 0;
     for (int prompt = 5; prompt < 25; prompt += 5) {
       const Request r = testing::method_request(exact, "full", prompt, 12, 12, 6);

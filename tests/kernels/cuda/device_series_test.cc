@@ -13,7 +13,7 @@ namespace {
 /// Counts the steps that are taken alone, and can refuse to take any.
 class Watched final : public testing::FarBackend {
  public:
-  Watched() : FarBackend(cuda::create_backend(1)) {}
+  explicit Watched(const CudaOptions& options) : FarBackend(cuda::create_backend(options)) {}
 
   std::unique_ptr<StepSeries> series(const SeriesPlan& plan) override {
     if (!allowed) return nullptr;
@@ -42,8 +42,10 @@ struct Outcome {
 
 class DeviceSeriesTest : public ::testing::TestWithParam<const char*> {
  protected:
-  DeviceSeriesTest() {
-    auto backend = std::make_unique<Watched>();
+  DeviceSeriesTest() { use({.threads = 1}); }
+
+  void use(const CudaOptions& options) {
+    auto backend = std::make_unique<Watched>(options);
     watched_ = backend.get();
     model_.emplace(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + GetParam(), std::move(backend));
   }
@@ -179,13 +181,10 @@ TEST_P(DeviceSeriesTest, LongBlocksComeInPieces) {
 TEST_P(DeviceSeriesTest, RecordedStepsAndStepsQueuedAnewAreTheSame) {
   const Request r = request("sparse-dllm", 8, 16);
   const Outcome recorded = run(r, true);
-  setenv("UNMASK_CUDA_STEPS", "queue", 1);
-  EXPECT_EQ(run(r, true).steps, recorded.steps);
-  setenv("UNMASK_CUDA_STEPS", "host", 1);
-  EXPECT_EQ(run(r, true).steps, recorded.steps);
-  setenv("UNMASK_CUDA_STEPS", "off", 1);
-  EXPECT_THROW(run(r, true), Error);
-  unsetenv("UNMASK_CUDA_STEPS");
+  for (const CudaSteps steps : {CudaSteps::queue, CudaSteps::host}) {
+    use({.threads = 1, .steps = steps});
+    EXPECT_EQ(run(r, true).steps, recorded.steps);
+  }
 }
 
 TEST_P(DeviceSeriesTest, WatchedMethodsAreLedByTheHost) {
@@ -219,7 +218,7 @@ class HandMadeSeries : public ::testing::Test {
     });
   }
 
-  std::unique_ptr<Backend> backend_ = cuda::create_backend(1);
+  std::unique_ptr<Backend> backend_ = cuda::create_backend({.threads = 1});
 };
 
 TEST_F(HandMadeSeries, TheSurestComeFirstAndTiesGoToTheLowerRow) {

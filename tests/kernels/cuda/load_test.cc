@@ -1,5 +1,4 @@
 // Finding and opening the CUDA plug-in, with plug-ins that have no device.
-#include <cstdlib>
 #include <gtest/gtest.h>
 
 #include "kernels/create_backend.h"
@@ -9,15 +8,12 @@ namespace {
 
 /// Why the plug-in at `path` gives no backend.
 std::string reason(const char* path) {
-  setenv("UNMASK_CUDA_PLUGIN", path, 1);
-  std::string what = "loaded";
   try {
-    create_cuda_backend({.threads = 3});
+    create_cuda_backend({.threads = 3, .plugin = path});
   } catch (const Error& error) {
-    what = error.what();
+    return error.what();
   }
-  unsetenv("UNMASK_CUDA_PLUGIN");
-  return what;
+  return "loaded";
 }
 
 TEST(CudaPlugin, SaysWhatIsWrong) {

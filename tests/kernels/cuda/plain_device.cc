@@ -199,7 +199,7 @@ void launch(const Work& work, Stream stream) {
 struct Products::State {
   Device& device;
 };
-Products::Products(Device& device) : state_(new State{device}) {}
+Products::Products(Device& device, bool /*tunes*/) : state_(new State{device}) {}
 Products::~Products() = default;
 std::string Products::name() const { return "plain"; }
 

@@ -1,0 +1,39 @@
+// The type of weights that "auto" stands for.
+#include "session/device.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+
+#include "support/environment.h"
+
+namespace unmask {
+namespace {
+
+TEST(ResolveWeightType, FollowsTheKernelsThatWillComputeNotTheProcessor) {
+  const std::string directory = UNMASK_GOLDEN_CHECKPOINTS "/dream-tiny-bf16-sharded";
+  const Checkpoint checkpoint(directory);
+  const ModelConfig config = load_model_config(directory);
+  for (const std::string& kernels : cpu_kernel_names()) {
+    const testing::EnvironmentVariable held("UNMASK_ISA", kernels);
+    const bool wide = kernels == "plain" || kernels == "avx2";
+    EXPECT_EQ(resolve_weight_type(std::nullopt, DeviceKind::cpu, checkpoint, config),
+              wide ? WeightType::f32 : WeightType::bf16)
+        << kernels;
+  }
+}
+
+TEST(ResolveWeightType, WhatIsAskedForCountsWhateverTheKernels) {
+  const std::string directory = UNMASK_GOLDEN_CHECKPOINTS "/llada-tiny";
+  const Checkpoint checkpoint(directory);
+  const ModelConfig config = load_model_config(directory);
+  EXPECT_EQ(resolve_weight_type(std::nullopt, DeviceKind::cpu, checkpoint, config),
+            WeightType::f32);
+  EXPECT_EQ(resolve_weight_type(WeightType::int4, DeviceKind::cpu, checkpoint, config),
+            WeightType::int4);
+  EXPECT_EQ(resolve_weight_type(std::nullopt, DeviceKind::cuda, checkpoint, config),
+            WeightType::bf16);
+  EXPECT_THROW(resolve_weight_type(WeightType::f32, DeviceKind::cuda, checkpoint, config), Error);
+}
+
+}  // namespace
+}  // namespace unmask
