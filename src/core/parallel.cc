@@ -1,6 +1,7 @@
 #include "core/parallel.h"
 
 #include <chrono>
+#include <system_error>
 
 #include "core/error.h"
 
@@ -36,14 +37,27 @@ bool poll(const Ready& ready) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads) {
+ThreadPool::ThreadPool(int threads, const Starter& start) {
   if (threads < 1) fail("[threads] found {}, expected at least 1", threads);
-  for (int i = 1; i < threads; ++i) {
-    workers_.emplace_back([this, i] { work(i); });
+  try {
+    workers_.reserve(static_cast<size_t>(threads) - 1);  // so that no begun thread is lost
+    for (int i = 1; i < threads; ++i) {
+      workers_.push_back(start([this, i] { work(i); }));
+    }
+  } catch (const std::system_error& error) {
+    // No destructor runs for what was not built, and a joinable thread must not be destroyed.
+    join();
+    fail("[threads] the system started {} of {} and refused the next: {}", workers_.size() + 1,
+         threads, error.code().message());
+  } catch (...) {
+    join();
+    throw;
   }
 }
 
-ThreadPool::~ThreadPool() {
+ThreadPool::~ThreadPool() { join(); }
+
+void ThreadPool::join() {
   {
     const std::lock_guard lock(mutex_);
     stop_ = true;

@@ -8,6 +8,7 @@
 #include <functional>
 #include <mutex>
 #include <thread>
+#include <utility>
 #include <vector>
 
 namespace unmask {
@@ -16,8 +17,13 @@ namespace unmask {
 /// one, so uneven tasks balance themselves; which thread ran a task must not change its result.
 class ThreadPool {
  public:
-  /// `threads` >= 1, the calling thread included. Throws Error otherwise.
-  explicit ThreadPool(int threads);
+  /// Begins a thread that runs `body`; throws std::system_error where the system refuses.
+  using Starter = std::function<std::thread(std::function<void()> body)>;
+
+  /// `threads` >= 1, the calling thread included. Throws Error otherwise, and where the system
+  /// refuses one of them.
+  explicit ThreadPool(int threads) : ThreadPool(threads, start_thread) {}
+  ThreadPool(int threads, const Starter& start);
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -32,6 +38,11 @@ class ThreadPool {
   void run(int count, const std::function<void(int task, int worker)>& task);
 
  private:
+  static std::thread start_thread(std::function<void()> body) {
+    return std::thread(std::move(body));
+  }
+  /// Ends the workers that have begun.
+  void join();
   void work(int worker);
   void drain(int worker);
 

@@ -2,7 +2,10 @@
 
 #include <chrono>
 #include <gtest/gtest.h>
+#include <new>
 #include <numeric>
+#include <string>
+#include <system_error>
 #include <thread>
 
 #include "core/error.h"
@@ -55,6 +58,30 @@ TEST(ThreadPool, AnExceptionReachesTheCallerAndThePoolStaysUsable) {
   std::atomic<int> count{0};
   pool.run(10, [&](int, int) { ++count; });
   EXPECT_EQ(count, 10);
+}
+
+/// Starts some threads and refuses the next with `error`.
+template <typename Error>
+ThreadPool::Starter starts(int count, const Error& error) {
+  return [count, error](std::function<void()> body) mutable {
+    if (count-- == 0) throw error;
+    return std::thread(std::move(body));
+  };
+}
+
+TEST(ThreadPool, AThreadThatTheSystemRefusesIsAnErrorAndEndsTheOthers) {
+  const std::system_error refused(std::make_error_code(std::errc::resource_unavailable_try_again));
+  for (const int started : {0, 1, 5}) {
+    try {
+      const ThreadPool pool(8, starts(started, refused));
+      FAIL() << "expected an error";
+    } catch (const Error& error) {
+      EXPECT_EQ(std::string(error.what()),
+                fmt::format("[threads] the system started {} of 8 and refused the next: {}",
+                            started + 1, refused.code().message()));
+    }
+  }
+  EXPECT_THROW(ThreadPool(4, starts(2, std::bad_alloc())), std::bad_alloc);
 }
 
 TEST(ThreadPool, RefusesLessThanOneThread) { EXPECT_THROW(ThreadPool(0), Error); }
