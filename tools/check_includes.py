@@ -4,10 +4,12 @@
     core < io, kernels < model < methods, sampling < generate < session < eval, bench < apps
 
 and inside src/apps, terminal < draw, options < reports < commands. A folder may include itself and
-what stands to its left; folders between two commas do not see each other. Kernels are reached
+what stands to its left; folders between two commas do not see each other. In src/kernels/cpu and
+src/kernels/cuda groups of files stand for folders, see GROUPS. Kernels are reached
 through their interface only, and methods see of the model only model/method.h. tests/ and tools/
 may include any folder, but kernel internals only in tests/kernels and in tools/gpu_check, which
-runs cases of those tests on a device.
+runs cases of those tests on a device. Files that are compiled for an instruction set include no
+library of C++, whose inline functions could be the copies that the linker keeps for everyone.
 """
 
 import pathlib
@@ -18,6 +20,30 @@ LEVELS = [["core"], ["io", "kernels"], ["model"], ["methods", "sampling"], ["gen
           ["eval", "bench"], ["apps"]]
 INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["commands"]]}
 
+# From the ground up, as folders: names are folders, files or files without their ending.
+GROUPS = {
+    "kernels/cpu": {
+        "table": ["table"],
+        "parts": ["attention", "onednn", "packed_products", "products", "variants", "weight_layout"],
+        "backend": ["backend"],
+        "instruction sets": ["portable", "x86"],
+    },
+    "kernels/cuda": {
+        "ground": ["check", "instructions", "instructions_sm90", "launch", "matrix_descriptor",
+                   "plugin.h", "query_tiles", "types"],
+        "kernels": ["attention", "flash", "flash_mma", "flash_sm90", "scores", "scores_mma",
+                    "scores_sm90", "select", "selection", "softmax", "tensor_box", "tensor_map",
+                    "tile_mma", "tiles_sm90"],
+        "work": ["cell_work", "launches", "reveal_work", "row_work", "tensor_view", "work"],
+        "device": ["cudnn_attention", "cudnn_library", "device", "index_lists", "library_attention",
+                   "products", "weights"],
+        "host": ["attention_tasks", "backend", "choices", "device_series"],
+        "border": ["load", "plugin.cc"],
+    },
+}
+WITHOUT_LIBRARY = ("src/kernels/cpu/portable/", "src/kernels/cpu/x86/")
+SEEN_WITHOUT_LIBRARY = {"kernels/cpu/table.h", "stdint.h", "immintrin.h"}
+
 
 def levels_of(levels: list[list[str]]) -> dict[str, int]:
     return {name: level for level, names in enumerate(levels) for name in names}
@@ -25,6 +51,9 @@ def levels_of(levels: list[list[str]]) -> dict[str, int]:
 
 LEVEL_OF = levels_of(LEVELS)
 INNER_LEVEL_OF = {area: levels_of(levels) for area, levels in INNER_LEVELS.items()}
+GROUP_OF = {folder: {name: (level, group) for level, (group, names) in enumerate(groups.items())
+                     for name in names}
+            for folder, groups in GROUPS.items()}
 KERNEL_INTERFACE = {"kernels/backend.h", "kernels/backend_wrapper.h", "kernels/block_pattern.h",
                     "kernels/counting/backend.h", "kernels/create_backend.h",
                     "kernels/metered/backend.h", "kernels/select.h"}
@@ -59,6 +88,8 @@ def objection(source: str, target: str) -> str | None:
 def inner_objection(source: str, target: str) -> str | None:
     """The same between two files of one layer, where its folders have an order."""
     layer = target.split("/")[0]
+    if layer == "kernels":
+        return group_objection(source, target)
     if layer not in INNER_LEVEL_OF or source.count("/") < 3:
         return None  # files beside the folders, as main.cc, see all of them
     folders = source.split("/")[2], target.split("/")[1]
@@ -71,9 +102,37 @@ def inner_objection(source: str, target: str) -> str | None:
     return None
 
 
+def group_objection(source: str, target: str) -> str | None:
+    """The same between two files of one folder of kernels, where its files have an order."""
+    folder = "/".join(target.split("/")[:2])
+    if folder not in GROUP_OF or not source.startswith(f"src/{folder}/"):
+        return None
+    places = []
+    for name in (source.split("/")[3], target.split("/")[2]):
+        place = GROUP_OF[folder].get(name) or GROUP_OF[folder].get(name.split(".")[0])
+        if place is None:
+            return f"'{folder}/{name}' is not a file that tools/check_includes.py knows"
+        places.append(place)
+    (own, own_group), (other, other_group) = places
+    if other > own:
+        return f"{own_group} of {folder} may not include {other_group}"
+    return None
+
+
+def library_objection(source: str, target: str) -> str | None:
+    own = source.startswith(WITHOUT_LIBRARY)
+    if not own or target in SEEN_WITHOUT_LIBRARY:
+        return None
+    if f"src/{target}".startswith((source.rsplit("/", 1)[0], WITHOUT_LIBRARY[0])):
+        return None
+    return f"kernels of an instruction set see only {', '.join(sorted(SEEN_WITHOUT_LIBRARY))}"
+
+
 def check_line(root: pathlib.Path, source: str, quote: str, target: str) -> str | None:
     if ".." in target.split("/"):
         return "relative include, expected a path below src/"
+    if reason := library_objection(source, target):
+        return reason
     if (root / "src" / target).is_file():
         return objection(source, target)
     if quote == "<":

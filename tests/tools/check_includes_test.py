@@ -8,14 +8,22 @@ import unittest
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import check_includes  # noqa: E402  (found through the path above)
 
-EXISTING = ["core/error.h", "io/text/tokenizer.h", "kernels/backend.h", "kernels/backend_wrapper.h",
-            "kernels/create_backend.h", "kernels/cpu/table.h", "model/method.h", "model/transformer.h", "methods/full.h",
+EXISTING = ["core/error.h", "io/text/tokenizer.h", "kernels/backend.h", "kernels/backend_wrapper.h", "kernels/create_backend.h",
+            "kernels/cpu/table.h", "kernels/cpu/attention.h", "kernels/cpu/portable/rows.inc",
+            "kernels/cpu/x86/bf16.inc", "kernels/cuda/types.h", "kernels/cuda/device.h",
+            "kernels/cuda/attention.h", "kernels/cuda/backend.h", "model/method.h", "model/transformer.h", "methods/full.h",
             "sampling/sampler.h", "generate/engine.h", "apps/commands/run.h",
             "apps/terminal/units.h"]
 
 ALLOWED = [
     ("src/core/dtype.cc", "core/error.h"),
     ("src/kernels/cpu/backend.cc", "kernels/cpu/table.h"),
+    ("src/kernels/cpu/x86/avx2.cc", "kernels/cpu/table.h"),
+    ("src/kernels/cpu/x86/avx2.cc", "kernels/cpu/portable/rows.inc"),
+    ("src/kernels/cuda/device.h", "kernels/cuda/types.h"),
+    ("src/kernels/cuda/flash_mma.cu", "kernels/cuda/attention.h"),
+    ("src/kernels/cuda/plugin.cc", "kernels/cuda/backend.h"),
+    ("src/kernels/cuda/backend.cc", "kernels/backend.h"),
     ("src/model/weights.cc", "io/text/tokenizer.h"),
     ("src/model/weights.cc", "kernels/create_backend.h"),
     ("src/methods/window.h", "model/method.h"),
@@ -35,6 +43,13 @@ FORBIDDEN = [
     ("src/core/dtype.cc", "io/text/tokenizer.h", "core may not include io"),
     ("src/io/text/tokenizer.cc", "kernels/backend.h", "io may not include kernels"),
     ("src/kernels/cpu/backend.cc", "io/text/tokenizer.h", "kernels may not include io"),
+    ("src/kernels/cpu/attention.cc", "kernels/cpu/x86/bf16.inc", "may not include instruction sets"),
+    ("src/kernels/cpu/table.h", "kernels/cpu/attention.h", "table of kernels/cpu may not"),
+    ("src/kernels/cpu/portable/plain.cc", "kernels/cpu/x86/bf16.inc", "an instruction set see only"),
+    ("src/kernels/cpu/x86/avx2.cc", "kernels/cpu/attention.h", "an instruction set see only"),
+    ("src/kernels/cuda/types.h", "kernels/cuda/device.h", "ground of kernels/cuda may not"),
+    ("src/kernels/cuda/attention.cc", "kernels/cuda/device.h", "kernels of kernels/cuda may not"),
+    ("src/kernels/cuda/gossip.cc", "kernels/cuda/device.h", "not a file"),
     ("src/model/transformer.cc", "methods/full.h", "model may not include methods"),
     ("src/model/transformer.cc", "kernels/cpu/table.h", "from outside"),
     ("src/methods/window.h", "model/transformer.h", "methods see only"),
@@ -91,6 +106,11 @@ class CheckIncludes(unittest.TestCase):
     def test_angle_brackets_hide_nothing(self):
         self.assertEqual(len(violations("src/core/dtype.cc", "#include <io/text/tokenizer.h>")), 1)
         self.assertEqual(violations("src/core/dtype.cc", "#include <vector>"), [])
+
+    def test_files_of_an_instruction_set_include_no_library(self):
+        for source in ("src/kernels/cpu/x86/avx2.cc", "src/kernels/cpu/portable/rows.inc"):
+            self.assertEqual(len(violations(source, "#include <vector>")), 1)
+            self.assertEqual(violations(source, "#include <immintrin.h>"), [])
 
 
 if __name__ == "__main__":

@@ -1,75 +1,13 @@
-// Attention on a CUDA device: what the host side asks of the kernels. Plain C++, so that whoever
-// plans the work needs no CUDA headers; every pointer is device memory unless said otherwise.
-//
-// bfloat16 travels as its bits. Matrices are row-major, the heads of one row side by side; strides
-// count elements from row to row. Nothing here allocates, synchronises or reads back: calls queue
-// work on a stream and may be captured into a graph.
+// Attention on a CUDA device: the functions that choose a kernel and start it. Plain C++. Nothing
+// here allocates, synchronises or reads back: calls queue work on a stream and may be captured into
+// a graph.
 #pragma once
 
 #include <cstddef>
-#include <cstdint>
-#include <span>
-#include <vector>
 
-struct CUstream_st;
+#include "kernels/cuda/types.h"
 
 namespace unmask::cuda {
-
-using Bf16 = uint16_t;
-using Stream = CUstream_st*;  // cudaStream_t
-
-/// What the choice of a kernel depends on.
-struct DeviceTraits {
-  int compute_capability = 0;  // 90 for 9.0
-  int multiprocessors = 0;
-};
-
-/// Consecutive query rows that lie in one query block.
-struct QueryTile {
-  int32_t first_row = 0;
-  int32_t rows = 0;  // 1 to kMaxTileRows
-  int32_t query_block = 0;
-};
-inline constexpr int kMaxTileRows = 128;
-
-/// Tiles of the rows whose ascending positions are given, all in host memory.
-std::vector<QueryTile> query_tiles(std::span<const int> positions, int block_size);
-
-/// The key blocks that each head and query block reads: a BlockPattern with rows of equal length.
-/// List `head * n_blocks + query_block` starts at blocks[list * stride] and holds counts[list] >= 1
-/// ascending numbers without repetition; what lies behind them is not read.
-struct DeviceLists {
-  const uint16_t* blocks = nullptr;  // null: dense
-  const int32_t* counts = nullptr;
-  int stride = 0;
-  int block_size = 0;  // of queries and of keys
-  int n_blocks = 0;    // ceil(positions / block_size)
-};
-
-/// out = softmax(scale * q k^T) v over all keys, or over the listed ones. q and out may not
-/// overlap.
-struct DeviceAttention {
-  const Bf16* q = nullptr;  // [rows, n_heads * head_dim]
-  const Bf16* k = nullptr;  // [keys, n_kv_heads * head_dim]
-  const Bf16* v = nullptr;  // like k
-  Bf16* out = nullptr;      // like q
-  float* lse = nullptr;     // [n_heads, rows], log of the sum of exp(scale * q.k); null: not wanted
-  int64_t q_stride = 0;     // all strides and pointers: multiples of 8 elements (16 bytes)
-  int64_t k_stride = 0;
-  int64_t v_stride = 0;
-  int64_t out_stride = 0;
-  int rows = 0;  // >= 1
-  int keys = 0;  // >= 1
-  int n_heads = 0;
-  int n_kv_heads = 0;  // query head j reads key/value head j / (n_heads / n_kv_heads)
-  int head_dim = 0;    // 32, 64, 96 or 128
-  float scale = 0;     // 1 / sqrt(head_dim) for the models at hand
-
-  DeviceLists lists{};
-  /// With lists: which rows share a query block (query_tiles()). Null: row i is position i.
-  const QueryTile* tiles = nullptr;
-  int n_tiles = 0;
-};
 
 /// Scratch that launch_attention() needs, often none; the same call later needs the same.
 size_t attention_workspace(const DeviceTraits& device, const DeviceAttention& task);
@@ -77,45 +15,9 @@ size_t attention_workspace(const DeviceTraits& device, const DeviceAttention& ta
 void launch_attention(const DeviceTraits& device, const DeviceAttention& task, void* workspace,
                       Stream stream);
 
-/// The tables of BlockImportance (src/kernels/block_pattern.h), where every position is both query
-/// and key, in order.
-struct DeviceImportance {
-  const Bf16* q = nullptr;  // [rows, n_heads * head_dim]
-  const Bf16* k = nullptr;  // [rows, n_kv_heads * head_dim]
-  int64_t q_stride = 0;
-  int64_t k_stride = 0;
-  int rows = 0;
-  int n_heads = 0;
-  int n_kv_heads = 0;
-  int head_dim = 0;
-  float scale = 0;  // of the softmax that measures; need not be that of attention
-  /// DeviceAttention::lse of a dense pass with the same scale; null: computed first.
-  const float* lse = nullptr;
-  int block_size = 0;              // a multiple of 8
-  int first_generation_block = 0;  // 0: `generation` equals `all` and is measured none the less
-  float* all = nullptr;            // [n_heads * n_blocks, n_blocks]
-  float* generation = nullptr;     // [n_heads * n_blocks, n_blocks - first_generation_block]
-
-  int n_blocks() const { return (rows + block_size - 1) / block_size; }
-};
-
 size_t block_scores_workspace(const DeviceImportance& task);
 void launch_block_scores(const DeviceTraits& device, const DeviceImportance& task, void* workspace,
                          Stream stream);
-
-/// select_blocks() (src/kernels/select.h) for BlockSelection::coverage == 0: the most important
-/// blocks of every row, ties to the lower block, as ascending lists.
-struct DeviceSelection {
-  const float* all = nullptr;         // as DeviceImportance leaves them
-  const float* generation = nullptr;  // only read when isolated
-  int n_heads = 0;
-  int n_blocks = 0;  // at most 65,536
-  int first_generation_block = 0;
-  double select = 0.3;
-  bool isolated = true;
-  uint16_t* blocks = nullptr;  // [n_heads * n_blocks, list_stride(...)]
-  int32_t* counts = nullptr;   // [n_heads * n_blocks]
-};
 
 /// Room for the longest list that a selection can give: DeviceLists::stride of its result.
 int list_stride(const DeviceSelection& task);

@@ -5,7 +5,9 @@
 #include <cmath>
 
 #include "kernels/check_attention.h"
+#include "kernels/cuda/attention.h"
 #include "kernels/cuda/cell_work.h"
+#include "kernels/cuda/query_tiles.h"
 #include "kernels/cuda/tensor_view.h"
 
 namespace unmask::cuda {

@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/tensor.h"
-#include "kernels/cuda/attention.h"
+#include "kernels/cuda/types.h"
 
 namespace unmask::cuda {
 

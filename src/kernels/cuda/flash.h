@@ -2,8 +2,8 @@
 // and the tests share it.
 #pragma once
 
-#include "kernels/cuda/attention.h"
 #include "kernels/cuda/tensor_box.h"
+#include "kernels/cuda/types.h"
 
 namespace unmask::cuda {
 

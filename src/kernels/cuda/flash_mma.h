@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "kernels/cuda/attention.h"
 #include "kernels/cuda/flash.h"
+#include "kernels/cuda/types.h"
 
 namespace unmask::cuda {
 

@@ -2,7 +2,7 @@
 // interface is attention.h.
 #pragma once
 
-#include "kernels/cuda/attention.h"
+#include "kernels/cuda/types.h"
 
 namespace unmask::cuda {
 

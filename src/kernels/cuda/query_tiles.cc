@@ -1,4 +1,4 @@
-#include "kernels/cuda/attention.h"
+#include "kernels/cuda/query_tiles.h"
 
 namespace unmask::cuda {
 

@@ -2,9 +2,9 @@
 // launch code and the tests share it.
 #pragma once
 
-#include "kernels/cuda/attention.h"
 #include "kernels/cuda/flash.h"
 #include "kernels/cuda/flash_mma.h"
+#include "kernels/cuda/types.h"
 
 namespace unmask::cuda {
 

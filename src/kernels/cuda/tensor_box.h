@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "kernels/cuda/attention.h"
+#include "kernels/cuda/types.h"
 
 namespace unmask::cuda {
 

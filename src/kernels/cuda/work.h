@@ -5,7 +5,7 @@
 #include <cstdint>
 
 #include "core/dtype.h"
-#include "kernels/cuda/attention.h"
+#include "kernels/cuda/types.h"
 
 #ifdef __CUDACC__
 #define UNMASK_BOTH_SIDES __host__ __device__

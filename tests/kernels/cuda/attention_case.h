@@ -7,7 +7,7 @@
 #include <random>
 #include <vector>
 
-#include "kernels/cuda/attention.h"
+#include "kernels/cuda/types.h"
 
 namespace unmask::cuda::testing {
 

@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "kernels/block_pattern.h"
-#include "kernels/cuda/attention.h"
+#include "kernels/cuda/types.h"
 
 namespace unmask::cuda::testing {
 

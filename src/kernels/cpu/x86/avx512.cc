@@ -1,26 +1,26 @@
-// The kernels compiled for AVX2 and FMA.
+// The kernels compiled for AVX-512 (F, BW, DQ, VL).
 #include "kernels/cpu/table.h"
 
 namespace unmask::cpu {
 namespace {
 
-constexpr int kVecBytes = 32;
-#include "kernels/cpu/simd.h"
+constexpr int kVecBytes = 64;
+#include "kernels/cpu/portable/simd.h"
 // order matters: the kernels are written in terms of simd.h
-#include "kernels/cpu/attention.inc"
-#include "kernels/cpu/rows.inc"
+#include "kernels/cpu/portable/attention.inc"
+#include "kernels/cpu/portable/rows.inc"
 // products finish their rows with those
-#include "kernels/cpu/product_portable.inc"
+#include "kernels/cpu/portable/products.inc"
 constexpr auto kBf16Product = nullptr;
 constexpr auto kInt8Product = portable_int8_product;
 constexpr auto kInt4Product = portable_int4_product;
 // last, since it names all of them
-#include "kernels/cpu/table.inc"
+#include "kernels/cpu/portable/table.inc"
 
 }  // namespace
 
-const KernelTable& avx2_table() {
-  static const KernelTable table = table_of("avx2");
+const KernelTable& avx512_table() {
+  static const KernelTable table = table_of("avx512");
   return table;
 }
 

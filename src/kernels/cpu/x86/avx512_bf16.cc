@@ -7,29 +7,29 @@ namespace unmask::cpu {
 namespace {
 
 constexpr int kVecBytes = 64;
-#include "kernels/cpu/simd.h"
+#include "kernels/cpu/portable/simd.h"
 // order matters: the kernels are written in terms of simd.h
-#include "kernels/cpu/attention.inc"
-#include "kernels/cpu/rows.inc"
+#include "kernels/cpu/portable/attention.inc"
+#include "kernels/cpu/portable/rows.inc"
 // products finish their rows with those
-#include "kernels/cpu/product_portable.inc"
+#include "kernels/cpu/portable/products.inc"
 // and the products in terms of tiles
-#include "kernels/cpu/product_tiles.inc"
+#include "kernels/cpu/x86/product_tiles.inc"
 // each kind on its own
-#include "kernels/cpu/product_bf16.inc"
-#include "kernels/cpu/product_int4.inc"
-#include "kernels/cpu/product_int8.inc"
+#include "kernels/cpu/x86/product_bf16.inc"
+#include "kernels/cpu/x86/product_int4.inc"
+#include "kernels/cpu/x86/product_int8.inc"
 constexpr auto kBf16Product = bf16_product;
 constexpr auto kInt8Product = int8_product;
 constexpr auto kInt4Product = int4_product;
 
 namespace bf16 {
-#include "kernels/cpu/bf16.inc"
+#include "kernels/cpu/x86/bf16.inc"
 // after what it is written in terms of
-#include "kernels/cpu/attention_bf16.inc"
+#include "kernels/cpu/x86/attention_bf16.inc"
 }  // namespace bf16
 // last, since it names all of them
-#include "kernels/cpu/table.inc"
+#include "kernels/cpu/portable/table.inc"
 
 }  // namespace
 
