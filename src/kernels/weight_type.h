@@ -13,7 +13,7 @@ enum class WeightType : uint8_t {
   int4   // 4 bits: weights scaled by 32s, inputs 8 bits, scaled by 256s
 };
 
-/// As --dtype spells it.
+/// The name that options and reports use.
 constexpr std::string_view weight_type_name(WeightType type) {
   switch (type) {
     case WeightType::f32: return "f32";

@@ -269,10 +269,9 @@ std::unique_ptr<Products> create_onednn_products(DType weights, const KernelTabl
   try {
     return std::make_unique<OneDnnProducts>(weights, table, pool);
   } catch (const dnnl::error&) {
-    fail(
-        "[products] {}: this processor has no such product (bfloat16 needs AVX-512); use "
-        "--dtype f32",
-        dtype_name(weights));
+    fail(ErrorCode::weight_type,
+         "[products] {}: this processor has no such product (bfloat16 needs AVX-512)",
+         dtype_name(weights));
   }
 }
 

@@ -172,9 +172,9 @@ PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layo
 
 std::unique_ptr<PackedMatrix> PackedProducts::pack(const HostMatrix& weights) {
   if (format_.inputs.offset != 0 && weights.in > kMaxDepth) {
-    fail(
-        "[products] {} inputs: found more than {}, which sums of int8 may exceed; use --dtype bf16",
-        weights.in, kMaxDepth);
+    fail(ErrorCode::weight_type,
+         "[products] inputs of a matrix: found {}, expected at most {}: sums of int8 may overflow",
+         weights.in, kMaxDepth);
   }
   return std::make_unique<PackedWeights>(weights, format_.layout, pool_);
 }

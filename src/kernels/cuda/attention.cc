@@ -34,11 +34,11 @@ bool takes_sm90(const DeviceTraits& device, const DeviceAttention& t) {
 
 void check_device(const DeviceTraits& device, int head_dim) {
   if (device.compute_capability < 80) {
-    fail("[cuda] device: found compute capability {}.{}, expected 8.0 or later; use --device cpu",
+    fail(ErrorCode::device, "[cuda] device: found compute capability {}.{}, expected 8.0 or later",
          device.compute_capability / 10, device.compute_capability % 10);
   }
   if (head_dim != 32 && head_dim != 64 && head_dim != 96 && head_dim != 128) {
-    fail("[cuda] head size: found {}, expected 32, 64, 96 or 128; use --device cpu", head_dim);
+    fail(ErrorCode::device, "[cuda] head size: found {}, expected 32, 64, 96 or 128", head_dim);
   }
 }
 
@@ -75,7 +75,7 @@ void launch_block_scores(const DeviceTraits& device, const DeviceImportance& tas
   check_device(device, task.head_dim);
   check_heads(task.n_heads, task.n_kv_heads, task.rows);
   if (task.block_size % 8 != 0 || task.block_size < 8 || task.block_size > kTileRows) {
-    fail("[cuda] block size: found {}, expected a multiple of 8 up to {}; use --device cpu",
+    fail(ErrorCode::device, "[cuda] block size: found {}, expected a multiple of 8 up to {}",
          task.block_size, kTileRows);
   }
   if (fits_sm90(device, task.head_dim, task.block_size)) {

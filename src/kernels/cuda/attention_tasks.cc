@@ -22,7 +22,7 @@ int padded_head(int head_dim) {
   for (const int size : {32, 64, 96, 128}) {
     if (head_dim <= size) return size;
   }
-  fail("[cuda] head size: found {}, expected at most 128; use --device cpu", head_dim);
+  fail(ErrorCode::device, "[cuda] head size: found {}, expected at most 128", head_dim);
 }
 
 /// A pattern on the device.

@@ -22,7 +22,7 @@ Choose choose_work(IndexLists& lists, Tensor logits, const TokenQuery& query, Ch
 }
 
 void check_token(int token) {
-  if (token < 0) fail("[cuda] logits: found no number in a row; try --device cpu");
+  if (token < 0) fail(ErrorCode::device, "[cuda] logits: found no number in a row");
 }
 
 }  // namespace unmask::cuda
