@@ -54,6 +54,10 @@ struct CudaOptions {
 /// Throws Error where there is no plug-in, where it belongs to another build, and without a device.
 std::unique_ptr<Backend> create_cuda_backend(const CudaOptions& options);
 
+/// Why create_cuda_backend() would find no device; empty where it would find one. Builds no
+/// backend.
+std::string missing_cuda_device(const CudaOptions& options);
+
 /// Plain loops in double precision, one thread: the oracle of every kernel test.
 std::unique_ptr<Backend> create_reference_backend();
 

@@ -40,12 +40,8 @@ FoundDevice find_device(std::string_view name) {
     fail("[device] unknown device '{}'; use one of {}", printable(name),
          fmt::join(device_names(), ", "));
   }
-  try {
-    create_cuda_backend({.threads = 1});
-    return {DeviceKind::cuda, {}};
-  } catch (const Error& error) {
-    return {DeviceKind::cpu, error.what()};
-  }
+  const std::string missing = missing_cuda_device({});
+  return {missing.empty() ? DeviceKind::cuda : DeviceKind::cpu, missing};
 }
 
 WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind device,

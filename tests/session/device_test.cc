@@ -1,4 +1,4 @@
-// The type of weights that "auto" stands for.
+// What "auto" stands for: devices and types of weights.
 #include "session/device.h"
 
 #include <algorithm>
@@ -8,6 +8,19 @@
 
 namespace unmask {
 namespace {
+
+TEST(FindDevice, AutoTakesADeviceThatThePlugInReportsAndBuildsNothing) {
+  // This plug-in reports a device and fails to build a backend.
+  const testing::EnvironmentVariable held("UNMASK_CUDA_PLUGIN", UNMASK_FAILING_PLUGIN);
+  EXPECT_EQ(find_device("auto").kind, DeviceKind::cuda);
+}
+
+TEST(FindDevice, AutoIsTheCpuWhereThereIsNoDeviceAndSaysWhy) {
+  const testing::EnvironmentVariable held("UNMASK_CUDA_PLUGIN", UNMASK_FOREIGN_PLUGIN);
+  const FoundDevice found = find_device("auto");
+  EXPECT_EQ(found.kind, DeviceKind::cpu);
+  EXPECT_NE(found.missing.find("another version"), std::string::npos) << found.missing;
+}
 
 TEST(ResolveWeightType, FollowsTheKernelsThatWillComputeNotTheProcessor) {
   const std::string directory = UNMASK_GOLDEN_CHECKPOINTS "/dream-tiny-bf16-sharded";

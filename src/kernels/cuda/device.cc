@@ -8,12 +8,21 @@ namespace unmask::cuda {
 
 namespace {
 
-void check_device() {
+/// The first device; throws Error where it is missing or too old.
+cudaDeviceProp usable_device() {
   int count = 0;
   const cudaError_t status = cudaGetDeviceCount(&count);
-  if (status == cudaSuccess && count > 0) return;
-  fail("[cuda] no CUDA device: {}; use --device cpu",
-       status == cudaSuccess ? "the driver reports none" : cudaGetErrorString(status));
+  if (status != cudaSuccess || count == 0) {
+    fail(ErrorCode::device, "[cuda] no CUDA device: {}",
+         status == cudaSuccess ? "the driver reports none" : cudaGetErrorString(status));
+  }
+  cudaDeviceProp properties{};
+  check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
+  if (properties.major < 8) {
+    fail(ErrorCode::device, "[cuda] {}: compute capability {}.{}, expected at least 8.0",
+         properties.name, properties.major, properties.minor);
+  }
+  return properties;
 }
 
 /// Rows that can be copied as one; the copy of distant rows limits their distance to 2 GiB.
@@ -70,17 +79,13 @@ class Capture {
 
 }  // namespace
 
+void require_device() { usable_device(); }
+
 Device::Device() {
-  check_device();
-  cudaDeviceProp properties{};
-  check(cudaGetDeviceProperties(&properties, 0), "cudaGetDeviceProperties");
+  const cudaDeviceProp properties = usable_device();
   name_ = properties.name;
   traits_.compute_capability = 10 * properties.major + properties.minor;
   traits_.multiprocessors = properties.multiProcessorCount;
-  if (traits_.compute_capability < 80) {
-    fail("[cuda] {}: compute capability {}.{}, expected at least 8.0; use --device cpu", name_,
-         properties.major, properties.minor);
-  }
   check(cudaSetDevice(0), "cudaSetDevice");
   check(cudaStreamCreateWithFlags(&stream_, cudaStreamNonBlocking), "cudaStreamCreateWithFlags");
 }
@@ -103,7 +108,7 @@ Buffer Device::allocate(size_t bytes) {
     size_t free = 0;
     size_t total = 0;
     check(cudaMemGetInfo(&free, &total), "cudaMemGetInfo");
-    fail("[cuda] out of memory: could not allocate {} bytes, {} of {} are free; try fewer tokens",
+    fail(ErrorCode::memory, "[cuda] out of memory: could not allocate {} bytes, {} of {} are free",
          bytes, free, total);
   }
   check(status, "cudaMalloc");

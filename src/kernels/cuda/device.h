@@ -28,9 +28,12 @@ class Recording {
   virtual void queue() = 0;
 };
 
+/// Throws Error where the first device that this process may use is missing or too old.
+void require_device();
+
 class Device {
  public:
-  /// The first device that this process may use. Throws Error where there is none.
+  /// The first device that this process may use. Throws Error as require_device() does.
   Device();
   ~Device();
   Device(const Device&) = delete;

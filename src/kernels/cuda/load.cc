@@ -26,28 +26,48 @@ void* open_plugin(const std::string& path) {
   if (plugin != nullptr) return plugin;
   const std::string reason = dlerror();
   if (reason.find("No such file") == std::string::npos || reason.find(path) != 0) {
-    fail(
-        "[cuda] {} does not load: {}; CUDA's libraries must be where the system "
-        "finds them; or use --device cpu",
-        kPluginFile, reason);
+    fail(ErrorCode::device,
+         "[cuda] {} does not load: {}; CUDA's libraries must be where the system finds them",
+         kPluginFile, reason);
   }
-  fail("[cuda] {} not found; build it with CUDA 13 and -DUNMASK_CUDA=ON, or use --device cpu",
-       path);
+  fail(ErrorCode::device, "[cuda] {} not found; build it with CUDA 13 and -DUNMASK_CUDA=ON", path);
 }
+
+/// The functions of an opened plug-in of this build.
+struct Plugin {
+  explicit Plugin(const std::string& path) {
+    void* library = open_plugin(path);
+    const auto* interface = static_cast<const char*>(dlsym(library, kPluginInterface));
+    if (interface == nullptr || std::strcmp(interface, UNMASK_INTERFACE) != 0) {
+      fail(ErrorCode::device,
+           "[cuda] {} was built for another version of unmask; build both together", path);
+    }
+    query = reinterpret_cast<PluginQuery>(dlsym(library, kPluginQuery));
+    create = reinterpret_cast<PluginEntry>(dlsym(library, kPluginEntry));
+    UNMASK_CHECK(query != nullptr && create != nullptr,
+                 "a plug-in of this build has all functions");
+  }
+
+  PluginQuery query;
+  PluginEntry create;
+};
 
 }  // namespace
 
-std::unique_ptr<Backend> create_cuda_backend(const CudaOptions& options) {
-  const std::string path = plugin_path(options.plugin);
-  void* plugin = open_plugin(path);
-  const auto* interface = static_cast<const char*>(dlsym(plugin, kPluginInterface));
-  void* entry = dlsym(plugin, kPluginEntry);
-  if (interface == nullptr || entry == nullptr || std::strcmp(interface, UNMASK_INTERFACE) != 0) {
-    fail("[cuda] {} was built for another version of unmask; build both together", path);
+std::string missing_cuda_device(const CudaOptions& options) {
+  try {
+    PluginCall call{.options = &options};
+    Plugin(plugin_path(options.plugin)).query(&call);
+    return call.error;
+  } catch (const Error& error) {
+    return error.what();
   }
-  PluginRequest request{.options = &options};
-  std::unique_ptr<Backend> backend(reinterpret_cast<PluginEntry>(entry)(&request));
-  if (!backend) throw Error(request.error);
+}
+
+std::unique_ptr<Backend> create_cuda_backend(const CudaOptions& options) {
+  PluginCall call{.options = &options};
+  std::unique_ptr<Backend> backend(Plugin(plugin_path(options.plugin)).create(&call));
+  if (!backend) throw Error(call.error, call.code);
   return backend;
 }
 

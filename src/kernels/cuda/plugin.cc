@@ -5,20 +5,50 @@
 #include <exception>
 
 #include "kernels/cuda/backend.h"
+#include "kernels/cuda/device.h"
 
-#define UNMASK_EXPORT extern "C" __attribute__((visibility("default")))
+namespace unmask {
+namespace {
 
-// NOLINTNEXTLINE(readability-identifier-naming): a symbol of C
-UNMASK_EXPORT const char unmask_cuda_interface[] = UNMASK_INTERFACE;
-
-UNMASK_EXPORT unmask::Backend* unmask_cuda_create_backend(unmask::PluginRequest* request) {
-  try {
-    return unmask::cuda::create_backend(*request->options).release();
-  } catch (const std::exception& error) {
-    // No exception crosses a border of C.
-    const size_t length = std::min(std::strlen(error.what()), sizeof request->error - 1);
-    std::memcpy(request->error, error.what(), length);
-    request->error[length] = '\0';
-  }
-  return nullptr;
+void report(PluginCall& call, const char* what, ErrorCode code) {
+  const size_t length = std::min(std::strlen(what), sizeof call.error - 1);
+  std::memcpy(call.error, what, length);
+  call.error[length] = '\0';
+  call.code = code;
 }
+
+/// Runs `work`; what it throws stays in the call.
+template <typename Work>
+void guarded(PluginCall& call, const Work& work) {
+  try {
+    work();
+  } catch (const Error& error) {
+    report(call, error.what(), error.code());
+  } catch (const std::exception& error) {
+    report(call, error.what(), ErrorCode::other);
+  }
+}
+
+}  // namespace
+}  // namespace unmask
+
+#pragma GCC visibility push(default)
+extern "C" {
+
+// NOLINTBEGIN(readability-identifier-naming): symbols of C
+extern const char unmask_cuda_interface[];
+const char unmask_cuda_interface[] = UNMASK_INTERFACE;
+
+void unmask_cuda_query(unmask::PluginCall* call) {
+  unmask::guarded(*call, [] { unmask::cuda::require_device(); });
+}
+
+unmask::Backend* unmask_cuda_create_backend(unmask::PluginCall* call) {
+  unmask::Backend* backend = nullptr;
+  unmask::guarded(*call, [&] { backend = unmask::cuda::create_backend(*call->options).release(); });
+  return backend;
+}
+// NOLINTEND(readability-identifier-naming)
+
+}  // extern "C"
+#pragma GCC visibility pop

@@ -1,4 +1,5 @@
-// A plug-in without a device, to see what the program makes of it.
+// A plug-in whose device is found unless three threads are asked for, and which never gives a
+// backend: to see what the program makes of it.
 #include <cstring>
 
 #include "kernels/create_backend.h"
@@ -6,14 +7,18 @@
 
 extern "C" {
 
-// NOLINTNEXTLINE(readability-identifier-naming): a symbol of C
+// NOLINTBEGIN(readability-identifier-naming): symbols of C
 extern const char unmask_cuda_interface[];
-// NOLINTNEXTLINE(readability-identifier-naming)
 const char unmask_cuda_interface[] = FAKE_INTERFACE;
 
-unmask::Backend* unmask_cuda_create_backend(unmask::PluginRequest* request) {
-  std::strcpy(request->error,
-              request->options->threads == 3 ? "[cuda] three threads" : "[cuda] other");
+void unmask_cuda_query(unmask::PluginCall* call) {
+  if (call->options->threads == 3) std::strcpy(call->error, "[cuda] three threads");
+}
+
+unmask::Backend* unmask_cuda_create_backend(unmask::PluginCall* call) {
+  call->code = unmask::ErrorCode::memory;
+  std::strcpy(call->error, "[cuda] no backend");
   return nullptr;
 }
+// NOLINTEND(readability-identifier-naming)
 }

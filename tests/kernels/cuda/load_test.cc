@@ -1,4 +1,5 @@
 // Finding and opening the CUDA plug-in, with plug-ins that have no device.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "kernels/create_backend.h"
@@ -6,25 +7,41 @@
 namespace unmask {
 namespace {
 
+using ::testing::HasSubstr;
+
 /// Why the plug-in at `path` gives no backend.
-std::string reason(const char* path) {
+Error reason(const char* path) {
   try {
-    create_cuda_backend({.threads = 3, .plugin = path});
+    create_cuda_backend({.threads = 1, .plugin = path});
   } catch (const Error& error) {
-    return error.what();
+    return error;
   }
-  return "loaded";
+  return Error("loaded");
 }
 
 TEST(CudaPlugin, SaysWhatIsWrong) {
-  EXPECT_EQ(reason("/nowhere/libunmask_cuda.so"),
-            "[cuda] /nowhere/libunmask_cuda.so not found; build it with CUDA 13 and "
-            "-DUNMASK_CUDA=ON, or use --device cpu");
-  const std::string broken = reason(UNMASK_GOLDEN_CHECKPOINTS "/llada-tiny/config.json");
-  EXPECT_NE(broken.find("does not load"), std::string::npos) << broken;
-  const std::string foreign = reason(UNMASK_FOREIGN_PLUGIN);
-  EXPECT_NE(foreign.find("built for another version"), std::string::npos) << foreign;
-  EXPECT_EQ(reason(UNMASK_FAILING_PLUGIN), "[cuda] three threads");
+  const Error absent = reason("/nowhere/libunmask_cuda.so");
+  EXPECT_STREQ(absent.what(),
+               "[cuda] /nowhere/libunmask_cuda.so not found; build it with CUDA 13 and "
+               "-DUNMASK_CUDA=ON");
+  EXPECT_EQ(absent.code(), ErrorCode::device);
+  EXPECT_THAT(reason(UNMASK_GOLDEN_CHECKPOINTS "/llada-tiny/config.json").what(),
+              HasSubstr("does not load"));
+  EXPECT_THAT(reason(UNMASK_FOREIGN_PLUGIN).what(), HasSubstr("built for another version"));
+}
+
+TEST(CudaPlugin, AnErrorKeepsItsCodeAcrossTheBorder) {
+  const Error error = reason(UNMASK_FAILING_PLUGIN);
+  EXPECT_STREQ(error.what(), "[cuda] no backend");
+  EXPECT_EQ(error.code(), ErrorCode::memory);
+}
+
+TEST(CudaPlugin, IsAskedForADeviceWithoutABackend) {
+  EXPECT_EQ(missing_cuda_device({.threads = 1, .plugin = UNMASK_FAILING_PLUGIN}), "");
+  EXPECT_EQ(missing_cuda_device({.threads = 3, .plugin = UNMASK_FAILING_PLUGIN}),
+            "[cuda] three threads");
+  EXPECT_THAT(missing_cuda_device({.plugin = "/nowhere/libunmask_cuda.so"}),
+              HasSubstr("not found"));
 }
 
 }  // namespace
