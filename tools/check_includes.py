@@ -23,7 +23,7 @@ INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["comma
 # From the ground up, as folders: names are folders, files or files without their ending.
 GROUPS = {
     "kernels/cpu": {
-        "table": ["table"],
+        "ground": ["reserve", "table"],
         "parts": ["attention", "onednn", "packed_products", "products", "variants", "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["portable", "x86"],

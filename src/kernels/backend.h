@@ -6,7 +6,9 @@
 // backend's activation_type(). Sums are float32 whatever the types.
 #pragma once
 
+#include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -19,6 +21,7 @@
 #include "kernels/into.h"
 #include "kernels/step_series.h"
 #include "kernels/token_query.h"
+#include "kernels/weight_type.h"
 
 namespace unmask {
 
@@ -28,6 +31,15 @@ struct HostMatrix {
   DType dtype = DType::f32;
   int out = 0;
   int in = 0;
+  int64_t stride = 0;                  // elements from row to row; 0: they lie close together
+  std::optional<WeightType> format{};  // in which a backend keeps it; none: as it keeps the others
+
+  bool operator==(const HostMatrix&) const = default;
+  bool is_dense() const { return stride == 0 || stride == in; }
+  const std::byte* row(int r) const {
+    const int64_t elements = (stride == 0 ? in : stride) * r;
+    return static_cast<const std::byte*>(data) + static_cast<size_t>(elements) * dtype_bytes(dtype);
+  }
 };
 
 /// Weights of one linear map y = x W^T, in the layout of the backend that packed them.
@@ -60,8 +72,8 @@ struct HeadShape {
   int head_dim = 0;
 };
 
-/// Keys and values once more, in the layout in which a backend's attention reads them, so that what
-/// stays between calls is packed once. Attention fills it; whoever changes slots forgets them.
+/// A copy of keys and values in the layout that a backend's attention reads, so that slots which
+/// stay between calls are packed once. Attention fills it; whoever changes slots calls forget().
 struct PackedKv {
   Buffer keys;
   Buffer values;
@@ -106,7 +118,8 @@ class Backend {
   /// For reports, e.g. "cpu avx512, 2 threads, bfloat16 weights".
   virtual std::string describe() const = 0;
 
-  /// Of inputs and outputs of products and attention, and of keys and values that methods keep.
+  /// The type of inputs and outputs of products and attention, and of keys and values that methods
+  /// keep.
   virtual DType activation_type() const { return DType::f32; }
   /// Rows that go through the feed-forward together: they bound its buffers, and every weight that
   /// is read serves as many.
@@ -114,10 +127,12 @@ class Backend {
 
   // Memory. Tensors below live in memory that this backend allocated.
   virtual Buffer allocate(size_t bytes) = 0;
-  /// Dense rows on the host are float32, whatever the tensor's type.
+  /// Copies host [out.rows, out.cols], dense float32 whatever the tensor's type.
   virtual void upload(const float* host, Tensor out) = 0;
+  /// Copies to host [from.rows, from.cols], dense float32 whatever the tensor's type.
   virtual void download(Tensor from, float* host) = 0;
-  /// Copies weights into the layout of linear(); the host memory may go afterwards.
+  /// Copies weights [out, in] into the layout of linear(); the host memory may go afterwards.
+  /// Throws Error for a format that the backend does not have.
   virtual std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) = 0;
   /// The same for matrices that read one input, which a backend may lay side by side.
   virtual std::vector<std::unique_ptr<PackedMatrix>> pack_together(
@@ -128,30 +143,35 @@ class Backend {
   }
 
   // The transformer.
-  /// out[i] = table[tokens[i]]; the table is read in place. Throws Error for ids outside it.
+  /// out[i] = table[tokens[i]]; out [tokens, cols], table [vocab, cols], read in place. Throws
+  /// Error for ids outside it.
   virtual void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) = 0;
-  /// Applies every map to x [rows, in], as if one after the other; no out overlaps x.
+  /// Applies every map to x [rows, in], as if one after the other; no out overlaps x. The maps'
+  /// matrices may differ in format.
   virtual void linear(Tensor x, std::span<const LinearMap> maps) = 0;
   void linear(Tensor x, const LinearMap& map) { linear(x, std::span(&map, 1)); }
-  /// The feed-forward of `experts` goes `into` out (store or add), which lies apart from x. Throws
-  /// Error where a backend has none.
+  /// The feed-forward of `experts` on x [rows, dim] goes `into` out [rows, dim] (store or add), which
+  /// lies apart from x. Throws Error where a backend has none.
   virtual void experts(Tensor /*x*/, const Experts& /*experts*/, Tensor /*out*/, Into /*into*/) {
     fail("[experts] {}: found a feed-forward of experts, expected a dense one", describe());
   }
-  /// out = x / sqrt(mean(x^2) + eps) * weight, row by row; weight [1, cols]. x may be out.
+  /// out = x / sqrt(mean(x^2) + eps) * weight, row by row; x and out [rows, cols], which may be the
+  /// same memory, weight [1, cols].
   virtual void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) = 0;
-  /// Rotates pairs (i, i + head_dim/2) of each head by position * theta^(-2i/head_dim), in place.
+  /// Rotates pairs (i, i + head_dim/2) of each head by position * theta^(-2i/head_dim), in place;
+  /// x [rows, heads * head_dim], positions [rows].
   virtual void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) = 0;
+  /// Attends to every task, one a sequence, as if one after the other; the shapes are theirs.
   virtual void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) = 0;
-  /// x += y.
+  /// x += y; both [rows, cols].
   virtual void add(Tensor x, Tensor y) = 0;
-  /// x = y + scale * (x - y).
+  /// x = y + scale * (x - y); both [rows, cols].
   virtual void extrapolate(Tensor x, Tensor y, float scale) = 0;
-  /// out[i] = from[rows[i]], converted to the type of out.
+  /// out[i] = from[rows[i]], converted to the type of out; from [n, cols], out [rows.size(), cols].
   virtual void gather(Tensor from, const Rows& rows, Tensor out) = 0;
-  /// out[rows[i]] = from[i].
+  /// out[rows[i]] = from[i], converted to the type of out; from [rows.size(), cols], out [n, cols].
   virtual void scatter(Tensor from, const Rows& rows, Tensor out) = 0;
-  /// Reduces rows of logits [rows, vocab] to one TokenStats a row; positions key the randomness.
+  /// Reduces logits [rows, vocab] to out [rows]; positions [rows] key the randomness.
   virtual void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                            std::span<TokenStats> out) = 0;
   /// Takes the steps of a plan without the host, where a backend can: null where it does not. While
@@ -159,14 +179,16 @@ class Backend {
   virtual std::unique_ptr<StepSeries> series(const SeriesPlan& /*plan*/) { return nullptr; }
 
   // What methods measure; results on the host, where they decide.
-  /// out[j] = mean over the heads of (mean of the rows of q) . k[j]; no scaling.
+  /// out[j] = mean over the heads of (mean of the rows of q) . k[j], no scaling;
+  /// q [rows, n_heads * head_dim], k [keys, n_kv_heads * head_dim], out [keys].
   virtual void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
                                  std::span<float> out) = 0;
-  /// out[h * k.rows + j] = attention that key j gets: softmax(q k^T / sqrt(head_dim)), summed over
-  /// `rows` of q and over the query heads of key head h.
+  /// out[h][j] = attention that key j gets: softmax(q k^T / sqrt(head_dim)), summed over `rows` of
+  /// q and over the query heads of key head h; q and k as above, out [n_kv_heads, keys].
   virtual void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
                               std::span<float> out) = 0;
-  /// out[i] = a[i] . b[i] / (|a[i]| |b[i]|), 0 where a row is zero.
+  /// out[i] = a[i] . b[i] / (|a[i]| |b[i]|), 0 where a row is zero; a and b [rows, cols], out
+  /// [rows].
   virtual void cosine_rows(Tensor a, Tensor b, std::span<float> out) = 0;
 };
 

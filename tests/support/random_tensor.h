@@ -24,7 +24,9 @@ class RandomTensor {
 
   Tensor view() const { return view_; }
   const std::vector<float>& values() const { return values_; }
-  HostMatrix matrix() const { return {values_.data(), DType::f32, view_.rows, view_.cols}; }
+  HostMatrix matrix() const {
+    return {values_.data(), DType::f32, view_.rows, view_.cols, view_.stride};
+  }
 
  private:
   std::vector<float> values_;

@@ -44,7 +44,7 @@ FORBIDDEN = [
     ("src/io/text/tokenizer.cc", "kernels/backend.h", "io may not include kernels"),
     ("src/kernels/cpu/backend.cc", "io/text/tokenizer.h", "kernels may not include io"),
     ("src/kernels/cpu/attention.cc", "kernels/cpu/x86/bf16.inc", "may not include instruction sets"),
-    ("src/kernels/cpu/table.h", "kernels/cpu/attention.h", "table of kernels/cpu may not"),
+    ("src/kernels/cpu/table.h", "kernels/cpu/attention.h", "ground of kernels/cpu may not"),
     ("src/kernels/cpu/portable/plain.cc", "kernels/cpu/x86/bf16.inc", "an instruction set see only"),
     ("src/kernels/cpu/x86/avx2.cc", "kernels/cpu/attention.h", "an instruction set see only"),
     ("src/kernels/cuda/types.h", "kernels/cuda/device.h", "ground of kernels/cuda may not"),

@@ -86,7 +86,8 @@ class Counting final : public CountingBackend {
     std::fill_n(host, int64_t{from.rows} * from.cols, 0.0F);
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& w) override {
-    auto matrix = std::make_unique<CountedMatrix>(w.out, w.in, sizes_.bytes_per_weight);
+    const double each = w.format ? bits_per_weight(*w.format) / 8 : sizes_.bytes_per_weight;
+    auto matrix = std::make_unique<CountedMatrix>(w.out, w.in, each);
     weights_ += matrix->bytes();
     return matrix;
   }

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/check_attention.h"
+#include "kernels/cpu/reserve.h"
 
 namespace unmask::cpu {
 

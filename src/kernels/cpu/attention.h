@@ -11,18 +11,6 @@
 
 namespace unmask::cpu {
 
-/// Memory that lives until the next call for the same purpose; grows, never shrinks.
-inline std::byte* reserve_bytes(Buffer& buffer, int64_t bytes) {
-  if (buffer.bytes() < static_cast<size_t>(bytes)) {
-    buffer = {};  // free first: both at once would double the peak
-    buffer = allocate_host(static_cast<size_t>(bytes));
-  }
-  return static_cast<std::byte*>(buffer.data());
-}
-inline float* reserve(Buffer& buffer, int64_t floats) {
-  return reinterpret_cast<float*>(reserve_bytes(buffer, floats * int64_t{sizeof(float)}));
-}
-
 class Attention {
  public:
   /// Both must outlive this.

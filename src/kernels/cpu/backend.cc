@@ -2,6 +2,7 @@
 #include "kernels/backend.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <cstring>
 
@@ -10,6 +11,7 @@
 #include "kernels/cpu/attention.h"
 #include "kernels/cpu/experts.h"
 #include "kernels/cpu/products.h"
+#include "kernels/cpu/reserve.h"
 #include "kernels/cpu/variants.h"
 #include "kernels/create_backend.h"
 #include "kernels/token_stats.h"
@@ -31,13 +33,19 @@ class CpuBackend final : public Backend {
   explicit CpuBackend(const CpuOptions& options)
       : pool_(options.threads == 0 ? available_threads() : options.threads),
         table_(cpu::select_variant(options.kernels).table()),
-        products_(create_products(options.weights)),
-        experts_(pool_, table_, *products_),
-        attention_(pool_, attention_kernels(table_, options.weights)) {}
+        weights_(options.weights),
+        experts_(pool_, table_, [this](Tensor x, std::span<const LinearMap> m) { linear(x, m); }),
+        attention_(pool_, attention_kernels(table_, options.weights)) {
+    products(weights_);  // throws where there are none
+  }
 
   std::string describe() const override {
+    std::vector<std::string_view> names;
+    for (const auto& products : products_) {
+      if (products != nullptr) names.push_back(products->name());
+    }
     return fmt::format("cpu {}, {} thread{}, products: {}", table_.name, pool_.threads(),
-                       pool_.threads() == 1 ? "" : "s", products_->name());
+                       pool_.threads() == 1 ? "" : "s", fmt::join(names, ", "));
   }
 
   Buffer allocate(size_t bytes) override { return allocate_host(bytes); }
@@ -48,7 +56,7 @@ class CpuBackend final : public Backend {
     }
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
-    return products_->pack(weights);
+    return products(weights.format.value_or(weights_)).pack(weights);
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
@@ -98,16 +106,21 @@ class CpuBackend final : public Backend {
     }
   }
 
-  /// Ours where this instruction set has them, else oneDNN's.
-  std::unique_ptr<cpu::Products> create_products(WeightType weights) {
-    if (auto own = cpu::create_packed_products(weights, table_, pool_)) return own;
-    const DType type = weights == WeightType::bf16 ? DType::bf16 : DType::f32;
-    return cpu::create_onednn_products(type, table_, pool_);
+  /// Products with weights of that type: ours where this instruction set has them, else oneDNN's.
+  cpu::Products& products(WeightType type) {
+    auto& known = products_[static_cast<size_t>(type)];
+    if (known == nullptr) known = cpu::create_packed_products(type, table_, pool_);
+    if (known == nullptr) {
+      const DType of_weights = type == WeightType::bf16 ? DType::bf16 : DType::f32;
+      known = cpu::create_onednn_products(of_weights, table_, pool_);
+    }
+    return *known;
   }
 
   ThreadPool pool_;
   const cpu::KernelTable& table_;
-  std::unique_ptr<cpu::Products> products_;
+  WeightType weights_;  // of matrices that say nothing else
+  std::array<std::unique_ptr<cpu::Products>, kWeightTypes> products_;  // by type, once needed
   Angles angles_;
   cpu::ExpertProducts experts_;
   cpu::Attention attention_;
@@ -121,11 +134,9 @@ void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table,
       fail("[embed] token id {} is outside the vocabulary of {}", id, table.out);
     }
   }
-  const auto row_bytes = static_cast<size_t>(table.in) * dtype_bytes(table.dtype);
   each_row(out.rows, [&](int r) {
-    const auto id = static_cast<size_t>(tokens[static_cast<size_t>(r)]);
-    to_f32(static_cast<const std::byte*>(table.data) + id * row_bytes, table.dtype,
-           static_cast<size_t>(table.in), out.f32(r));
+    to_f32(table.row(tokens[static_cast<size_t>(r)]), table.dtype, static_cast<size_t>(table.in),
+           out.f32(r));
   });
 }
 
@@ -136,7 +147,16 @@ void CpuBackend::linear(Tensor x, std::span<const LinearMap> maps) {
         "shapes of a product do not fit");
     UNMASK_CHECK(!map.bias || map.bias.cols == map.out.cols, "shape of a bias");
   }
-  if (x.rows > 0 && !maps.empty()) products_->multiply(x, maps);
+  if (x.rows == 0) return;
+  const auto products_of = [](const LinearMap& map) {
+    return &dynamic_cast<const cpu::CpuMatrix&>(*map.weights).products();
+  };
+  while (!maps.empty()) {  // those that follow each other share their packed input
+    size_t count = 1;
+    while (count < maps.size() && products_of(maps[count]) == products_of(maps[0])) ++count;
+    products_of(maps[0])->multiply(x, maps.first(count));
+    maps = maps.subspan(count);
+  }
 }
 
 void CpuBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "kernels/cpu/attention.h"
+#include "kernels/cpu/reserve.h"
 
 namespace unmask::cpu {
 
@@ -76,9 +76,9 @@ std::vector<std::vector<ExpertProducts::Choice>> ExpertProducts::route(Tensor x,
 void ExpertProducts::multiply(Tensor x, const GatedMaps& maps, Tensor out, Into into) {
   const Tensor inner = rows_in(inner_, x.rows, maps.gate->out());
   const LinearMap gated[] = {{maps.gate, inner}, {maps.up, inner, {}, Into::gate}};
-  products_.multiply(x, gated);
+  linear_(x, gated);
   const LinearMap down{.weights = maps.down, .out = out, .into = into};
-  products_.multiply(inner, {&down, 1});
+  linear_(inner, {&down, 1});
 }
 
 void ExpertProducts::add_expert(Tensor x, const GatedMaps& maps, const std::vector<Choice>& rows,

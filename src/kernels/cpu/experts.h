@@ -2,20 +2,24 @@
 // expert are read once for all rows that take it.
 #pragma once
 
+#include <functional>
+#include <span>
+#include <utility>
 #include <vector>
 
 #include "core/parallel.h"
 #include "kernels/backend.h"
-#include "kernels/cpu/products.h"
 #include "kernels/cpu/table.h"
 
 namespace unmask::cpu {
 
 class ExpertProducts {
  public:
-  /// All of it outlives this.
-  ExpertProducts(ThreadPool& pool, const KernelTable& table, Products& products)
-      : pool_(pool), table_(table), products_(products) {}
+  using Linear = std::function<void(Tensor x, std::span<const LinearMap> maps)>;  // Backend::linear
+
+  /// `pool` and `table` outlive this.
+  ExpertProducts(ThreadPool& pool, const KernelTable& table, Linear linear)
+      : pool_(pool), table_(table), linear_(std::move(linear)) {}
 
   /// Backend::experts. A row's result does not depend on the rows beside it.
   void run(Tensor x, const Experts& experts, Tensor out, Into into);
@@ -34,7 +38,7 @@ class ExpertProducts {
 
   ThreadPool& pool_;
   const KernelTable& table_;
-  Products& products_;
+  Linear linear_;
   Buffer input_;   // [rows of an expert, dim]
   Buffer inner_;   // [rows of an expert, width]
   Buffer output_;  // [rows of an expert, dim]

@@ -60,9 +60,9 @@ struct Panel {
   memory packed;
 };
 
-class OneDnnMatrix final : public PackedMatrix {
+class OneDnnMatrix final : public CpuMatrix {
  public:
-  OneDnnMatrix(int out, int in) : PackedMatrix(out, in) {}
+  OneDnnMatrix(const HostMatrix& shape, Products& products) : CpuMatrix(shape, products) {}
   size_t bytes() const override {
     size_t sum = 0;
     for (const Panel& panel : panels) sum += panel.layout.get_size();
@@ -87,7 +87,7 @@ class OneDnnProducts final : public Products {
   std::string_view name() const override {
     return dtype_ == DType::bf16 ? "bfloat16 by oneDNN" : "float32 by oneDNN";
   }
-  std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override;
+  std::unique_ptr<CpuMatrix> pack(const HostMatrix& weights) override;
   void multiply(Tensor x, std::span<const LinearMap> maps) override;
 
  private:
@@ -185,14 +185,15 @@ void OneDnnProducts::pack_panel(const HostMatrix& weights, Range columns, Panel&
                                 Buffer& storage) const {
   const AloneInOpenMp alone;
   const auto width = static_cast<size_t>(weights.in);
-  const size_t elements = static_cast<size_t>(columns.size()) * width;
-  const std::byte* from = static_cast<const std::byte*>(weights.data) +
-                          static_cast<size_t>(columns.begin) * width * dtype_bytes(weights.dtype);
-  std::vector<std::byte> converted(elements * dtype_bytes(dtype_));
-  if (dtype_ == DType::bf16) {
-    to_bf16(from, weights.dtype, elements, reinterpret_cast<uint16_t*>(converted.data()));
-  } else {
-    to_f32(from, weights.dtype, elements, reinterpret_cast<float*>(converted.data()));
+  std::vector<std::byte> converted(static_cast<size_t>(columns.size()) * width *
+                                   dtype_bytes(dtype_));
+  std::byte* row = converted.data();
+  for (int r = columns.begin; r < columns.end; ++r, row += width * dtype_bytes(dtype_)) {
+    if (dtype_ == DType::bf16) {
+      to_bf16(weights.row(r), weights.dtype, width, reinterpret_cast<uint16_t*>(row));
+    } else {
+      to_f32(weights.row(r), weights.dtype, width, reinterpret_cast<float*>(row));
+    }
   }
   panel.columns = columns.size();
   panel.layout = preferred_layout(weights.in, columns.size());
@@ -206,8 +207,8 @@ void OneDnnProducts::pack_panel(const HostMatrix& weights, Range columns, Panel&
   stream.wait();
 }
 
-std::unique_ptr<PackedMatrix> OneDnnProducts::pack(const HostMatrix& weights) {
-  auto matrix = std::make_unique<OneDnnMatrix>(weights.out, weights.in);
+std::unique_ptr<CpuMatrix> OneDnnProducts::pack(const HostMatrix& weights) {
+  auto matrix = std::make_unique<OneDnnMatrix>(weights, *this);
   const int width = panel_width(weights.out);
   const int count = (weights.out + width - 1) / width;
   matrix->panels.resize(static_cast<size_t>(count));

@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "kernels/cpu/products.h"
+#include "kernels/cpu/reserve.h"
 #include "kernels/cpu/weight_layout.h"
 
 namespace unmask::cpu {
@@ -17,15 +18,6 @@ constexpr int kTasksPerThread = 8;    // enough to even out threads of different
 constexpr int kMaxDepth = 131072;     // times 128 * 127 an int32 holds
 constexpr int kMaxPanelsPerTask = 8;  // consecutive panels let a thread read its next one ahead
 
-/// The first `bytes` of a buffer that grows as needed.
-std::byte* fit(Buffer& buffer, int64_t bytes) {
-  if (buffer.bytes() < static_cast<size_t>(bytes)) {
-    buffer = {};  // free first: both at once would double the peak
-    buffer = allocate_host(static_cast<size_t>(bytes));
-  }
-  return static_cast<std::byte*>(buffer.data());
-}
-
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 /// One kind of packed weights and what multiplies them.
@@ -36,9 +28,10 @@ struct Format {
   RowQuantization inputs;  // offset 0: bfloat16 instead; 0 columns: all of a row
 };
 
-class PackedWeights final : public PackedMatrix {
+class PackedWeights final : public CpuMatrix {
  public:
-  PackedWeights(const HostMatrix& weights, const WeightLayout& layout, ThreadPool& pool);
+  PackedWeights(const HostMatrix& weights, const WeightLayout& layout, Products& products,
+                ThreadPool& pool);
   size_t bytes() const override { return storage_.bytes(); }
   int depth() const { return depth_; }
   int panels() const { return panels_; }
@@ -91,7 +84,7 @@ class PackedProducts final : public Products {
       : format_(format), table_(table), pool_(pool) {}
 
   std::string_view name() const override { return format_.name; }
-  std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override;
+  std::unique_ptr<CpuMatrix> pack(const HostMatrix& weights) override;
   void multiply(Tensor x, std::span<const LinearMap> maps) override;
 
  private:
@@ -127,7 +120,7 @@ int64_t row_stride(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
 
 PackedRows PackedProducts::narrow_rows(Tensor x, int depth) {
   const int64_t stride = row_stride(int64_t{depth} * 2);
-  std::byte* values = fit(values_, stride * x.rows);
+  std::byte* values = reserve_bytes(values_, stride * x.rows);
   each_row(x.rows, [&](int r) {
     auto* row = reinterpret_cast<uint16_t*>(values + r * stride);
     table_.to_bf16(x.f32(r), x.cols, row);
@@ -143,9 +136,9 @@ PackedRows PackedProducts::quantize_rows(Tensor x, int depth) {
   const int n_scales = ceil_div(x.cols, by.scale_columns);
   const int n_starts = ceil_div(x.cols, by.sum_columns);
   const int64_t stride = row_stride(depth);
-  auto* values = reinterpret_cast<int8_t*>(fit(values_, stride * x.rows));
-  auto* scales = reinterpret_cast<float*>(fit(scales_, int64_t{4} * n_scales * x.rows));
-  auto* starts = reinterpret_cast<int32_t*>(fit(starts_, int64_t{4} * n_starts * x.rows));
+  auto* values = reinterpret_cast<int8_t*>(reserve_bytes(values_, stride * x.rows));
+  float* scales = reserve(scales_, int64_t{n_scales} * x.rows);
+  auto* starts = reinterpret_cast<int32_t*>(reserve_bytes(starts_, int64_t{4} * n_starts * x.rows));
   each_row(x.rows, [&](int r) {
     int8_t* row = values + r * stride;
     table_.quantize_row(x.f32(r), x.cols, by,
@@ -156,8 +149,8 @@ PackedRows PackedProducts::quantize_rows(Tensor x, int depth) {
 }
 
 PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layout,
-                             ThreadPool& pool)
-    : PackedMatrix(weights.out, weights.in),
+                             Products& products, ThreadPool& pool)
+    : CpuMatrix(weights, products),
       depth_(layout.padded(weights.in)),
       panels_(ceil_div(weights.out, layout.panel_columns)),
       panel_bytes_(layout.panel_bytes(depth_)),
@@ -170,13 +163,13 @@ PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layo
   });
 }
 
-std::unique_ptr<PackedMatrix> PackedProducts::pack(const HostMatrix& weights) {
+std::unique_ptr<CpuMatrix> PackedProducts::pack(const HostMatrix& weights) {
   if (format_.inputs.offset != 0 && weights.in > kMaxDepth) {
     fail(ErrorCode::weight_type,
          "[products] inputs of a matrix: found {}, expected at most {}: sums of int8 may overflow",
          weights.in, kMaxDepth);
   }
-  return std::make_unique<PackedWeights>(weights, format_.layout, pool_);
+  return std::make_unique<PackedWeights>(weights, format_.layout, *this, pool_);
 }
 
 void PackedProducts::multiply_group(const RowBlock& block, const PanelGroup& group,
@@ -208,7 +201,7 @@ void PackedProducts::multiply(Tensor x, std::span<const LinearMap> maps) {
   const int run = std::clamp(n_groups * blocks / tasks_wanted, 1, kMaxPanelsPerTask);
   const int runs = ceil_div(n_groups, run);
   const int64_t sums = int64_t{std::min(x.rows, kRowsUnblocked)} * format_.layout.panel_columns;
-  auto* scratch = reinterpret_cast<float*>(fit(sums_, 4 * sums * pool_.threads()));
+  float* scratch = reserve(sums_, sums * pool_.threads());
   pool_.run(blocks * runs, [&](int task, int worker) {
     const auto b = int64_t{task / runs};
     const Range rows{static_cast<int>(b * x.rows / blocks),

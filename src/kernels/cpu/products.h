@@ -11,6 +11,21 @@
 
 namespace unmask::cpu {
 
+class Products;
+
+/// A packed matrix, which knows who multiplies by it.
+class CpuMatrix : public PackedMatrix {
+ public:
+  Products& products() const { return products_; }
+
+ protected:
+  CpuMatrix(const HostMatrix& shape, Products& products)
+      : PackedMatrix(shape.out, shape.in), products_(products) {}
+
+ private:
+  Products& products_;
+};
+
 /// One way to compute products with one type of weights.
 class Products {
  public:
@@ -21,8 +36,9 @@ class Products {
 
   /// For reports, e.g. "bfloat16 by oneDNN".
   virtual std::string_view name() const = 0;
-  /// Copies weights into the layout of the products. Throws Error for a matrix it cannot take.
-  virtual std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) = 0;
+  /// Copies weights into the layout of the products, which must outlive them. Throws Error for a
+  /// matrix it cannot take.
+  virtual std::unique_ptr<CpuMatrix> pack(const HostMatrix& weights) = 0;
   /// Backend::linear of matrices that pack() returned. A row's result has the same bits whatever
   /// the number of threads, the rows beside it and the maps that share its input.
   virtual void multiply(Tensor x, std::span<const LinearMap> maps) = 0;

@@ -14,15 +14,10 @@ namespace {
 
 constexpr int kPanel = 64;
 
-const std::byte* row_of(const HostMatrix& weights, int row) {
-  const auto bytes = static_cast<size_t>(weights.in) * dtype_bytes(weights.dtype);
-  return static_cast<const std::byte*>(weights.data) + static_cast<size_t>(row) * bytes;
-}
-
 void pack_bf16(const HostMatrix& weights, Range outputs, int depth, std::byte* panel) {
   std::vector<uint16_t> row(static_cast<size_t>(depth));
   for (int c = 0; c < outputs.size(); ++c) {
-    to_bf16(row_of(weights, outputs.begin + c), weights.dtype, static_cast<size_t>(weights.in),
+    to_bf16(weights.row(outputs.begin + c), weights.dtype, static_cast<size_t>(weights.in),
             row.data());
     for (int k = 0; k < depth; k += 2) {
       std::memcpy(panel + (int64_t{k} * kPanel + int64_t{c} * 2) * 2, &row[static_cast<size_t>(k)],
@@ -33,7 +28,7 @@ void pack_bf16(const HostMatrix& weights, Range outputs, int depth, std::byte* p
 
 /// Row `row` as float32, zero beyond its end.
 void widen(const HostMatrix& weights, int row, std::vector<float>& out) {
-  to_f32(row_of(weights, row), weights.dtype, static_cast<size_t>(weights.in), out.data());
+  to_f32(weights.row(row), weights.dtype, static_cast<size_t>(weights.in), out.data());
 }
 
 /// The nearest integer, ties to even, of a |value| below 2^22; std::nearbyint would be a call.

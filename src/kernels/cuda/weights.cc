@@ -20,7 +20,6 @@ size_t elements(const HostMatrix& m) {
 template <typename T, typename Convert>
 void upload_converted(Device& device, const HostMatrix& from, int depth, void* to,
                       const Convert& convert) {
-  const size_t from_bytes = static_cast<size_t>(from.in) * dtype_bytes(from.dtype);
   const size_t to_bytes = static_cast<size_t>(depth) * sizeof(T);
   const auto slab_rows = static_cast<int>(std::max<size_t>(1, kSlabBytes / to_bytes));
   std::vector<T> slab(static_cast<size_t>(std::min(slab_rows, from.out)) *
@@ -28,9 +27,8 @@ void upload_converted(Device& device, const HostMatrix& from, int depth, void* t
   for (int first = 0; first < from.out; first += slab_rows) {
     const int rows = std::min(slab_rows, from.out - first);
     for (int r = 0; r < rows; ++r) {
-      convert(
-          static_cast<const std::byte*>(from.data) + static_cast<size_t>(first + r) * from_bytes,
-          slab.data() + static_cast<size_t>(r) * static_cast<size_t>(depth));
+      convert(from.row(first + r),
+              slab.data() + static_cast<size_t>(r) * static_cast<size_t>(depth));
     }
     const size_t bytes = static_cast<size_t>(rows) * to_bytes;
     device.upload(slab.data(), {static_cast<std::byte*>(to) + static_cast<size_t>(first) * to_bytes,
@@ -46,6 +44,10 @@ std::vector<std::unique_ptr<PackedMatrix>> DeviceMatrix::pack(Device& device,
   size_t total = 0;
   for (const HostMatrix& m : weights) {
     UNMASK_CHECK(m.in == weights[0].in, "matrices that are packed together read one input");
+    if (m.format.value_or(WeightType::bf16) != WeightType::bf16) {
+      fail(ErrorCode::device_type, "[cuda] weights: found {}, expected bf16, the one type there is",
+           weight_type_name(*m.format));
+    }
     total += static_cast<size_t>(m.out) * static_cast<size_t>(depth);
   }
   const auto memory = std::make_shared<Buffer>(device.allocate(total * sizeof(Bf16)));
@@ -53,7 +55,7 @@ std::vector<std::unique_ptr<PackedMatrix>> DeviceMatrix::pack(Device& device,
   std::vector<std::unique_ptr<PackedMatrix>> packed;
   for (const HostMatrix& m : weights) {
     std::unique_ptr<DeviceMatrix> matrix(new DeviceMatrix(m, depth, memory, values));
-    if (m.dtype == DType::bf16 && depth == m.in) {
+    if (m.dtype == DType::bf16 && depth == m.in && m.is_dense()) {
       device.upload(m.data, dense(values, matrix->size()));
     } else {
       upload_converted<Bf16>(device, m, depth, values, [&](const std::byte* from, Bf16* to) {
@@ -68,19 +70,20 @@ std::vector<std::unique_ptr<PackedMatrix>> DeviceMatrix::pack(Device& device,
 
 View DeviceTable::rows(const HostMatrix& table) {
   const bool narrow = table.dtype == DType::bf16;
-  const bool known = values_.data() != nullptr && source_.data == table.data &&
-                     source_.dtype == table.dtype && source_.out == table.out &&
-                     source_.in == table.in;
-  if (!known) {
+  if (values_.data() == nullptr || source_ != table) {
     values_ = {};  // free first: both at once would double the peak
     Buffer values = device_.allocate(elements(table) * (narrow ? sizeof(Bf16) : sizeof(float)));
-    if (narrow) {
-      device_.upload(table.data, {values.data(), values.bytes(), values.bytes(), 1});
+    const auto width = static_cast<size_t>(table.in);
+    if (narrow && table.is_dense()) {
+      device_.upload(table.data, dense(static_cast<Bf16*>(values.data()), elements(table)));
+    } else if (narrow) {
+      upload_converted<Bf16>(
+          device_, table, table.in, values.data(),
+          [&](const std::byte* from, Bf16* to) { to_bf16(from, table.dtype, width, to); });
     } else {
-      upload_converted<float>(device_, table, table.in, values.data(),
-                              [&](const std::byte* from, float* to) {
-                                to_f32(from, table.dtype, static_cast<size_t>(table.in), to);
-                              });
+      upload_converted<float>(
+          device_, table, table.in, values.data(),
+          [&](const std::byte* from, float* to) { to_f32(from, table.dtype, width, to); });
     }
     values_ = std::move(values);
     source_ = table;

@@ -16,8 +16,15 @@ namespace {
 class PlainMatrix final : public PackedMatrix {
  public:
   explicit PlainMatrix(const HostMatrix& w) : PackedMatrix(w.out, w.in) {
-    values.resize(static_cast<size_t>(w.out) * static_cast<size_t>(w.in));
-    to_f32(w.data, w.dtype, values.size(), values.data());
+    if (w.format.value_or(WeightType::f32) != WeightType::f32) {
+      fail(ErrorCode::weight_type, "[reference] weights: found {}, expected f32",
+           weight_type_name(*w.format));
+    }
+    const auto width = static_cast<size_t>(w.in);
+    values.resize(static_cast<size_t>(w.out) * width);
+    for (int r = 0; r < w.out; ++r) {
+      to_f32(w.row(r), w.dtype, width, values.data() + static_cast<size_t>(r) * width);
+    }
   }
   size_t bytes() const override { return values.size() * sizeof(float); }
   std::vector<float> values;  // [out, in]
@@ -82,14 +89,12 @@ class ReferenceBackend final : public Backend {
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
-    const auto row_bytes = static_cast<size_t>(table.in) * dtype_bytes(table.dtype);
     for (int r = 0; r < out.rows; ++r) {
       const TokenId id = tokens[static_cast<size_t>(r)];
       if (id < 0 || id >= table.out) {
         fail("[embed] token id {} is outside the vocabulary of {}", id, table.out);
       }
-      to_f32(static_cast<const std::byte*>(table.data) + static_cast<size_t>(id) * row_bytes,
-             table.dtype, static_cast<size_t>(table.in), out.f32(r));
+      to_f32(table.row(id), table.dtype, static_cast<size_t>(table.in), out.f32(r));
     }
   }
 
