@@ -5,9 +5,9 @@
 
 #include "kernels/create_backend.h"
 #include "kernels/cuda/backend.h"
-#include "kernels/cuda/device_tensor.h"
 #include "kernels/cuda/plain_device.h"
 #include "kernels/select.h"
+#include "support/device_tensor.h"
 #include "support/random_tensor.h"
 
 namespace unmask {

@@ -1,5 +1,6 @@
-// The CUDA backend's operations against the reference, on a device of host memory that only the
-// device's own work can touch: what the host plans and what the kernels' bodies compute.
+// What the CUDA backend does beyond the common suite, on a device of host memory that only the
+// device's own work can touch: bfloat16 activations, matrices side by side, lists that stay on the
+// device.
 //
 // Products and attention round their inputs to bfloat16, so the reference gets rounded inputs; what
 // remains is the order of float32 sums and, for attention, the rounding of weights and result.
@@ -8,7 +9,7 @@
 
 #include "kernels/create_backend.h"
 #include "kernels/cuda/backend.h"
-#include "kernels/cuda/device_tensor.h"
+#include "support/device_tensor.h"
 #include "support/random_tensor.h"
 
 namespace unmask {
@@ -59,15 +60,6 @@ using CudaBackendDeathTest = CudaBackendTest;
 TEST_F(CudaBackendDeathTest, MemoryOfTheDeviceIsOutOfReach) {
   const Buffer buffer = cuda_->allocate(64);
   EXPECT_DEATH(static_cast<volatile float*>(buffer.data())[0] = 1, "");
-}
-
-TEST_F(CudaBackendTest, CopiesRowsThatLieApart) {
-  const RandomTensor host(random_, 5, 7, 3);
-  const DeviceTensor tensor = put(host.view());
-  EXPECT_EQ(tensor.values(), values(host.view()));
-  std::vector<float> part(2 * 3);
-  cuda_->download(tensor.view().slice({1, 3}).columns({2, 5}), part.data());
-  EXPECT_EQ(part[4], host.view().f32(2)[3]);
 }
 
 TEST_F(CudaBackendTest, Linear) {
@@ -181,24 +173,6 @@ TEST_F(CudaBackendTest, WeightsOfEveryTypeRoundToTheSameMatrix) {
   for (size_t i = 0; i < results[0].size(); ++i) EXPECT_NEAR(results[0][i], results[2][i], 1e-5);
 }
 
-TEST_F(CudaBackendTest, RowsAndCells) {
-  const RandomTensor host(random_, 9, 37, 2, 3);
-  const RandomTensor other(random_, 9, 37, 1);
-  const RandomTensor weight(random_, 1, 37);
-  RandomTensor expected(host);
-  const DeviceTensor x = put(host.view());
-  const DeviceTensor y = put(other.view());
-  cuda_->rms_norm(x.view(), put(weight.view()).view(), 1e-5F, x.view());
-  reference_->rms_norm(host.view(), weight.view(), 1e-5F, expected.view());
-  expect_close(x, expected.view(), 1e-5);
-  cuda_->add(x.view(), y.view());
-  reference_->add(expected.view(), other.view());
-  expect_close(x, expected.view(), 1e-5);
-  cuda_->extrapolate(x.view(), y.view(), 2.5F);
-  reference_->extrapolate(expected.view(), other.view(), 2.5F);
-  expect_close(x, expected.view(), 1e-4);
-}
-
 TEST_F(CudaBackendTest, RowsAndCellsInBfloat16) {
   const RandomTensor residual(random_, 9, 40, 3);
   const RandomTensor weight(random_, 1, 40);
@@ -224,28 +198,6 @@ TEST_F(CudaBackendTest, RowsAndCellsInBfloat16) {
   EXPECT_EQ(turned.values()[7 * 40 + 5], narrow.values()[2 * 40 + 5]);
 }
 
-TEST_F(CudaBackendTest, GatesOfLargeNegativesAreZero) {
-  const RandomTensor x(random_, 1, 4);
-  RandomTensor gate(x);
-  for (int c = 0; c < 4; ++c) gate.view().f32()[c] = -200;  // exp(200) overflows
-  const DeviceTensor result = put(gate.view());
-  const auto packed = cuda_->pack(RandomTensor(random_, 4, 4).matrix());
-  cuda_->linear(put(x.view()).view(),
-                {.weights = packed.get(), .out = result.view(), .into = Into::gate});
-  for (const float value : result.values()) EXPECT_NEAR(value, 0, 1e-30);
-}
-
-TEST_F(CudaBackendTest, Rope) {
-  const std::vector<int> positions{0, 1, 2, 17, 100, 511, 1000, 4095, 3};
-  for (const int head_dim : {2, 32, 128, 32}) {
-    RandomTensor expected(random_, 9, 3 * head_dim, 4);
-    const DeviceTensor x = put(expected.view());
-    cuda_->rope(x.view(), positions, head_dim, 500000.0F);
-    reference_->rope(expected.view(), positions, head_dim, 500000.0F);
-    expect_close(x, expected.view(), 1e-6 + 5e-7 * 4095);
-  }
-}
-
 TEST_F(CudaBackendTest, GatherAndScatterManyLists) {
   const RandomTensor host(random_, 40, 6, 1);
   const DeviceTensor x = put(host.view());
@@ -266,102 +218,12 @@ TEST_F(CudaBackendTest, GatherAndScatterManyLists) {
   cuda_->gather(x.view(), Rows(), x.view().slice({0, 0}));
 }
 
-TEST_F(CudaBackendTest, EmbedConvertsAndRefusesForeignIds) {
-  const RandomTensor table = rounded(50, 12);
-  std::vector<uint16_t> narrow(50 * 12);
-  to_bf16(table.values().data(), DType::f32, narrow.size(), narrow.data());
-  const std::vector<TokenId> ids{49, 0, 7};
-  for (const HostMatrix& m : {table.matrix(), HostMatrix{narrow.data(), DType::bf16, 50, 12}}) {
-    const DeviceTensor out = put(table.view().slice({0, 3}));
-    cuda_->embed(ids, m, out.view());
-    EXPECT_EQ(out.values()[5], table.view().f32(49)[5]);
-    EXPECT_EQ(out.values()[24], table.view().f32(7)[0]);
-    EXPECT_THROW(cuda_->embed(std::vector<TokenId>{0, 50, 1}, m, out.view()), Error);
-  }
-}
-
-/// What a device and the reference say about the same rows of logits.
-struct BothStats {
-  std::vector<TokenStats> device, reference;
-};
-
-class CudaTokenStats : public CudaBackendTest {
- protected:
-  BothStats stats(const TokenQuery& query, int vocab) {
-    RandomTensor logits(random_, 6, vocab, 2, 3);
-    logits.view().f32(2)[vocab - 1] = logits.view().f32(2)[3] = 50;  // a tie
-    logits.view().f32(4)[5] = 90;                                    // holds all of the mass
-    const DeviceTensor on_device = put(logits.view());
-    const std::vector<int> positions{1, 2, 3, 4, 5, 6};
-    BothStats both{std::vector<TokenStats>(6), std::vector<TokenStats>(6)};
-    cuda_->token_stats(on_device.view(), positions, query, both.device);
-    reference_->token_stats(logits.view(), positions, query, both.reference);
-    return both;
-  }
-  void compare(const TokenQuery& query) {
-    for (const int vocab : {7, 64, 1000, 5003}) {
-      const auto [device, reference] = stats(query, vocab);
-      for (size_t i = 0; i < 6; ++i) {
-        EXPECT_EQ(device[i].token, reference[i].token) << vocab << " row " << i;
-        EXPECT_NEAR(device[i].probability, reference[i].probability, 1e-6) << vocab;
-        EXPECT_NEAR(device[i].margin, reference[i].margin, 1e-6) << vocab;
-        EXPECT_NEAR(device[i].neg_entropy, reference[i].neg_entropy, 2e-5) << vocab;
-      }
-    }
-  }
-};
-
-TEST_F(CudaTokenStats, OfTheLikeliestToken) {
-  compare({});
-  EXPECT_EQ(stats({}, 64).device[2].token, 3);
-  compare({.forbidden = {3, 5}});
-  compare({.removed = {5, 6}});
-  compare({.without_confidence = {5}});
-  compare({.forbidden = {0}, .removed = {5}, .without_confidence = {1, 3}});
-}
-
-TEST_F(CudaTokenStats, RowsWithoutNumbersAreAnError) {
+TEST_F(CudaBackendTest, RowsOfLogitsWithoutNumbersAreAnError) {
   const RandomTensor logits(random_, 2, 50);
   for (int c = 0; c < 50; ++c) logits.view().f32(1)[c] = std::nanf("");
   std::vector<TokenStats> stats(2);
   const DeviceTensor on_device = put(logits.view());
   EXPECT_THROW(cuda_->token_stats(on_device.view(), std::vector<int>{0, 1}, {}, stats), Error);
-}
-
-TEST_F(CudaTokenStats, OfSampledAndFilteredTokens) {
-  compare({.noise = Noise::categorical, .top_p = 0.7});
-  compare({.noise = Noise::categorical, .temperature = 0.6, .top_k = 5, .seed = 3});
-  compare({.noise = Noise::gumbel, .temperature = 0.8, .seed = 4, .step = 2});
-}
-
-TEST_F(CudaBackendTest, MeasuresOfMethods) {
-  const HeadShape shape{.n_heads = 6, .n_kv_heads = 2, .head_dim = 8};
-  const RandomTensor q(random_, 17, 48, 3);
-  const RandomTensor k(random_, 41, 16, 1);
-  const DeviceTensor device_q = put(q.view());
-  const DeviceTensor device_k = put(k.view());
-  std::vector<float> found(41);
-  std::vector<float> expected(41);
-  cuda_->mean_query_scores(device_q.view(), device_k.view(), shape, found);
-  reference_->mean_query_scores(q.view(), k.view(), shape, expected);
-  for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-5) << i;
-
-  RandomTensor moved(k);
-  for (int c = 0; c < 16; ++c) moved.view().f32(3)[c] = 0;
-  for (int c = 0; c < 16; ++c) moved.view().f32(5)[c] *= -2;
-  cuda_->cosine_rows(device_k.view(), put(moved.view()).view(), found);
-  reference_->cosine_rows(k.view(), moved.view(), expected);
-  for (size_t i = 0; i < found.size(); ++i) EXPECT_NEAR(found[i], expected[i], 1e-6) << i;
-  EXPECT_EQ(found[3], 0);
-
-  std::vector<float> mass(82, -1);  // overwritten, not added to
-  std::vector<float> expected_mass(82);
-  const Rows rows(std::vector<int>{0, 3, 4, 16});
-  cuda_->attention_mass(device_q.view(), rows, device_k.view(), shape, mass);
-  reference_->attention_mass(q.view(), rows, k.view(), shape, expected_mass);
-  for (size_t i = 0; i < mass.size(); ++i) EXPECT_NEAR(mass[i], expected_mass[i], 1e-5) << i;
-  cuda_->attention_mass(device_q.view(), Rows(), device_k.view(), shape, mass);
-  for (const float m : mass) EXPECT_EQ(m, 0);
 }
 
 }  // namespace

@@ -1,0 +1,60 @@
+// What the CPU backend promises beyond the common suite: bits that depend on nothing around a row.
+#include <gtest/gtest.h>
+#include <random>
+
+#include "kernels/create_backend.h"
+#include "support/isa.h"
+#include "support/random_tensor.h"
+
+namespace unmask {
+namespace {
+
+using testing::RandomTensor;
+
+class CpuBackend : public ::testing::TestWithParam<std::string> {
+ protected:
+  std::unique_ptr<Backend> cpu(int threads, WeightType weights = WeightType::f32) const {
+    return testing::create_cpu_backend_on(GetParam(), {.threads = threads, .weights = weights});
+  }
+  std::mt19937 random_{7};
+};
+
+TEST_P(CpuBackend, SaysWhichInstructionsItUses) {
+  const std::string found = cpu(3)->describe();
+  EXPECT_EQ(found.rfind("cpu " + GetParam() + ", 3 threads, products: ", 0), 0U) << found;
+}
+
+TEST_P(CpuBackend, RowsOfProductsDoNotDependOnTheirNeighboursOrThreads) {
+  const RandomTensor x(random_, 300, 256);
+  const RandomTensor w(random_, 500, 256);
+  std::vector<WeightType> types{WeightType::f32};
+  if (cpu_capabilities(GetParam()).bf16_products) types.push_back(WeightType::bf16);
+  for (const WeightType type : types) {
+    const RandomTensor all(random_, 300, 500);
+    const auto one = cpu(1, type);
+    const auto packed_for_one = one->pack(w.matrix());
+    one->linear(x.view(), {packed_for_one.get(), all.view()});
+    const auto many = cpu(4, type);
+    const auto packed = many->pack(w.matrix());
+    for (const Range rows : {Range{0, 1}, Range{3, 10}, Range{17, 50}, Range{0, 300}}) {
+      const RandomTensor part(random_, rows.size(), 500);
+      many->linear(x.view().slice(rows), {packed.get(), part.view()});
+      for (int r = 0; r < rows.size(); ++r) {
+        for (int c = 0; c < 500; ++c) {
+          ASSERT_EQ(part.view().f32(r)[c], all.view().f32(rows.begin + r)[c]) << r << ", " << c;
+        }
+      }
+    }
+  }
+}
+
+INSTANTIATE_TEST_SUITE_P(Isa, CpuBackend, ::testing::ValuesIn(testing::isa_levels()),
+                         testing::isa_test_name);
+
+TEST(CpuBackendOptions, RefuseWhatCannotBe) {
+  EXPECT_THROW(create_cpu_backend({.threads = 1, .kernels = "sse9"}), Error);
+  EXPECT_THROW(create_cpu_backend({.threads = -1}), Error);
+}
+
+}  // namespace
+}  // namespace unmask
