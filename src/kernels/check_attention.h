@@ -1,4 +1,4 @@
-// What every backend asks of an attention task before it starts.
+// Preconditions of an attention task, checked by every backend.
 #pragma once
 
 #include <algorithm>

@@ -1,5 +1,5 @@
-// What the environment says of backends: the defaults of their options, and the one place of the
-// kernels that reads it. Each function throws Error for a value that it does not know.
+// Defaults of the backends' options from environment variables, the one place of the kernels that
+// reads any. Each function throws Error for a value that it does not know.
 #pragma once
 
 #include <cstdint>

@@ -1,4 +1,5 @@
-// What becomes of a matrix product. Included by the ISA files, hence without the C++ library.
+// Where a matrix product goes. Included by the files of an instruction set, hence without the C++
+// library.
 #pragma once
 
 #include <stdint.h>

@@ -1,4 +1,4 @@
-// What a backend that takes steps alone is told, and what it tells.
+// A series of steps for a backend to take alone, and what it revealed.
 #pragma once
 
 #include <vector>

@@ -1,4 +1,4 @@
-// What is asked of rows of logits, and what each row comes down to.
+// How rows of logits are reduced, and to which statistics.
 #pragma once
 
 #include <cstdint>

@@ -1,5 +1,5 @@
-// A backend that computes nothing and counts what would be computed: the same loop and the same
-// methods then tell what a generation costs, whatever the size of the model.
+// A backend that computes nothing and counts the work instead: run the usual loop and methods on it
+// to learn what a generation costs, whatever the size of the model.
 #pragma once
 
 #include <memory>
@@ -16,7 +16,7 @@ struct WorkCount {
   double weight_bytes = 0;  // read by products
   double kv_bytes = 0;      // keys and values read by attention, once a call
   double pairs = 0;         // of a query and a key that it sees, of all layers and query heads
-  double all_pairs = 0;     // of a query and a key at hand, likewise
+  double all_pairs = 0;     // of a query and a key that its layer and head hold
   double queries = 0;       // of all layers and query heads
   int measurements = 0;     // that methods asked for
 };
@@ -35,7 +35,7 @@ struct ElementSizes {
 /// measure comes back even: all scores equal, all keys equally important.
 class CountingBackend : public Backend {
  public:
-  /// Returns what was counted and begins anew.
+  /// Returns what was counted and starts from zero.
   virtual WorkCount take() = 0;
   /// Of the weights that were packed and the embeddings that were kept.
   virtual size_t weight_bytes() const = 0;

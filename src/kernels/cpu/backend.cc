@@ -20,7 +20,9 @@ namespace unmask {
 
 namespace {
 
-constexpr int kRowsPerTask = 16;  // rows of cheap element-wise work handed out at once
+// Rows of element-wise work handed out at once: 256 KiB of float32 at a width of 4,096, some 10 us
+// at 25 GB/s, against about 1 us that handing out takes.
+constexpr int kRowsPerTask = 16;
 
 /// bf16 where the weights are rounded anyway and the processor multiplies it; else float32.
 const cpu::AttentionKernels& attention_kernels(const cpu::KernelTable& table, WeightType weights) {

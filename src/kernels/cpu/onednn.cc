@@ -30,7 +30,7 @@ using dnnl::memory;
 constexpr int kTileRows = 256;     // rows of x in one piece: 2 MB of bf16 at a width of 4096
 constexpr int kMaxPanel = 512;     // columns in one piece: 4 MB of bf16 weights at a width of 4096
 constexpr int kPanelStep = 64;     // what oneDNN's packed layouts are made of
-constexpr int kPanelsWanted = 16;  // pieces that keep a handful of threads evenly busy
+constexpr int kPanelsWanted = 16;  // two and more for each of 8 threads, which evens them out
 
 /// Columns per panel; a function of the shape alone.
 int panel_width(int out) {

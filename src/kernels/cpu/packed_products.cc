@@ -11,10 +11,11 @@ namespace unmask::cpu {
 
 namespace {
 
-constexpr int kRowsPerTask = 16;      // rows of input packed at once
-constexpr int kRowsUnblocked = 256;   // up to here the rows' inputs stay in L2 between panels
+constexpr int kRowsPerTask = 16;  // rows of input packed at once, as in backend.cc
+// Up to here the rows' inputs, 512 KiB a depth block, stay in L2 (1 MiB on Zen 5) between panels.
+constexpr int kRowsUnblocked = 256;
 constexpr int kRowBlock = 128;        // beyond, rows go in blocks: 256 KiB of input a depth block
-constexpr int kTasksPerThread = 8;    // enough to even out threads of different speed
+constexpr int kTasksPerThread = 8;    // the last thread to end is late by an eighth at most
 constexpr int kMaxDepth = 131072;     // times 128 * 127 an int32 holds
 constexpr int kMaxPanelsPerTask = 8;  // consecutive panels let a thread read its next one ahead
 

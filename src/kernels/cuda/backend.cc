@@ -26,7 +26,7 @@ struct Operand {
 };
 
 // Up to here a product waits for its weights, and one of several matrices fills the device better;
-// beyond it the extra pass over the result costs more.
+// beyond it the extra pass over the result costs more (docs/cuda.md, "Few rows").
 constexpr int kFewRows = 256;
 
 const DeviceMatrix& matrix_of(const LinearMap& map) {

@@ -12,7 +12,7 @@ namespace unmask::cuda {
 class DeviceSeries final : public StepSeries {
  public:
   /// All but the plan must outlive it. `records`: a step is recorded and queued again as a whole,
-  /// instead of being queued anew each time.
+  /// instead of queueing its parts each time.
   DeviceSeries(Device& device, IndexLists& lists, DeviceTable& table, const SeriesPlan& plan,
                bool records);
 

@@ -1,5 +1,5 @@
-// What the attention kernel for sm_80 and later is told, and how a task becomes that. Plain C++:
-// the launch code and the tests share it.
+// Parameters of the attention kernel for sm_80 and later, made from a task. Plain C++: the launch
+// code and the tests share it.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +9,10 @@
 
 namespace unmask::cuda {
 
-inline constexpr int kChunk = 64;     // keys at a time
-inline constexpr int kWarpRows = 16;  // query rows of a warp
+// Keys at a time: two chunks of keys and of values of 128 columns take 70 KB, so that two blocks of
+// threads share the 164 KB of a multiprocessor of sm_80.
+inline constexpr int kChunk = 64;
+inline constexpr int kWarpRows = 16;  // query rows of a warp: those of mma.sync
 
 /// Rows of a tile. Dense: the query heads of one key head follow one another, so that few rows of
 /// many heads fill a tile: tile row m is row m % rows of head m / rows. With lists: rows of one

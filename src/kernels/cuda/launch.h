@@ -1,5 +1,5 @@
-// What the files that launch kernels share, and what they offer attention.cc. Not for others: the
-// interface is attention.h.
+// Internal to the files that launch kernels and to attention.cc, which calls them; everybody else
+// includes attention.h.
 #pragma once
 
 #include "kernels/cuda/types.h"

@@ -1,4 +1,4 @@
-// What a step of a series decides, as cell work.
+// Revealing the tokens of a step of a series, as cell work.
 #pragma once
 
 #include "kernels/cuda/row_work.h"

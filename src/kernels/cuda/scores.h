@@ -1,5 +1,5 @@
-// What the kernels that measure attention are told, and how a task becomes that. Plain C++: the
-// launch code and the tests share it.
+// Parameters of the kernels that measure attention, made from a task. Plain C++: the launch code
+// and the tests share it.
 #pragma once
 
 #include "kernels/cuda/flash.h"

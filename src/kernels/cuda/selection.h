@@ -1,5 +1,5 @@
-// What the kernel that selects blocks is told, and how a task becomes that. Plain C++: the launch
-// code and the tests share it.
+// Parameters of the kernel that selects blocks, made from a task. Plain C++: the launch code and
+// the tests share it.
 #pragma once
 
 #include <algorithm>

@@ -1,4 +1,4 @@
-// What a kernel of sm_90a loads and stores as boxes: a matrix of heads, described without CUDA's
+// A matrix of heads that a kernel of sm_90a loads and stores box by box, described without CUDA's
 // types so that tests can describe it to the emulator.
 #pragma once
 

@@ -1,4 +1,4 @@
-// What the host side and the kernels of a CUDA device tell each other. Plain C++, so that whoever
+// Arguments that the host side hands to the kernels of a CUDA device. Plain C++, so that whoever
 // plans the work needs no CUDA headers; every pointer is device memory unless said otherwise.
 //
 // bfloat16 travels as its bits. Matrices are row-major, the heads of one row side by side; strides
@@ -57,7 +57,7 @@ struct DeviceAttention {
   int n_heads = 0;
   int n_kv_heads = 0;  // query head j reads key/value head j / (n_heads / n_kv_heads)
   int head_dim = 0;    // 32, 64, 96 or 128
-  float scale = 0;     // 1 / sqrt(head_dim) for the models at hand
+  float scale = 0;     // 1 / sqrt(head_dim) for all supported models
 
   DeviceLists lists{};
   /// With lists: which rows share a query block (query_tiles()). Null: row i is position i.

@@ -8,7 +8,9 @@ namespace unmask::cuda {
 
 namespace {
 
-constexpr size_t kSlabBytes = size_t{16} << 20;  // of converted weights on the host at a time
+// Of converted weights on the host at a time: a copy takes 0.3 ms at the 50 GB/s of PCIe 5, far
+// more than its start.
+constexpr size_t kSlabBytes = size_t{16} << 20;
 
 int padded(int depth) { return (depth + kDepthMultiple - 1) / kDepthMultiple * kDepthMultiple; }
 

@@ -10,9 +10,10 @@ namespace {
 
 constexpr int kThreads = 256;       // of a block
 constexpr int kWideThreads = 1024;  // for rows of a vocabulary, of which few are reduced at a time
-constexpr int kWideRow = 16384;
+constexpr int kWideRow = 16384;      // columns: 16 for each of so many threads
 constexpr int kWarp = 32;
-constexpr unsigned kEnoughBlocks = 1024;  // to fill any device
+// To fill a device: the 132 multiprocessors of an H200 hold 8 blocks of 256 threads each.
+constexpr unsigned kEnoughBlocks = 1024;
 
 template <typename Work>
 concept Reduces = requires {

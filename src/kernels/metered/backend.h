@@ -1,5 +1,5 @@
-// A backend around another one that measures it, so that a generation tells where its time and
-// memory go.
+// A decorator that times every call of another backend: run the usual engine on it to learn where
+// the time of a generation goes.
 #pragma once
 
 #include <array>
@@ -35,7 +35,7 @@ class MeteredBackend : public BackendWrapper {
  public:
   using BackendWrapper::BackendWrapper;
 
-  /// Returns what was measured since the last call.
+  /// Returns what was measured and starts from zero.
   virtual OperationTimes take() = 0;
   /// The most bytes that were allocated at a time, packed weights included.
   virtual size_t peak_bytes() const = 0;

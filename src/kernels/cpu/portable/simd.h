@@ -1,7 +1,7 @@
 // Vectors of float32 as the compilers' own vector types: the arithmetic operators map to whatever
-// instruction set the including file is compiled for. Included by the ISA files only, inside their
-// namespace; no standard library here, since an inline function of it compiled with newer
-// instructions could be the copy that the linker keeps for everyone.
+// instruction set the including file is compiled for. Included by the files of an instruction set
+// only, inside their namespace; no standard library here, since an inline function of it compiled
+// with newer instructions could be the copy that the linker keeps for everyone.
 
 using Vec = float __attribute__((vector_size(kVecBytes)));
 using Bits = unsigned __attribute__((vector_size(kVecBytes)));
