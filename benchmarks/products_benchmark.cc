@@ -13,6 +13,8 @@
 #include "bench/kernel_cases.h"
 #include "bench/timing.h"
 #include "kernels/cpu/products.h"
+#include "kernels/cpu/variants.h"
+#include "kernels/create_backend.h"
 
 namespace unmask::benchmarks {
 namespace {
@@ -23,7 +25,7 @@ struct Kind {
   double (*peak)(int threads);
 
   std::unique_ptr<cpu::Products> create(ThreadPool& pool) const {
-    const cpu::KernelTable& table = cpu::select_table();
+    const cpu::KernelTable& table = cpu::select_variant(CpuOptions{}.kernels).table();
     return own ? cpu::create_packed_products(*own, table, pool)
                : cpu::create_onednn_products(DType::bf16, table, pool);
   }

@@ -24,7 +24,8 @@ INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["comma
 GROUPS = {
     "kernels/cpu": {
         "ground": ["reserve", "table"],
-        "parts": ["attention", "onednn", "packed_products", "products", "variants", "weight_layout"],
+        "parts": ["attention", "experts", "onednn", "packed_products", "products", "variants",
+                  "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["portable", "x86"],
     },

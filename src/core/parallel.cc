@@ -9,10 +9,9 @@ namespace unmask {
 
 namespace {
 
-// Waiting spins for about as long as a small matrix product takes (32 rows of 512 x 512 on one
-// thread of an EPYC of Zen 5: 20 us), then gives the processor away: a spinning thread that shares
-// its core stalls the one it waits for. Sleeping costs 4 us to wake up, a few percent of the second
-// figure.
+// Waiting spins for about as long as a small matrix product takes (32 rows of 512 x 512 on an EPYC
+// of Zen 5: 20 us), then gives the processor away: a spinning thread that shares its core stalls
+// the one it waits for. Waking from sleep costs about 4 us there, a few percent of kYield.
 constexpr auto kSpin = std::chrono::microseconds(20);
 constexpr auto kYield = std::chrono::microseconds(200);
 

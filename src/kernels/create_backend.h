@@ -33,9 +33,6 @@ CpuCapabilities cpu_capabilities(const std::string& kernels);
 /// or the options make no sense.
 std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options);
 
-/// In which type the attention of that backend keeps packed keys and values (PackedKv).
-DType cpu_attention_type(WeightType weights);
-
 /// Backend::activation_type() and tile_rows() of the CUDA backend, for plans without one.
 inline constexpr DType kCudaActivations = DType::bf16;
 inline constexpr int kCudaTileRows = 8192;

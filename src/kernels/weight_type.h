@@ -12,7 +12,8 @@ enum class WeightType : uint8_t {
   int8,  // 8 bits: weights scaled by output, inputs by row
   int4   // 4 bits: weights scaled by 32s, inputs 8 bits, scaled by 256s
 };
-inline constexpr int kWeightTypes = 4;
+inline constexpr WeightType kWeightTypes[] = {WeightType::f32, WeightType::bf16, WeightType::int8,
+                                              WeightType::int4};
 
 /// The name that options and reports use.
 constexpr std::string_view weight_type_name(WeightType type) {

@@ -26,7 +26,9 @@ ElementSizes element_sizes(DeviceKind device, WeightType weights) {
     sizes.tile_rows = kCudaTileRows;
     sizes.keeps_embeddings = true;
   } else {
-    sizes.packed_kv = cpu_attention_type(weights);
+    const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
+    sizes.packed_kv =
+        weights != WeightType::f32 && kernels.bf16_attention ? DType::bf16 : DType::f32;
   }
   return sizes;
 }

@@ -5,12 +5,7 @@
 
 namespace unmask {
 
-namespace {
-
 using enum WeightType;
-constexpr WeightType kWeightTypes[] = {f32, bf16, int8, int4};
-
-}  // namespace
 
 std::vector<std::string> weight_type_names() {
   std::vector<std::string> names{"auto"};

@@ -2,6 +2,7 @@
 
 #include "gpu_check/device_memory.h"
 #include "gpu_check/kernels.h"
+#include "kernels/cuda/attention.h"
 #include "kernels/cuda/attention_case.h"
 #include "kernels/cuda/scores_case.h"
 

@@ -11,6 +11,7 @@
 #include "kernels/cuda/cudnn_attention.h"
 #endif
 #include "gpu_check/kernels.h"
+#include "kernels/cuda/attention.h"
 #include "kernels/select.h"
 
 namespace unmask::tools {

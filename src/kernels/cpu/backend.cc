@@ -122,7 +122,8 @@ class CpuBackend final : public Backend {
   ThreadPool pool_;
   const cpu::KernelTable& table_;
   WeightType weights_;  // of matrices that say nothing else
-  std::array<std::unique_ptr<cpu::Products>, kWeightTypes> products_;  // by type, once needed
+  /// By type, once needed.
+  std::array<std::unique_ptr<cpu::Products>, std::size(kWeightTypes)> products_;
   Angles angles_;
   cpu::ExpertProducts experts_;
   cpu::Attention attention_;
@@ -309,11 +310,6 @@ void CpuBackend::cosine_rows(Tensor a, Tensor b, std::span<float> out) {
 }
 
 }  // namespace
-
-DType cpu_attention_type(WeightType weights) {
-  const int bytes = attention_kernels(cpu::select_table(), weights).element_bytes;
-  return bytes == 2 ? DType::bf16 : DType::f32;
-}
 
 std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options) {
   if (options.threads < 0) fail("[threads] found {}, expected at least 1", options.threads);

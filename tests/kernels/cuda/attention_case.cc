@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "core/dtype.h"
+#include "kernels/cuda/query_tiles.h"
 
 namespace unmask::cuda::testing {
 

@@ -29,7 +29,7 @@ class Forgetful final : public testing::FarBackend {
 };
 
 TEST(CudaModel, RefusesQueriesThatSeeDifferentKeys) {
-  auto model = load("llada-tiny", cuda::create_backend(1));
+  auto model = load("llada-tiny", cuda::create_backend({.threads = 1}));
   model.config.visibility = Visibility::block_causal(8);
   Transformer transformer(model.config, model.weights, *model.backend);
   const Request r = testing::method_request(model, "full", 16, 16, 8, 8);
