@@ -150,8 +150,8 @@ class Backend {
   /// matrices may differ in format.
   virtual void linear(Tensor x, std::span<const LinearMap> maps) = 0;
   void linear(Tensor x, const LinearMap& map) { linear(x, std::span(&map, 1)); }
-  /// The feed-forward of `experts` on x [rows, dim] goes `into` out [rows, dim] (store or add), which
-  /// lies apart from x. Throws Error where a backend has none.
+  /// The feed-forward of `experts` on x [rows, dim] goes `into` out [rows, dim] (store or add),
+  /// which lies apart from x. Throws Error where a backend has none.
   virtual void experts(Tensor /*x*/, const Experts& /*experts*/, Tensor /*out*/, Into /*into*/) {
     fail("[experts] {}: found a feed-forward of experts, expected a dense one", describe());
   }
