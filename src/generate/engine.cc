@@ -42,7 +42,10 @@ struct Pass {
 }  // namespace
 
 Engine::Engine(Transformer& model, EngineOptions options)
-    : model_(model), options_(std::move(options)), logits_(model) {}
+    : model_(model), options_(std::move(options)), logits_(model) {
+  UNMASK_CHECK(options_.max_running > 0 && options_.max_rows > 0 && options_.series_steps > 0,
+               "an engine runs at least one request and one row");
+}
 
 Engine::~Engine() = default;
 
@@ -86,10 +89,14 @@ void Engine::cancel(RequestId id) {
   const auto waiting = std::find_if(waiting_.begin(), waiting_.end(),
                                     [id](const WaitingRequest& w) { return w.id == id; });
   if (waiting != waiting_.end()) {
-    Sequence never_run(std::move(waiting->request), model_.config());
+    const Request& request = waiting->request;
+    const auto masks = std::count(request.tokens.begin() + request.prompt_length,
+                                  request.tokens.end(), model_.config().mask_id);
+    ended_[id].result = {.tokens = request.tokens,
+                         .answer = answer_of(request, request.tokens),
+                         .masks_left = static_cast<int>(masks),
+                         .cancelled = true};
     waiting_.erase(waiting);
-    never_run.cancel();
-    conclude(never_run, ended_[id].result);
     return;
   }
   for (const auto& r : running_) {
@@ -106,21 +113,30 @@ bool Engine::step() {
 bool Engine::step(std::span<const RequestId> chosen) {
   admit();
   Participants participants;
-  for (const RequestId id : chosen) participants.push_back(&find(id));
+  for (const RequestId id : chosen) {
+    RunningRequest* const r = &find(id);
+    UNMASK_CHECK(std::count(participants.begin(), participants.end(), r) == 0,
+                 "a request takes a step once");
+    participants.push_back(r);
+  }
   return run(participants);
 }
 
 bool Engine::run(const Participants& participants) {
+  Participants ready;
+  for (RunningRequest* r : participants) {
+    if (plan(*r)) ready.push_back(r);
+  }
   try {
-    compute(participants);
+    compute(ready);
   } catch (const LogicError&) {
-    end(participants, std::current_exception());
-    throw;
+    raised_ = std::current_exception();
+    end(ready, raised_);
   } catch (...) {
-    end(participants, std::current_exception());
+    end(ready, std::current_exception());
   }
   collect();
-  if (callback_error_) std::rethrow_exception(std::exchange(callback_error_, nullptr));
+  if (raised_) std::rethrow_exception(std::exchange(raised_, nullptr));
   return !running_.empty() || !waiting_.empty();
 }
 
@@ -134,43 +150,40 @@ Engine::Participants Engine::pick() {
   Participants chosen;
   int64_t rows = 0;
   for (RunningRequest* r : due) {
-    try {
-      rows += next_rows(*r);
-    } catch (const LogicError&) {
-      throw;
-    } catch (...) {
-      r->error = std::current_exception();
-      continue;
-    }
+    if (!plan(*r)) continue;
+    rows += r->planned_rows();
     if (!chosen.empty() && rows > options_.max_rows) break;
     chosen.push_back(r);
   }
   return chosen;
 }
 
-int Engine::next_rows(RunningRequest& r) {
-  plan(r);
+int Engine::next_rows(RequestId id) {
+  RunningRequest& r = find(id);
+  if (!plan(r)) std::rethrow_exception(r.error);
   return r.planned_rows();
 }
 
-int Engine::next_rows(RequestId id) { return next_rows(find(id)); }
-
-void Engine::plan(RunningRequest& r) {
-  if (r.planned) return;
+bool Engine::plan(RunningRequest& r) try {
+  if (r.planned || r.error) return !r.error;
   SequencePass pass = r.sequence.plan();
   if (r.sequence.guided() && !pass.plan.rows.empty()) r.twin = r.sequence.plan_unconditional();
   r.planned = std::move(pass);
+  return true;
+} catch (const LogicError&) {
+  r.error = std::current_exception();
+  if (!raised_) raised_ = r.error;
+  return false;
+} catch (...) {
+  r.error = std::current_exception();
+  return false;
 }
 
 void Engine::compute(const Participants& participants) {
   for (RunningRequest* r : participants) {
     if (!r->start) r->start = std::chrono::steady_clock::now();
-    plan(*r);
   }
-  if (participants.size() == 1 && running_.size() == 1 && waiting_.empty() &&
-      take_series(*participants[0])) {
-    return;
-  }
+  if (participants.size() == 1 && running_.size() == 1 && take_series(*participants[0])) return;
   forward(participants);
   // Everybody takes the step before callbacks are asked: one that throws spoils nothing.
   for (RunningRequest* r : participants) {
@@ -275,7 +288,7 @@ void Engine::notify(RunningRequest& r) {
   if (!r.on_step) return;
   const StepEvent event{.request = r.id,
                         .step = r.step.index,
-                        .total_steps = r.sequence.request().steps,
+                        .total_steps = r.sequence.most_steps(),
                         .block = r.step.block,
                         .tokens = r.sequence.tokens(),
                         .decided = r.sequence.decided(),
@@ -286,7 +299,7 @@ void Engine::notify(RunningRequest& r) {
   try {
     go_on = r.on_step(event);
   } catch (...) {
-    if (!callback_error_) callback_error_ = std::current_exception();
+    if (!raised_) raised_ = std::current_exception();
   }
   if (!go_on && !r.sequence.done()) r.sequence.cancel();
 }
@@ -297,13 +310,19 @@ void Engine::end(const Participants& participants, const std::exception_ptr& err
 }
 
 void Engine::collect() {
-  std::erase_if(running_, [&](const std::unique_ptr<RunningRequest>& r) {
-    if (!r->error && !r->sequence.done()) return false;
+  for (const auto& r : running_) {
+    if (!r->over()) continue;
     conclude(r->sequence, r->result);
-    planned_bytes_ -= r->bytes;
-    ended_[r->id] = {std::move(r->result), r->error};
-    return true;
+    ended_[r->id] = {r->result, r->error};
+  }
+  std::erase_if(running_, [this](const std::unique_ptr<RunningRequest>& r) {
+    if (r->over()) planned_bytes_ -= r->bytes;
+    return r->over();
   });
+  if (!running_.empty()) return;
+  // Whoever comes next may need little of it and much of other memory.
+  model_.release_workspace();
+  logits_.release();
 }
 
 RunningRequest& Engine::find(RequestId id) const {
@@ -326,10 +345,10 @@ Result Engine::take(RequestId id) {
   if (found == ended_.end()) {
     throw LogicError(fmt::format("request {} has not ended or was taken", id));
   }
-  const Ended ended = std::move(found->second);
+  Ended ended = std::move(found->second);
   ended_.erase(found);
   if (ended.error) std::rethrow_exception(ended.error);
-  return ended.result;
+  return std::move(ended.result);
 }
 
 size_t Engine::state_bytes(RequestId id) const { return find(id).sequence.state_bytes(); }

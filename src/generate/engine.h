@@ -29,7 +29,7 @@ using RequestId = int64_t;
 struct StepEvent {
   RequestId request;
   int step;         // of the generation, from 0
-  int total_steps;  // planned; an upper bound with dynamic decisions or early stop
+  int total_steps;  // at most; fewer with a threshold, a factor or early stop
   Range block;
   std::span<const TokenId> tokens;  // the whole canvas after the step
   std::span<const Decision> decided;
@@ -70,8 +70,9 @@ struct EngineOptions {
 };
 
 /// Denoises requests side by side, each with its own method, sampler and state; the matrix products
-/// of a step are shared. What becomes of a request does not depend on its neighbours, nor on when
-/// it joined. One thread at a time.
+/// of a step are shared. On the CPU what becomes of a request does not depend on its neighbours,
+/// nor on when it joined; a CUDA device may round otherwise beside others (docs/cuda.md). One
+/// thread at a time.
 class Engine {
  public:
   /// `model` outlives the engine, and nobody else uses it while a step runs.
@@ -92,11 +93,12 @@ class Engine {
   /// nothing runs or waits. A step that throws ends the requests in it, see take(). LogicError
   /// comes out here, and what a callback throws, whose request is cancelled.
   bool step();
-  /// The same for a choice of running requests.
+  /// The same for a choice of running requests, each named once; throws LogicError for others.
   bool step(std::span<const RequestId> chosen);
   /// Lets waiting requests join as far as there is room, as every step does first.
   void admit();
-  /// Rows that the next pass of a running request computes, guidance's twin included.
+  /// Rows that the next pass of a running request computes, guidance's twin included. Throws what
+  /// planning throws; the request then ends with the next step.
   int next_rows(RequestId id);
 
   /// Requests that have joined and not ended, in order of joining.
@@ -112,10 +114,8 @@ class Engine {
   size_t state_bytes() const;
   /// The same of one of them.
   size_t state_bytes(RequestId id) const;
-  /// Bytes of activations and logits, which all requests share.
+  /// Bytes of activations and logits, which all requests share; none while nothing runs.
   size_t workspace_bytes() const;
-
-  EngineOptions& options() { return options_; }
 
  private:
   struct Ended {
@@ -130,8 +130,8 @@ class Engine {
   /// Those who are due, the least served first.
   Participants pick();
   bool run(const Participants& participants);
-  void plan(RunningRequest& r);
-  int next_rows(RunningRequest& r);
+  /// False when planning failed, which ends the request.
+  bool plan(RunningRequest& r);
   void compute(const Participants& participants);
   /// The forward pass of a step, up to each participant's statistics.
   void forward(const Participants& participants);
@@ -152,7 +152,7 @@ class Engine {
   std::map<RequestId, Ended> ended_;
   int64_t planned_bytes_ = 0;  // of those who run
   LogitTiles logits_;
-  std::exception_ptr callback_error_;  // the first of the present step
+  std::exception_ptr raised_;  // by a callback or a broken promise: comes out of the present step
 };
 
 /// Denoises the requests side by side and returns their results in order; StepEvent::request is the

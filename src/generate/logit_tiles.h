@@ -35,6 +35,7 @@ class LogitTiles {
   }
 
   size_t bytes() const { return memory_.bytes(); }
+  void release() { memory_ = {}; }
 
  private:
   Transformer& model_;

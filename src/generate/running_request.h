@@ -31,8 +31,11 @@ struct RunningRequest {
   double seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - *start).count();
   }
-  int passes() const { return planned->plan.rows.empty() ? 0 : (sequence.guided() ? 2 : 1); }
-  int planned_rows() const { return passes() * planned->plan.rows.size(); }
+  bool over() const { return error || sequence.done(); }
+  int passes() const { return planned->plan.rows.empty() ? 0 : (twin ? 2 : 1); }
+  int planned_rows() const {
+    return planned->plan.rows.size() + (twin ? twin->plan.rows.size() : 0);
+  }
   void count_rows(int64_t rows) {
     result.rows += rows;
     served += rows;

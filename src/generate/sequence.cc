@@ -30,12 +30,10 @@ Sequence::Sequence(Request request, const ModelConfig& config)
     twin.stores.resize(stores_.size());
     twin_ = std::move(twin);
   }
+  most_steps_ = request_.steps;
+  if (request_.sampler.dynamic()) most_steps_ = std::max(most_steps_, masks_left());
   block_ = {request_.prompt_length, request_.prompt_length};
-  if (request_.gen_length() == 0) {
-    done_ = true;
-  } else {
-    begin_block();
-  }
+  begin_block();
 }
 
 int Sequence::steps_per_block() const {
@@ -216,8 +214,8 @@ void Sequence::finish_step() {
   if (request_.early_stop || (block_done && method_->stops_after_end())) {
     if (const auto end = settled_end()) {
       const TokenId filler = tokens_[static_cast<size_t>(*end)];
+      stopped_early_ = index_ < request_.steps || masks_left() > 0;
       std::replace(tokens_.begin() + *end, tokens_.end(), config_.mask_id, filler);
-      stopped_early_ = index_ < request_.steps;
       done_ = true;
       return;
     }

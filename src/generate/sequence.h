@@ -45,6 +45,8 @@ class Sequence {
 
   const std::vector<TokenId>& tokens() const { return tokens_; }
   TokenId mask_id() const { return config_.mask_id; }
+  /// Steps that the generation can take: with a threshold or a factor, at least one token each.
+  int most_steps() const { return most_steps_; }
   /// Bytes of what is kept between steps.
   size_t state_bytes() const;
   const std::vector<Decision>& decided() const { return decided_; }
@@ -75,6 +77,7 @@ class Sequence {
 
   const Request request_;
   const ModelConfig& config_;
+  int most_steps_ = 0;
   std::vector<TokenId> tokens_;
   std::unique_ptr<Method> method_;
   std::vector<KvStore> stores_;

@@ -15,7 +15,8 @@ class KvStore {
   void reset(Backend& backend, int slots, int width) {
     type_ = backend.activation_type();
     const size_t bytes = dense_bytes(slots, width, type_);
-    if (keys_.bytes() < bytes || slots < slots_) {
+    if (keys_.bytes() < bytes || values_.bytes() < bytes || slots < slots_) {
+      slots_ = 0;
       keys_ = {};  // free first: both at once would double the peak
       values_ = {};
       packed_ = {};

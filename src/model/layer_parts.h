@@ -34,7 +34,7 @@ class LayerParts {
   struct Projected {
     Tensor q, k, v;
   };
-  /// Queries, keys and values, rotated.
+  /// Queries and keys, rotated, and values.
   Projected project(int layer, const LayerRows& rows, Tensor normed, Tensor asking);
 
   void dense(const GatedWeights& w, Tensor x, Tensor out, Into into);

@@ -70,7 +70,7 @@ struct LayerPlan {
   Tensor ffn_out{};   // the same of the feed-forward
 };
 
-/// One layer of one step, after the keys and values of the planned rows were projected and rotated.
+/// One layer of one step, after the planned rows have their keys, rotated, and values.
 struct AttendScope {
   int layer;
   const Step& step;

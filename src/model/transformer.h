@@ -30,6 +30,8 @@ class Transformer {
   /// hidden W_head^T. [rows, vocab] into `out`.
   void logits(Tensor hidden, Tensor out) { backend_.linear(hidden, {weights_.head.get(), out}); }
 
+  /// Gives the workspace back; the next pass takes what it needs.
+  void release_workspace() { memory_.release(); }
   /// Bytes of the workspace at its present size.
   size_t workspace_bytes() const { return memory_.bytes(); }
 

@@ -14,7 +14,7 @@ class Workspace {
     residual,   // [rows, dim], the residual stream
     picked,     // [wanted rows, dim] of it
     normed,     // [rows, dim]
-    output,     // [rows, dim] of a sublayer
+    output,     // [rows, dim], what a sublayer gives, and rows gathered for the next
     ffn_input,  // [tile, dim]
     queries,    // [rows, n_heads * head_dim]
     context,    // [rows, n_heads * head_dim], the output of attention before its product
@@ -43,6 +43,7 @@ class Workspace {
     return fit(use, rows, cols, backend_.activation_type());
   }
 
+  void release() { buffers_ = {}; }
   size_t bytes() const {
     size_t sum = 0;
     for (const Buffer& buffer : buffers_) sum += buffer.bytes();

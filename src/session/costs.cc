@@ -44,6 +44,7 @@ Explanation Costs::explain(const Request& request) const {
   Transformer model(config_, weights, *backend);
   Request worst = request;
   worst.early_stop = false;
+  worst.observe = {};  // there is nothing to see
   worst.eos_ids.clear();
   Explanation result;
   Range block;

@@ -63,7 +63,8 @@ class Costs {
   int64_t canvas_bytes(int tokens) const;
   /// Packed weights; the embedding is read in place from its file unless the device keeps it.
   int64_t weight_bytes() const;
-  /// Of keys and values of one token in all layers, for methods that keep them.
+  /// Bytes of keys and values of one token in all layers, for methods that keep them; the rows
+  /// alone, without what attention packs of them.
   int64_t kv_bytes_per_token() const;
 
  private:

@@ -19,7 +19,7 @@ Model::Model(const ModelFiles& files, const LoadOptions& options)
       weight_type_(
           resolve_weight_type(options.weights, device_, files_.checkpoint(), files_.config())),
       threads_(options.threads > 0 ? options.threads : available_threads()),
-      backend_(create_backend(device_, options.threads, weight_type_)),
+      backend_(create_backend(device_, threads_, weight_type_)),
       weights_(load_weights(files_.checkpoint(), files_.config(), *backend_, options.progress)),
       transformer_(files_.config(), weights_, *backend_) {}
 

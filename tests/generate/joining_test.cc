@@ -58,7 +58,7 @@ std::vector<Known> pool_of(LoadedModel& model, const std::string& name) {
   std::vector<Known> pool;
   for (size_t i = 0; i < methods.size(); ++i) {
     const int n = static_cast<int>(i);
-    const int gen = 8 * (1 + n % 3);
+    const int gen = 8 * (1 + n % 2);
     Request r = testing::method_request(model, methods[i], 3 + (n * 7) % 23, gen,
                                         n % 2 == 0 ? 8 : gen, gen / 2 + gen / 2 * (n % 2));
     if (r.sampler.algorithm != Algorithm::random) r.sampler = sampler_of(i, r.sampler);
@@ -77,10 +77,10 @@ class Schedule {
   Schedule(LoadedModel& model, const std::vector<Known>& pool, uint32_t seed)
       : pool_(pool), random_(seed), engine_(model.transformer, options()) {}
 
-  /// Five requests of which one may be cancelled, until all have ended.
+  /// Four requests, of which some are cancelled, until all have ended.
   void run() {
-    while (submitted_.size() < 5 || in_flight()) {
-      if (submitted_.size() < 5 && draw(3) == 0) submit();
+    while (submitted_.size() < 4 || in_flight()) {
+      if (submitted_.size() < 4 && draw(3) == 0) submit();
       if (draw(25) == 0 && !submitted_.empty()) cancel();
       draw(4) == 0 ? step_some() : static_cast<void>(engine_.step());
     }

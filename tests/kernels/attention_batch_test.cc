@@ -139,7 +139,9 @@ TEST_P(AttentionBatch, TasksThatShareACacheSeeIt) {
   cpu::Attention attention(pool, *GetParam().attention);
   std::vector<AttentionTask> tasks{sequences[2].task(), sequences[5].task()};
   tasks[1].kv = tasks[0].kv;
+  const uint64_t before = pool.shared_runs();
   attention.run(tasks, kHeads);
+  EXPECT_EQ(pool.shared_runs() - before, 3U);  // packed once, before both attend one by one
   std::vector<AttentionTask> singles{alone[2].task(), alone[5].task()};
   singles[1].kv = {alone[2].k.view(), alone[2].v.view()};
   for (const AttentionTask& task : singles) attention.run({&task, 1}, kHeads);

@@ -36,7 +36,7 @@ class Probe final : public Method {
   }
 };
 
-/// Logits [n, vocab] of every position; `pruned`: as a generation asks for them.
+/// Logits [n, vocab] of every position.
 std::vector<float> all_logits(testing::LoadedModel& model, const std::vector<TokenId>& ids,
                               Method& method) {
   std::vector<KvStore> stores(static_cast<size_t>(model.config.n_layers));

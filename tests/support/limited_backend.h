@@ -15,7 +15,10 @@ class LimitedBackend : public BackendWrapper {
   using BackendWrapper::BackendWrapper;
 
   Buffer allocate(size_t bytes) override {
-    if (allocations_left_ == 0) fail("[test] out of memory");
+    if (allocations_left_ == 0) {
+      refused_ = true;
+      fail("[test] out of memory");
+    }
     --allocations_left_;
     Buffer inner = BackendWrapper::allocate(bytes);
     void* const address = inner.data();
@@ -31,10 +34,11 @@ class LimitedBackend : public BackendWrapper {
   /// Everything after `n` more allocations fails.
   void fail_after(int n) { allocations_left_ = n; }
   void never_fail() { allocations_left_ = std::numeric_limits<int>::max(); }
-  bool failed() const { return allocations_left_ == 0; }
+  bool refused() const { return refused_; }
 
  private:
   size_t live_bytes_ = 0;
+  bool refused_ = false;
   int allocations_left_ = std::numeric_limits<int>::max();
 };
 

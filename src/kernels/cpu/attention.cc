@@ -15,9 +15,9 @@ constexpr int kPackHeads = 8;       // heads of a panel packed by one task: rows
 constexpr int kTilesPerThread = 2;  // at least, so that uneven tiles leave no thread idle for long
 constexpr int kFewestRows = 8;      // of a tile: those of one micro-kernel
 
-// Of keys or values that no cache keeps, packed at a time: two sequences of 4,096 slots of LLaDA-8B
-// in bfloat16. Longer ones run one after the other; each then has seconds of work and a barrier
-// costs microseconds.
+// Bytes of keys, and as many of values, that no cache keeps and that are packed at a time: two
+// sequences of 4,096 slots of LLaDA-8B in bfloat16. Longer ones run one after the other; each then
+// has seconds of work and a barrier costs microseconds.
 constexpr int64_t kPassingBytes = int64_t{64} << 20;
 
 /// Appends the panels of some slots; slots of the panel listed last join it.
