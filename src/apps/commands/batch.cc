@@ -26,6 +26,7 @@ struct Entry {
   std::string prompt;
   std::vector<ChatMessage> messages;
   std::string record;  // the line itself
+  std::string where;   // it stands, for messages
 };
 
 bool has_string(const nlohmann::json& object, const char* key) {
@@ -50,6 +51,7 @@ Entry parse_entry(std::string_view line, const std::string& where) {
   }
   if (entry.prompt.empty() && entry.messages.empty()) fail("{}: the prompt is empty", where);
   entry.record = line;
+  entry.where = where;
   return entry;
 }
 
@@ -72,15 +74,19 @@ std::vector<Entry> read_entries(const std::string& file) {
 
 Request request_of(const BatchArguments& a, const ModelFiles& files, const Entry& entry) {
   if (a.chat.raw && !entry.messages.empty()) {
-    fail("[batch] --raw completes prompts, but there are messages");
+    fail("{}: --raw completes prompts, but there are messages", entry.where);
   }
   std::vector<ChatMessage> messages = entry.messages;
   if (messages.empty()) messages.push_back({"user", entry.prompt});
-  return build_request(a.generation, files, encode_messages(files, a.chat, std::move(messages)));
+  try {
+    return build_request(a.generation, files, encode_messages(files, a.chat, std::move(messages)));
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", entry.where, error.what()), error.code());
+  }
 }
 
-/// Tokens of the canvases that run side by side at most.
-int largest_canvas(std::span<const Request> requests, size_t batch_size) {
+/// Tokens of all canvases that run side by side at most.
+int tokens_side_by_side(std::span<const Request> requests, size_t batch_size) {
   std::vector<int> sizes;
   for (const Request& r : requests) sizes.push_back(static_cast<int>(r.tokens.size()));
   std::sort(sizes.rbegin(), sizes.rend());
@@ -98,17 +104,18 @@ class Batch {
         requests_(requests),
         console_(console),
         line_(console.err, console.err_terminal),
-        engine_(model.transformer(), options(a, model)) {}
+        engine_(model.transformer(), options(a, model)),
+        shares_(requests.size()) {}
 
-  /// False after Ctrl-C.
-  bool run() {
+  /// The program's exit status. Answers that failed leave an "error" in their place.
+  int run() {
     for (const Request& request : requests_) {
       engine_.submit(request, [this](const StepEvent& event) { return advance(event); });
     }
     while (engine_.step() && !interrupted()) print_ended();
-    if (interrupted()) return false;
     print_ended();
-    return true;
+    if (interrupted()) return kInterrupted;
+    return failed_ ? kFailure : kSuccess;
   }
 
  private:
@@ -132,13 +139,16 @@ class Batch {
   Console& console_;
   ProgressLine line_;
   Engine engine_;
-  double steps_ = 0;    // taken, each as a share of its request
-  size_t printed_ = 0;  // requests; their ids count from 0
+  std::vector<double> shares_;  // of each request that are done
+  size_t printed_ = 0;          // requests; their ids count from 0
+  bool failed_ = false;
 };
 
 bool Batch::advance(const StepEvent& event) {
-  steps_ += 1.0 / event.total_steps;
-  const double share = steps_ / static_cast<double>(requests_.size());
+  shares_[static_cast<size_t>(event.request)] =
+      event.masks_left == 0 ? 1 : (event.step + 1.0) / event.total_steps;
+  const double share =
+      std::accumulate(shares_.begin(), shares_.end(), 0.0) / static_cast<double>(shares_.size());
   line_.show(fmt::format("{} of {} prompts, {} left", printed_, requests_.size(),
                          format_duration(line_.seconds() / share * (1 - share))));
   return !interrupted();
@@ -148,10 +158,16 @@ void Batch::print_ended() {
   for (; printed_ < requests_.size(); ++printed_) {
     const auto id = static_cast<RequestId>(printed_);
     if (!engine_.ended(id)) return;
-    const Result result = engine_.take(id);
     auto record = nlohmann::ordered_json::parse(entries_[printed_].record);
-    record.update(
-        report(model_, requests_[printed_], result, answer_text(model_.tokenizer(), result)));
+    try {
+      const Result result = engine_.take(id);
+      if (result.cancelled) return;
+      record.update(
+          report(model_, requests_[printed_], result, answer_text(model_.tokenizer(), result)));
+    } catch (const Error& error) {
+      record["error"] = error.what();
+      failed_ = true;
+    }
     line_.clear();
     console_.out << json_line(record) << std::flush;
   }
@@ -182,11 +198,10 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
       ->group("Generation");
   add_generation_arguments(*command, a.generation);
   command->footer(
-      "Prints one JSON object a prompt, in the order of the file, as soon as it and those before "
-      "it\n"
-      "are done. An answer does not depend on the prompts beside it. A prompt waits while there "
-      "is\n"
-      "no memory for it beside the others.\n\n"
+      "Prints one JSON object a prompt, in the order of the file, as soon as it and those before\n"
+      "it are done; one that failed has an \"error\" instead of a text. An answer does not depend\n"
+      "on the prompts beside it. A prompt waits while there is no memory for it beside the "
+      "others.\n\n"
       "Examples:\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl > answers.jsonl\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl --batch-size 4 "
@@ -202,9 +217,9 @@ int batch(const BatchArguments& a, Console& console) {
     requests.push_back(request_of(a, files, entry));
     warn_about_length(requests.back(), files.config(), console);
   }
-  const int canvas = largest_canvas(requests, static_cast<size_t>(a.batch_size));
+  const int canvas = tokens_side_by_side(requests, static_cast<size_t>(a.batch_size));
   Model model = load_model(a.model, files, canvas, console);
-  return Batch(a, model, entries, requests, console).run() ? kSuccess : kInterrupted;
+  return Batch(a, model, entries, requests, console).run();
 }
 
 }  // namespace unmask
