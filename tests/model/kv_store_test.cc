@@ -4,6 +4,7 @@
 
 #include "kernels/counting/backend.h"
 #include "kernels/create_backend.h"
+#include "support/limited_backend.h"
 #include "support/random_tensor.h"
 
 namespace unmask {
@@ -104,6 +105,19 @@ TEST_F(KvStoreTest, CountsTheBytesOfBothForms) {
   EXPECT_EQ(plain, 2 * 70 * 32 * sizeof(float));
   attend(store_.view());
   EXPECT_GT(store_.bytes(), plain);
+}
+
+TEST(KvStoreReset, CanBeRepeatedAfterMemoryRanOut) {
+  testing::LimitedBackend backend(create_reference_backend());
+  KvStore store;
+  store.reset(backend, 10, 32);
+  backend.fail_after(1);  // keys fit, values do not
+  EXPECT_THROW(store.reset(backend, 40, 32), Error);
+  EXPECT_EQ(store.slots(), 0);
+  backend.never_fail();
+  store.reset(backend, 40, 32);
+  EXPECT_EQ(store.values().rows, 40);
+  EXPECT_EQ(backend.live_bytes(), 2 * dense_bytes(40, 32, DType::f32));
 }
 
 }  // namespace
