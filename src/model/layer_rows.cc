@@ -57,4 +57,40 @@ PartialRows::PartialRows(std::span<const SequencePass> batch, const LayerRows& a
   in_batch = Rows(std::move(list));
 }
 
+std::vector<Range> row_ranges(std::span<const SequencePass> batch) {
+  std::vector<Range> ranges;
+  int first = 0;
+  for (const SequencePass& s : batch) {
+    ranges.push_back({first, first + s.plan.rows.size()});
+    first = ranges.back().end;
+  }
+  return ranges;
+}
+
+std::vector<RowGroup> group_rows(std::span<const SequencePass> batch,
+                                 std::span<const LayerPlan> plans) {
+  std::vector<RowGroup> groups;
+  Range in_batch{};
+  Range picked{};
+  for (size_t begin = 0, end = 0; begin < batch.size(); begin = end) {
+    const bool partial = is_partial(plans[begin]);
+    while (end < batch.size() && is_partial(plans[end]) == partial) ++end;
+    const PassRows rows(batch.subspan(begin, end - begin));
+    in_batch = {in_batch.end, in_batch.end + static_cast<int>(rows.all.positions.size())};
+    picked = {picked.end, picked.end + rows.wanted.size()};
+    groups.push_back(
+        {{static_cast<int>(begin), static_cast<int>(end)}, partial, in_batch, picked, rows});
+  }
+  return groups;
+}
+
+bool fits(std::span<const RowGroup> groups, std::span<const LayerPlan> plans) {
+  for (const RowGroup& group : groups) {
+    for (int i = group.sequences.begin; i < group.sequences.end; ++i) {
+      if (is_partial(plans[static_cast<size_t>(i)]) != group.partial) return false;
+    }
+  }
+  return !groups.empty();
+}
+
 }  // namespace unmask

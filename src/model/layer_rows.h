@@ -48,6 +48,24 @@ struct PassRows {
 /// True when the layer computes some rows only.
 inline bool is_partial(const LayerPlan& plan) { return bool{plan.attn_out}; }
 
+/// Sequences side by side in a batch of which a layer computes every row, or some rows only. Apart,
+/// so that neither kind costs the other memory, savings or another rounding.
+struct RowGroup {
+  Range sequences;
+  bool partial;
+  Range in_batch;  // its rows
+  Range picked;    // its wanted rows, among those of the batch
+  PassRows rows;   // counted from its own first
+};
+
+/// The rows of each sequence in a tensor of the whole batch.
+std::vector<Range> row_ranges(std::span<const SequencePass> batch);
+/// The groups of a layer with these plans, in order.
+std::vector<RowGroup> group_rows(std::span<const SequencePass> batch,
+                                 std::span<const LayerPlan> plans);
+/// True when `groups` are those of these plans.
+bool fits(std::span<const RowGroup> groups, std::span<const LayerPlan> plans);
+
 /// The rows that a layer computes by the plans of its methods.
 struct PartialRows {
   PartialRows(std::span<const SequencePass> batch, const LayerRows& all,

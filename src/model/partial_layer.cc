@@ -6,12 +6,12 @@
 namespace unmask {
 
 std::vector<LayerPlan> Transformer::plan_layer(int layer, std::span<SequencePass> batch,
-                                               const LayerRows& all, Tensor normed) {
+                                               std::span<const Range> rows, Tensor normed) {
   std::vector<LayerPlan> plans;
   for (size_t i = 0; i < batch.size(); ++i) {
-    const Tensor own = normed.slice(all.parts[i].keys);
-    const std::function<Tensor(const Rows&)> project_values = [&](const Rows& rows) {
-      return parts_.project_values(layer, own, rows);
+    const Tensor own = normed.slice(rows[i]);
+    const std::function<Tensor(const Rows&)> project_values = [&](const Rows& some) {
+      return parts_.project_values(layer, own, some);
     };
     LayerScope scope{.layer = layer,
                      .step = batch[i].step,

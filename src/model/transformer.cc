@@ -1,7 +1,5 @@
 #include "model/transformer.h"
 
-#include <algorithm>
-
 namespace unmask {
 
 Transformer::Transformer(const ModelConfig& config, const Weights& weights, Backend& backend,
@@ -26,37 +24,55 @@ void Transformer::embed(std::span<const SequencePass> batch, Tensor x) {
 }
 
 Tensor Transformer::forward(std::span<SequencePass> batch) {
-  const PassRows rows(batch);
-  const auto n = static_cast<int>(rows.all.positions.size());
+  const std::vector<Range> ranges = row_ranges(batch);
+  int n_wanted = 0;
+  for (const SequencePass& s : batch) n_wanted += s.wanted.size();
+  const int n = ranges.back().end;
   const Tensor x = memory_.fit(Workspace::residual, n, config_.dim, DType::f32);
   const Tensor normed = memory_.fit(Workspace::normed, n, config_.dim);
-  const Tensor picked = memory_.fit(Workspace::picked, rows.wanted.size(), config_.dim, DType::f32);
+  const Tensor picked = memory_.fit(Workspace::picked, n_wanted, config_.dim, DType::f32);
   embed(batch, x);
-  bool is_picked = false;
+  std::vector<RowGroup> groups;
   for (int l = 0; l < config_.n_layers; ++l) {
     backend_.rms_norm(x, parts_.weights(l).attn_norm, config_.norm_eps, normed);
-    const std::vector<LayerPlan> plans = plan_layer(l, batch, rows.all, normed);
-    if (std::any_of(plans.begin(), plans.end(), is_partial)) {
-      partial_layer(l, batch, rows.all, plans, normed, x);
-      continue;
+    const std::vector<LayerPlan> plans = plan_layer(l, batch, ranges, normed);
+    if (!fits(groups, plans)) groups = group_rows(batch, plans);
+    for (const RowGroup& group : groups) {
+      const auto first = static_cast<size_t>(group.sequences.begin);
+      const auto count = static_cast<size_t>(group.sequences.size());
+      const auto own = batch.subspan(first, count);
+      const Tensor own_x = x.slice(group.in_batch);
+      const Tensor own_normed = normed.slice(group.in_batch);
+      if (group.partial) {
+        partial_layer(l, own, group.rows.all, std::span(plans).subspan(first, count), own_normed,
+                      own_x);
+      } else if (is_pruned(l, group)) {
+        pruned_layer(l, own, group.rows, own_normed, own_x, picked.slice(group.picked));
+      } else {
+        parts_.attention(l, own, group.rows.all, own_normed, own_normed, own_x, Into::add);
+        parts_.feed_forward(l, own_x, own_x, Into::add);
+      }
     }
-    // Exact saving: of the last layer's outputs only the wanted rows are ever read, so the others
-    // need keys and values there but neither queries nor a feed-forward.
-    is_picked = l == config_.n_layers - 1 && !rows.all_queries;
-    if (!is_picked) {
-      parts_.attention(l, batch, rows.all, normed, normed, x, Into::add);
-      parts_.feed_forward(l, x, x, Into::add);
-      continue;
-    }
-    const Tensor asking = memory_.fit(Workspace::output, picked.rows, config_.dim);
-    backend_.gather(x, rows.wanted, picked);
-    backend_.gather(normed, rows.wanted, asking);
-    parts_.attention(l, batch, rows.pruned, normed, asking, picked, Into::add);
-    parts_.feed_forward(l, picked, picked, Into::add);
   }
-  if (!is_picked) backend_.gather(x, rows.wanted, picked);
+  for (const RowGroup& group : groups) {
+    if (is_pruned(config_.n_layers - 1, group)) continue;
+    backend_.gather(x.slice(group.in_batch), group.rows.wanted, picked.slice(group.picked));
+  }
   backend_.rms_norm(picked, weights_.final_norm, config_.norm_eps, picked);
   return picked;
+}
+
+bool Transformer::is_pruned(int layer, const RowGroup& group) const {
+  return layer == config_.n_layers - 1 && !group.partial && !group.rows.all_queries;
+}
+
+void Transformer::pruned_layer(int layer, std::span<SequencePass> batch, const PassRows& rows,
+                               Tensor normed, Tensor x, Tensor picked) {
+  const Tensor asking = memory_.fit(Workspace::output, picked.rows, config_.dim);
+  backend_.gather(x, rows.wanted, picked);
+  backend_.gather(normed, rows.wanted, asking);
+  parts_.attention(layer, batch, rows.pruned, normed, asking, picked, Into::add);
+  parts_.feed_forward(layer, picked, picked, Into::add);
 }
 
 }  // namespace unmask

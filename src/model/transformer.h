@@ -37,8 +37,15 @@ class Transformer {
 
  private:
   void embed(std::span<const SequencePass> batch, Tensor x);
-  std::vector<LayerPlan> plan_layer(int layer, std::span<SequencePass> batch, const LayerRows& all,
-                                    Tensor normed);
+  /// `rows`: of each sequence in `normed`.
+  std::vector<LayerPlan> plan_layer(int layer, std::span<SequencePass> batch,
+                                    std::span<const Range> rows, Tensor normed);
+  /// Exact saving: of the last layer's outputs only the wanted rows are ever read, so the others
+  /// need keys and values there but neither queries nor a feed-forward.
+  bool is_pruned(int layer, const RowGroup& group) const;
+  /// `picked`: the wanted rows of x after such a layer.
+  void pruned_layer(int layer, std::span<SequencePass> batch, const PassRows& rows, Tensor normed,
+                    Tensor x, Tensor picked);
   /// x plus the outputs of one layer, of which `plans` want only some rows computed.
   void partial_layer(int layer, std::span<SequencePass> batch, const LayerRows& all,
                      std::span<const LayerPlan> plans, Tensor normed, Tensor x);

@@ -114,6 +114,21 @@ TEST_F(EngineMemoryTest, AFailingAllocationEndsTheRequestsOfItsStepOnly) {
   EXPECT_GT(failures, 5);  // workspace and caches of every layer
 }
 
+TEST_F(EngineMemoryTest, NeighboursShareAWorkspaceNoLargerThanTheirOwnTogether) {
+  const auto workspace = [this](const std::vector<Request>& requests) {
+    Engine engine(model_.transformer);
+    for (const Request& r : requests) engine.submit(r);
+    size_t most = 0;
+    while (engine.step()) most = std::max(most, engine.workspace_bytes());
+    return most;
+  };
+  const Request full = request("full", 60);
+  for (const char* method : {"dllm-cache", "sparse-dllm", "dkv-cache"}) {
+    EXPECT_LE(workspace({full, request(method)}), workspace({full}) + workspace({request(method)}))
+        << method;
+  }
+}
+
 TEST_F(EngineMemoryTest, WhatDoesNotFitWaits) {
   const auto planned = [](const Request& r) { return int64_t{1'000'000} * r.prompt_length; };
   Engine engine(model_.transformer, {.memory_limit = 50'000'000, .planned_bytes = planned});

@@ -36,6 +36,27 @@ TEST(CudaModel, RefusesQueriesThatSeeDifferentKeys) {
   EXPECT_THROW(generate(transformer, {&r, 1}), Error);
 }
 
+TEST(CudaModel, ANeighbourThatComputesSomeRowsChangesNoRounding) {
+  auto model = load("llada-tiny", cuda::create_backend({.threads = 1}));
+  const Request full = testing::method_request(model, "full", 24, 16, 16, 8);
+  const std::vector<Request> both{
+      testing::method_request(model, "dllm-cache:prompt_interval=4,gen_interval=3", 16, 16, 16, 8),
+      full};
+  using Sureties = std::vector<std::pair<TokenId, float>>;
+  const auto run = [&](std::span<const Request> requests) {
+    Sureties found;
+    const RequestId last = static_cast<RequestId>(requests.size()) - 1;
+    generate(model.transformer, requests, [&](const StepEvent& e) {
+      for (const Decision& d : e.decided) {
+        if (e.request == last) found.emplace_back(d.token, d.confidence);
+      }
+      return true;
+    });
+    return found;
+  };
+  EXPECT_EQ(run(both), run({&full, 1}));
+}
+
 TEST(CudaModel, WhatIsKeptOnTheDeviceChangesNothing) {
   auto keeping = load("llada-tiny", cuda::create_backend({.threads = 1}));
   auto forgetful =
