@@ -72,17 +72,25 @@ std::vector<Entry> read_entries(const std::string& file) {
   return entries;
 }
 
+/// Does something for an entry; an Error then says whose it is.
+template <typename Work>
+auto at_line(const Entry& entry, const Work& work) {
+  try {
+    return work();
+  } catch (const Error& error) {
+    throw Error(fmt::format("{}: {}", entry.where, error.what()), error.code());
+  }
+}
+
 Request request_of(const BatchArguments& a, const ModelFiles& files, const Entry& entry) {
   if (a.chat.raw && !entry.messages.empty()) {
     fail("{}: --raw completes prompts, but there are messages", entry.where);
   }
   std::vector<ChatMessage> messages = entry.messages;
   if (messages.empty()) messages.push_back({"user", entry.prompt});
-  try {
+  return at_line(entry, [&] {
     return build_request(a.generation, files, encode_messages(files, a.chat, std::move(messages)));
-  } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", entry.where, error.what()), error.code());
-  }
+  });
 }
 
 /// Tokens of all canvases that run side by side at most.
@@ -109,8 +117,10 @@ class Batch {
 
   /// The program's exit status. Answers that failed leave an "error" in their place.
   int run() {
-    for (const Request& request : requests_) {
-      engine_.submit(request, [this](const StepEvent& event) { return advance(event); });
+    for (size_t i = 0; i < requests_.size(); ++i) {
+      at_line(entries_[i], [&] {
+        engine_.submit(requests_[i], [this](const StepEvent& event) { return advance(event); });
+      });
     }
     while (engine_.step() && !interrupted()) print_ended();
     print_ended();
