@@ -145,10 +145,13 @@ TEST(Joining, AStrangerInTheBatchChangesNoEvent) {
   LoadedModel model(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny",
                     testing::make_backend("cpu"));
   const Request r = testing::method_request(model, "sparse-dllm", 12, 16, 8, 16);
-  using Events = std::vector<std::tuple<int, int, int, std::vector<TokenId>>>;
+  using Events =
+      std::vector<std::tuple<int, int, int, Range, std::vector<int>, std::vector<TokenId>>>;
   const auto watch = [](Events& events) {
     return [&events](const StepEvent& e) {
-      events.emplace_back(e.step, e.rows, e.masks_left,
+      std::vector<int> decided;
+      for (const Decision& d : e.decided) decided.push_back(d.position);
+      events.emplace_back(e.step, e.rows, e.masks_left, e.block, decided,
                           std::vector<TokenId>(e.tokens.begin(), e.tokens.end()));
       return true;
     };
@@ -209,19 +212,24 @@ TEST(Joining, AStepComputesNoMoreRowsThanAllowed) {
                     testing::make_backend("cpu"));
   Engine engine(model.transformer, {.max_rows = 50});
   int rows = 0;
+  int together = 0;
+  int most_together = 0;
   for (int i = 0; i < 5; ++i) {
-    engine.submit(testing::method_request(model, "full", 2 + 3 * i, 8, 8, 8),
-                  [&rows](const StepEvent& e) {
-                    rows += e.rows;
-                    return true;
-                  });
+    Request r = testing::method_request(model, "full", 2 + 3 * i, 8, 8, 8);
+    if (i == 1) r.cfg_scale = 0.5;
+    engine.submit(r, [&](const StepEvent& e) {
+      rows += e.rows;
+      most_together = std::max(most_together, ++together);
+      return true;
+    });
   }
   do {
-    rows = 0;
+    rows = together = 0;
     for (const RequestId id : engine.running()) EXPECT_GT(engine.next_rows(id), 0);
     engine.step();
     EXPECT_LE(rows, 50);
   } while (!engine.running().empty());
+  EXPECT_GE(most_together, 3);
 }
 
 }  // namespace
