@@ -1,7 +1,8 @@
 #!/usr/bin/env python3
 """Checks the rules for the repository's text: plain sources of readable length, a library that
 neither prints nor ends the process, documents that name only existing files, no paths of somebody's
-machine, one list of dependencies, and wrappers that forward every function of their interface. Exits with 77 where there is no git to list the files.
+machine, one list of dependencies, and wrappers that forward every function of their interface. Exits
+with 77 where there is no git to list the files.
 """
 
 import pathlib
