@@ -18,7 +18,7 @@ import sys
 import tempfile
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
-PRESETS = ("compare", "sparsed-ablation", "sparse-dllm-ablation")
+EXPERIMENTS = ("compare", "sparsed-ablation", "sparse-dllm-ablation")
 FIDELITY = ["--task", "multikey,multiquery", "--length", "512", "--fidelity", "--tokens-per-step", "2"]
 FIDELITY_METHODS = ("full", "sparsed:block=16,select=0.5", "sparsed:block=16,select=0.3",
                     "sparsed:block=16,select=0.3,skip=0", "sparsed:block=16,select=0.3,isolated=false",
@@ -32,10 +32,12 @@ LONGER_METHODS = ("full", "sparsed:block=16,select=0.5", "sparsed:block=16,selec
                   "sparse-dllm:keep=0.5", "sparse-dllm:keep=0.3", "fast-dllm:cache=dual",
                   "sliding-window:share=0.3,block=16")
 
+WORDINGS = ("last", "first", "both")
+
 HALF = "sparsed:block=16,select=0.5"
 SPARSED = "sparsed:block=16,select=0.3"
 STARVED = "sparsed:block=16,select=0.1"
-# A claim: text, preset, method, what it is compared with, and the points by which the first may fall
+# A claim: text, experiment, method, what it is compared with, and the points by which the first may fall
 # short of the second ("within"), or has to ("below").
 CLAIMS = (
     ("SparseD at half of the keys is within 0.5 points of full attention", "compare",
@@ -136,6 +138,35 @@ def method_table(summary: dict) -> str:
     return table(header, rows)
 
 
+def presets_table(results: dict[str, dict]) -> str:
+    """Points against exact with 95 % confidence intervals, by wording and in all."""
+    records = {wording: result["records"] for wording, result in results.items()}
+    every = [dict(record, task=f"{record['task']} {wording}")
+             for wording, of_wording in records.items() for record in of_wording]
+    tasks = list(dict.fromkeys(record["task"] for record in records["last"]))
+
+    def mean(preset: str, key: str, task: str = "") -> float:
+        return statistics.mean(record[key] for record in every
+                               if record["method"] == preset and record["task"].startswith(task))
+
+    def points(preset: str, of: list[dict]) -> str:
+        gap, error = difference(of, preset, "exact")
+        return f"{gap:+.1f} ± {1.96 * error:.1f}" if preset != "exact" else "0"
+
+    rows = []
+    for preset in ("exact", "balanced", "fast"):
+        rows.append([f"`{preset}`", *(f"{mean(preset, 'score', task + ' '):.3f}" for task in tasks),
+                     f"{mean(preset, 'score'):.3f}", points(preset, every),
+                     *(points(preset, records[wording]) for wording in WORDINGS),
+                     f"{mean(preset, 'forward_passes'):.1f}", f"{mean(preset, 'rows'):,.0f}",
+                     f"{mean(preset, 'rows') / mean('exact', 'rows'):.3f}",
+                     f"{mean(preset, 'seconds'):.2f}",
+                     f"{mean(preset, 'seconds') / mean('exact', 'seconds'):.3f}"])
+    header = ["preset", *tasks, "mean", "points", *(f"question {wording}" for wording in WORDINGS),
+              "passes", "rows", "of exact's", "seconds", "of exact's"]
+    return table(header, rows)
+
+
 def fidelity_table(summary: dict) -> str:
     rows = []
     for m in summary["methods"]:
@@ -150,8 +181,8 @@ def fidelity_table(summary: dict) -> str:
 
 def claims_table(results: dict) -> str:
     rows = []
-    for text, preset, method, other, kind, points in CLAIMS:
-        mean, error = difference(results[preset]["records"], method, other)
+    for text, experiment, method, other, kind, points in CLAIMS:
+        mean, error = difference(results[experiment]["records"], method, other)
         rows.append([text, f"{mean:+.1f} ± {error:.1f}", verdict(mean, error, kind, points)])
     return table(["claim", "points", "holds"], rows)
 
@@ -186,9 +217,13 @@ def main() -> int:
     parser.add_argument("--fidelity-limit", type=int, default=10, help="of the table of fidelity")
     parser.add_argument("--threads", type=int, default=0)
     arguments = parser.parse_args()
-    results = {name: evaluate(arguments, name, ["--preset", name], arguments.limit) for name in PRESETS}
+    results = {name: evaluate(arguments, name, ["--experiment", name], arguments.limit)
+               for name in EXPERIMENTS}
     results["longer"] = evaluate(arguments, "longer", LONGER + chosen(LONGER_METHODS),
                                  arguments.longer_limit)
+    presets = {wording: evaluate(arguments, f"presets-{wording}",
+                                 ["--experiment", "presets", "--wording", wording], arguments.limit)
+               for wording in WORDINGS}
     fidelity = evaluate(arguments, "fidelity", FIDELITY + chosen(FIDELITY_METHODS),
                         arguments.fidelity_limit)
     path = ROOT / "docs" / "evaluation.md"
@@ -199,6 +234,7 @@ def main() -> int:
     for name, result in results.items():
         document = replace(document, name, method_table(result["summary"]))
     document = replace(document, "claims", claims_table(results))
+    document = replace(document, "presets", presets_table(presets))
     document = replace(document, "fidelity", fidelity_table(fidelity["summary"]))
     path.write_text(document, encoding="utf-8")
     take_picture(arguments.folder / "compare" / "report.html")

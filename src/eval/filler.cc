@@ -1,6 +1,7 @@
 #include "eval/filler.h"
 
 #include <algorithm>
+#include <array>
 #include <cctype>
 #include <fmt/ranges.h>
 
@@ -41,12 +42,26 @@ std::vector<std::string> filler(Draw& draw, int tokens, const Room& room) {
   return sentences;
 }
 
+constexpr std::array kWordings{"last", "first", "both"};
+
 }  // namespace
+
+std::vector<std::string> wording_names() { return {kWordings.begin(), kWordings.end()}; }
+
+Wording parse_wording(std::string_view name) {
+  const auto* found = std::find(kWordings.begin(), kWordings.end(), name);
+  if (found == kWordings.end()) {
+    fail("[eval] unknown wording '{}'; there is {}", printable(name), fmt::join(kWordings, ", "));
+  }
+  return static_cast<Wording>(found - kWordings.begin());
+}
 
 std::string hide(Draw& draw, std::vector<std::string> facts, FactOrder order,
                  std::string_view question, const Room& room) {
-  const std::string asked = fmt::format(" Question: {}", question);
-  int left = room.tokens - room.count("Text:") - room.count(asked);
+  const std::string asked = fmt::format("Question: {}", question);
+  const std::string before = room.wording == Wording::last ? "Text:" : asked + " Text:";
+  const std::string after = room.wording == Wording::first ? "" : " " + asked;
+  int left = room.tokens - room.count(before) - room.count(after);
   for (const std::string& fact : facts) left -= room.count(" " + fact);
   if (left < 0) {
     fail(ErrorCode::canvas_length,
@@ -61,7 +76,7 @@ std::string hide(Draw& draw, std::vector<std::string> facts, FactOrder order,
   for (size_t i = 0; i < facts.size(); ++i) {
     sentences.insert(sentences.begin() + places[i], std::move(facts[i]));
   }
-  return fmt::format("Text: {}{}", fmt::join(sentences, " "), asked);
+  return fmt::format("{} {}{}", before, fmt::join(sentences, " "), after);
 }
 
 }  // namespace unmask

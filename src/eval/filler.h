@@ -1,6 +1,7 @@
 // Texts that say nothing, and facts hidden in them.
 #pragma once
 
+#include <cstdint>
 #include <functional>
 #include <string>
 #include <string_view>
@@ -13,10 +14,18 @@ namespace unmask {
 /// Tokens of a piece of text.
 using CountTokens = std::function<int(std::string_view text)>;
 
-/// What a prompt may take.
+/// Where the question of a text stands. The embedded model has seen `last` most.
+enum class Wording : uint8_t { last, first, both };
+
+/// Throws Error listing the names for an unknown one.
+Wording parse_wording(std::string_view name);
+std::vector<std::string> wording_names();
+
+/// What a prompt may take, and how it is worded.
 struct Room {
   int tokens = 0;
   CountTokens count;
+  Wording wording = Wording::last;
 
   /// The most facts that a text hides: one for 24 tokens, as the embedded model was trained.
   int facts() const { return std::max(2, tokens / 24); }
@@ -24,8 +33,8 @@ struct Room {
 
 enum class FactOrder : uint8_t { any, given };
 
-/// "Text: ... Question: ...": the facts among as many filler sentences as fit. Throws Error when
-/// not even the facts do.
+/// "Text: ... Question: ..." or another wording: the facts among as many filler sentences as fit.
+/// Throws Error when not even the facts do.
 std::string hide(Draw& draw, std::vector<std::string> facts, FactOrder order,
                  std::string_view question, const Room& room);
 

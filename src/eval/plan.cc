@@ -5,8 +5,8 @@
 
 #include "core/error.h"
 #include "eval/dataset.h"
+#include "eval/experiments.h"
 #include "eval/metric.h"
-#include "eval/presets.h"
 #include "eval/tasks.h"
 #include "methods/registry.h"
 
@@ -15,8 +15,6 @@ namespace unmask {
 namespace {
 
 constexpr int kDefaultLength = 1024;
-/// Two tokens a step: an experiment takes half the time, and the methods still have their steps.
-constexpr int kPresetTokensPerStep = 2;
 
 Example ask(std::string prompt) { return {.messages = {{"user", std::move(prompt)}}}; }
 
@@ -31,7 +29,7 @@ EvalTask generated(const EvalSettings& a, const ModelFiles& files, const std::st
   // What surrounds a prompt, in tokens.
   const std::string nothing = "Text";
   const int around = static_cast<int>(eval_prompt(a, files, ask(nothing)).size()) - count(nothing);
-  const Room room{length - gen_length - around, count};
+  const Room room{length - gen_length - around, count, a.wording};
   const uint64_t seed = a.generation.seed;
   return {{name, length}, a.limit, [=, &task](int index) {
             Draw draw(seed, task.name, length, index);
@@ -65,9 +63,16 @@ bool has_choices(const EvalTask& task) {
   return false;
 }
 
+bool is_preset(const std::string& method) {
+  const std::vector<std::string> names = preset_names();
+  return std::find(names.begin(), names.end(), method) != names.end();
+}
+
 /// Likelihood takes one pass of full attention.
 void check_methods(const EvalSettings& a, const EvalPlan& plan, const ModelFiles& files) {
-  for (const std::string& method : plan.methods) create_method(method, {files.config(), 0});
+  for (const std::string& method : plan.methods) {
+    if (!is_preset(method)) create_method(method, {files.config(), 0});
+  }
   const bool only_full = plan.methods == std::vector<std::string>{"full"};
   for (const EvalTask& task : plan.tasks) {
     if ((only_full && !a.fidelity) || !has_choices(task)) continue;
@@ -103,15 +108,17 @@ int EvalPlan::longest() const {
 }
 
 EvalPlan plan_evaluation(const EvalSettings& a, const ModelFiles& files) {
-  Preset chosen{.methods = {"full"}};
-  if (a.preset) chosen = preset(*a.preset);
+  const Preset preset = a.generation.preset;
+  Experiment chosen{
+      .methods = {preset == Preset::exact ? "full" : std::string(preset_name(preset))}};
+  if (a.experiment) chosen = experiment(*a.experiment);
   if (!a.files.empty()) chosen.tasks.clear();
   const std::vector<std::string> tasks = first_given(a.tasks, chosen.tasks);
   if (tasks.empty() && a.files.empty()) {
-    fail("[eval] nothing to evaluate: found neither a preset nor a task nor a file");
+    fail("[eval] nothing to evaluate: found neither an experiment nor a task nor a file");
   }
   EvalPlan plan{.methods = first_given(a.methods, chosen.methods),
-                .tokens_per_step = a.tokens_per_step.value_or(a.preset ? kPresetTokensPerStep : 1)};
+                .tokens_per_step = chosen.tokens_per_step};
   if (chosen.lengths.empty()) chosen.lengths = {kDefaultLength};
   for (const int length : first_given(a.lengths, chosen.lengths)) {
     for (const std::string& name : tasks) plan.tasks.push_back(generated(a, files, name, length));
@@ -130,14 +137,16 @@ std::vector<TokenId> eval_prompt(const EvalSettings& a, const ModelFiles& files,
 Request eval_request(const EvalSettings& a, const EvalPlan& plan, const ModelFiles& files,
                      const Example& example, const std::string& method) {
   RequestOptions generation = a.generation;
-  generation.method = method;
-  if (!generation.gen_length) generation.gen_length = example.gen_length;
-  Request request = build_request(generation, files, eval_prompt(a, files, example));
-  if (!generation.steps) {
-    const int blocks = request.gen_length() / request.block_length;
-    request.steps = blocks * std::max(1, request.block_length / plan.tokens_per_step);
+  if (is_preset(method)) {
+    generation.preset = parse_preset(method);
+  } else {
+    generation.method = method;
+    const bool said = generation.steps || generation.tokens_per_step || generation.threshold;
+    if (!said && generation.preset == Preset::exact)
+      generation.tokens_per_step = plan.tokens_per_step;
   }
-  return request;
+  if (!generation.gen_length) generation.gen_length = example.gen_length;
+  return build_request(generation, files, eval_prompt(a, files, example));
 }
 
 }  // namespace unmask

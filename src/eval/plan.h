@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "eval/example.h"
+#include "eval/filler.h"
 #include "eval/summary.h"
 #include "session/request_builder.h"
 
@@ -15,16 +16,16 @@ namespace unmask {
 /// What a user asks an evaluation for.
 struct EvalSettings {
   PromptOptions prompt{};
-  RequestOptions generation{};  // but for its method
-  std::optional<std::string> preset{};
+  RequestOptions generation{.preset = Preset::exact};  // but for its method
+  std::optional<std::string> experiment{};
   std::vector<std::string> tasks{};  // generated ones
   std::vector<int> lengths{};        // of their canvases
   std::vector<std::string> files{};
   std::optional<std::string> metric{};  // of examples in files that name none
-  std::vector<std::string> methods{};
-  int limit = 100;  // examples of each task and length
-  std::optional<int> tokens_per_step{};
-  int samples = 128;  // maskings of a likelihood
+  Wording wording = Wording::last;
+  std::vector<std::string> methods{};  // or presets, which replace that of `generation`
+  int limit = 100;                     // examples of each task and length
+  int samples = 128;                   // maskings of a likelihood
   bool fidelity = false;
 };
 
@@ -37,8 +38,8 @@ struct EvalTask {
 
 struct EvalPlan {
   std::vector<EvalTask> tasks{};
-  std::vector<std::string> methods{};  // the first is what the others are compared with
-  int tokens_per_step = 1;
+  std::vector<std::string> methods{};    // the first is what the others are compared with
+  std::optional<int> tokens_per_step{};  // of the methods, where a user has not said otherwise
 
   int generations() const;
   /// The longest canvas that is asked for; 0 where files decide.

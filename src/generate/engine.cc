@@ -13,7 +13,7 @@ constexpr int kUnlimited = std::numeric_limits<int>::max();
 
 /// Generated positions before the first end token.
 Range answer_of(const Request& request, std::span<const TokenId> tokens) {
-  Range answer = request.generated();
+  Range answer{request.prompt_length, static_cast<int>(tokens.size())};
   const auto& eos = request.eos_ids;
   for (int p = answer.begin; p < answer.end; ++p) {
     if (std::count(eos.begin(), eos.end(), tokens[static_cast<size_t>(p)]) == 0) continue;

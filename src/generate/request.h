@@ -1,6 +1,7 @@
 // What the engine is asked: a canvas with masks, and how to fill them.
 #pragma once
 
+#include <algorithm>
 #include <functional>
 #include <memory>
 #include <string>
@@ -19,8 +20,11 @@ using MethodObserver = std::function<std::unique_ptr<Method>(std::unique_ptr<Met
 struct Request {
   std::vector<TokenId> tokens;  // prompt and masks
   int prompt_length = 0;        // where the generated part begins
-  int block_length = 0;         // divides the generated part; equal to it: one block
-  int steps = 0;                // of all blocks together; a multiple of the number of blocks
+  int block_length = 0;         // of the generated part; the last block may be shorter
+  int steps = 0;                // of all blocks together; at least one a block
+  /// Where the generated part may grow to, a block at a time, while it is full and has no end; 0:
+  /// it stays as it is.
+  int most_length = 0;
   SamplerOptions sampler;
   double cfg_scale = 0;          // > 0: classifier-free guidance, a second pass without the prompt
   std::string method = "full";   // see create_method
@@ -29,6 +33,9 @@ struct Request {
   MethodObserver observe{};      // optional; guidance's pass without the prompt is not observed
 
   int gen_length() const { return static_cast<int>(tokens.size()) - prompt_length; }
+  int blocks() const { return (gen_length() + block_length - 1) / block_length; }
+  /// Tokens of the canvas when it has grown as far as it may.
+  int most_tokens() const { return prompt_length + std::max(gen_length(), most_length); }
   Range generated() const { return {prompt_length, static_cast<int>(tokens.size())}; }
 };
 

@@ -30,14 +30,38 @@ Sequence::Sequence(Request request, const ModelConfig& config)
     twin.stores.resize(stores_.size());
     twin_ = std::move(twin);
   }
-  most_steps_ = request_.steps;
-  if (request_.sampler.dynamic()) most_steps_ = std::max(most_steps_, masks_left());
+  planned_steps_ = count_steps();
+  most_steps_ = planned_steps_;
+  if (request_.sampler.dynamic()) {
+    const int growth = request_.most_tokens() - request_.generated().end;
+    most_steps_ = std::max(most_steps_, masks_left() + growth);
+  }
   block_ = {request_.prompt_length, request_.prompt_length};
   begin_block();
 }
 
-int Sequence::steps_per_block() const {
-  return request_.steps / (request_.gen_length() / request_.block_length);
+Range Sequence::block_at(int begin) const {
+  const int own_end = request_.generated().end;
+  const int end = begin < own_end ? own_end : request_.prompt_length + request_.most_length;
+  return {begin, std::min(begin + request_.block_length, end)};
+}
+
+int Sequence::steps_in(Range block) const {
+  const auto steps_before = [&](int position) {
+    return int64_t{request_.steps} * (position - request_.prompt_length) / request_.gen_length();
+  };
+  return static_cast<int>(
+      std::max(int64_t{1}, steps_before(block.end) - steps_before(block.begin)));
+}
+
+int Sequence::count_steps() const {
+  const int end = request_.most_tokens();
+  int sum = 0;
+  for (Range block = block_at(request_.prompt_length); block.begin < end;
+       block = block_at(block.end)) {
+    sum += steps_in(block);
+  }
+  return sum;
 }
 
 int Sequence::masks_in(Range range) const {
@@ -54,13 +78,23 @@ size_t Sequence::state_bytes() const {
   return sum;
 }
 
-int Sequence::masks_left() const { return masks_in(request_.generated()); }
+int Sequence::masks_left() const {
+  return masks_in({request_.prompt_length, static_cast<int>(tokens_.size())});
+}
 
 void Sequence::begin_block() {
-  block_ = {block_.end, block_.end + request_.block_length};
+  block_ = block_at(block_.end);
   in_block_ = 0;
-  schedule_.emplace(request_.sampler, masks_in(block_), steps_per_block());
+  schedule_.emplace(request_.sampler, masks_in(block_), steps_in(block_));
   begin_step();
+}
+
+bool Sequence::grow() {
+  const Range next = block_at(static_cast<int>(tokens_.size()));
+  if (next.size() <= 0 || settled_end()) return false;
+  tokens_.resize(static_cast<size_t>(next.end), config_.mask_id);
+  if (twin_) twin_->tokens.resize(tokens_.size(), config_.mask_id);
+  return true;
 }
 
 void Sequence::begin_step() {
@@ -83,7 +117,7 @@ void Sequence::begin_step() {
 
 Step Sequence::step() const {
   return {.index = index_,
-          .total = request_.steps,
+          .total = planned_steps_,
           .in_block = in_block_,
           .due = due_,
           .block = block_,
@@ -214,7 +248,7 @@ void Sequence::finish_step() {
   if (request_.early_stop || (block_done && method_->stops_after_end())) {
     if (const auto end = settled_end()) {
       const TokenId filler = tokens_[static_cast<size_t>(*end)];
-      stopped_early_ = index_ < request_.steps || masks_left() > 0;
+      stopped_early_ = index_ < planned_steps_ || masks_left() > 0;
       std::replace(tokens_.begin() + *end, tokens_.end(), config_.mask_id, filler);
       done_ = true;
       return;
@@ -222,10 +256,10 @@ void Sequence::finish_step() {
   }
   if (!block_done) {
     begin_step();
-  } else if (block_.end == static_cast<int>(tokens_.size())) {
-    done_ = true;
-  } else {
+  } else if (block_.end < static_cast<int>(tokens_.size()) || grow()) {
     begin_block();
+  } else {
+    done_ = true;
   }
 }
 

@@ -45,7 +45,8 @@ class Sequence {
 
   const std::vector<TokenId>& tokens() const { return tokens_; }
   TokenId mask_id() const { return config_.mask_id; }
-  /// Steps that the generation can take: with a threshold or a factor, at least one token each.
+  /// Steps that the generation can take, growth included: with a threshold or a factor, at least
+  /// one token each.
   int most_steps() const { return most_steps_; }
   /// Bytes of what is kept between steps.
   size_t state_bytes() const;
@@ -64,7 +65,15 @@ class Sequence {
     std::vector<KvStore> stores;
   };
 
-  int steps_per_block() const;
+  /// The block that begins at `begin`: the last one may be shorter.
+  Range block_at(int begin) const;
+  /// A block's share of the steps, at least one.
+  int steps_in(Range block) const;
+  /// Steps of all blocks, of those that the canvas may grow by, too.
+  int count_steps() const;
+  /// Appends the masks of a further block; false when the text has ended or the canvas is at its
+  /// largest.
+  bool grow();
   int masks_in(Range range) const;
   SamplerOptions sampler() const;
   void begin_block();
@@ -77,6 +86,7 @@ class Sequence {
 
   const Request request_;
   const ModelConfig& config_;
+  int planned_steps_ = 0;
   int most_steps_ = 0;
   std::vector<TokenId> tokens_;
   std::unique_ptr<Method> method_;

@@ -22,6 +22,8 @@ class EvictingCache : public Method {
  public:
   explicit EvictingCache(const EvictionSteps& steps) : steps_(steps) {}
 
+  bool allows_growth() const override { return true; }
+  int fewest_steps() const override { return steps_.first_alone ? 2 : 1; }
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
   std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override;

@@ -18,6 +18,8 @@ class FastDllm final : public PositionCache {
  public:
   explicit FastDllm(const FastDllmOptions& options) : options_(options) {}
   std::string_view name() const override { return "fast-dllm"; }
+  bool allows_growth() const override { return true; }
+  int fewest_steps() const override { return options_.first_alone ? 2 : 1; }
 
   StepPlan plan_step(const Step& step) override;
 

@@ -19,6 +19,7 @@ class PrefixCache final : public PositionCache {
   bool supports(const Visibility& visibility) const override {
     return visibility.is_block_causal();
   }
+  bool allows_growth() const override { return true; }
   /// From the first position that is not final to the last one that the block sees; no rows in a
   /// step that has nothing to decide.
   StepPlan plan_step(const Step& step) override;

@@ -22,6 +22,8 @@ class StreamingDllm final : public Method {
   explicit StreamingDllm(const StreamingDllmOptions& options) : options_(options) {}
   std::string_view name() const override { return "streaming-dllm"; }
   bool stops_after_end() const override { return true; }
+  bool allows_growth() const override { return true; }
+  int fewest_steps() const override { return options_.first_alone ? 2 : 1; }
 
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;

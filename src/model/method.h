@@ -109,10 +109,15 @@ class Method {
   virtual bool supports(const Visibility& visibility) const {
     return !visibility.is_block_causal();
   }
+  /// Steps that a block of more than one token takes at least, whatever a step may decide.
+  virtual int fewest_steps() const { return 1; }
   /// True when plan_step() cannot do without Step::scheduled.
   virtual bool needs_order() const { return false; }
   /// True when a finished block with an end token ends the generation, whatever the request says.
   virtual bool stops_after_end() const { return false; }
+  /// Whether the canvas may have become longer when a block begins: nothing that was measured or
+  /// kept before is read again then.
+  virtual bool allows_growth() const { return false; }
   /// All rows, or none in a step that has nothing to decide.
   virtual StepPlan plan_step(const Step& step) {
     return {.rows = step.due == 0 ? Rows() : Rows(step.all())};

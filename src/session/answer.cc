@@ -2,16 +2,17 @@
 
 namespace unmask {
 
-std::string_view finish_reason(const Request& request, const Result& result) {
+std::string_view finish_reason(const Result& result) {
   if (result.cancelled) return "cancelled";
-  return result.answer.end < request.generated().end ? "stop" : "length";
+  return result.answer.end < static_cast<int>(result.tokens.size()) ? "stop" : "length";
 }
 
 int answer_tokens(const Request& request, const Result& result, TokenId mask_id) {
   int count = 0;
   for (int p = result.answer.begin; p < result.answer.end; ++p) {
     const auto i = static_cast<size_t>(p);
-    count += static_cast<int>(request.tokens[i] == mask_id && result.tokens[i] != mask_id);
+    const bool open = i >= request.tokens.size() || request.tokens[i] == mask_id;
+    count += static_cast<int>(open && result.tokens[i] != mask_id);
   }
   return count;
 }

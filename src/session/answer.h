@@ -10,7 +10,7 @@
 namespace unmask {
 
 /// "stop" after an end token, "length" without one, "cancelled" when somebody ended it.
-std::string_view finish_reason(const Request& request, const Result& result);
+std::string_view finish_reason(const Result& result);
 
 /// Tokens that the model chose for the answer; masks and what follows the end token do not count.
 int answer_tokens(const Request& request, const Result& result, TokenId mask_id);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "methods/registry.h"
 
 namespace unmask {
 
@@ -44,10 +45,63 @@ SamplerOptions sampler_options(const RequestOptions& a, const ModelConfig& confi
   return options;
 }
 
+int divide_up(int a, int b) { return (a + b - 1) / b; }
+
+/// Steps for `tokens` masks.
+int count_steps(const RequestOptions& a, int tokens) {
+  if (a.steps && a.tokens_per_step) {
+    fail("[request] steps and tokens per step say the same thing; choose one");
+  }
+  for (const std::optional<int> count : {a.steps, a.tokens_per_step}) {
+    if (count && *count < 1) fail("[request] steps: found {}, expected at least 1", *count);
+  }
+  return a.steps.value_or(divide_up(tokens, a.tokens_per_step.value_or(1)));
+}
+
+struct Lengths {
+  int own = 0;   // masks
+  int most = 0;  // as in Request
+  int block = 0;
+  int steps = 0;
+
+  int blocks() const { return divide_up(own, block); }
+  /// Whether every block gets `fewest` steps: a step decides tokens of one block only.
+  bool has_steps(int fewest) const {
+    const int last = own - (blocks() - 1) * block;
+    return int64_t{steps} * block / own >= std::min(fewest, block) &&
+           steps - int64_t{steps} * (own - last) / own >= std::min(fewest, last);
+  }
+};
+
+Lengths choose_lengths(const RequestOptions& a, const ModelConfig& config) {
+  const bool llada = config.family == Family::llada;
+  const std::optional<int> advised = llada ? std::nullopt : config.generation.max_new_tokens;
+  const int usual = advised.value_or(kDefaultLength);
+  const int most = a.max_tokens.value_or(a.gen_length.value_or(usual));
+  Lengths lengths{.own = a.gen_length.value_or(std::min(usual, most))};
+  if (lengths.own < 1 || most < lengths.own) {
+    fail("[request] length: found {}, expected 1 to {}, the most tokens", lengths.own, most);
+  }
+  const std::optional<int> block = llada ? a.block_length.value_or(kLladaBlock) : a.block_length;
+  const auto method = create_method(*a.method, {config, a.seed});
+  if (block && method->allows_growth() && most > lengths.own) {
+    lengths.most = most;
+  } else {
+    lengths.own = most;
+  }
+  lengths.block = std::min(block.value_or(lengths.own), lengths.own);
+  const int fewest = lengths.own == 1 ? 1 : method->fewest_steps();
+  lengths.steps = std::max(fewest, count_steps(a, lengths.own));
+  while (lengths.block > 0 && !lengths.has_steps(fewest)) {
+    lengths.block = divide_up(lengths.own, lengths.blocks() - 1);
+  }
+  return lengths;
+}
+
 void set_common(const RequestOptions& a, const ModelFiles& files, Request& request) {
   request.sampler = sampler_options(a, files.config());
   request.cfg_scale = a.cfg_scale;
-  request.method = a.method;
+  request.method = *a.method;
   request.eos_ids = files.stop_ids();
 }
 
@@ -73,23 +127,24 @@ std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOption
   return encode_messages(files, options, {{"user", question}});
 }
 
-Request build_request(const RequestOptions& a, const ModelFiles& files,
+Request build_request(const RequestOptions& asked, const ModelFiles& files,
                       std::vector<TokenId> prompt) {
   const ModelConfig& config = files.config();
-  const bool llada = config.family == Family::llada;
-  const std::optional<int> advised = llada ? std::nullopt : config.generation.max_new_tokens;
-  const int length = a.gen_length.value_or(advised.value_or(kDefaultLength));
-  Request request = append_masks(std::move(prompt), length, config.mask_id);
+  const RequestOptions a = with_preset(asked, config);
+  const Lengths lengths = choose_lengths(a, config);
+  Request request = append_masks(std::move(prompt), lengths.own, config.mask_id);
   set_common(a, files, request);
-  request.block_length = a.block_length.value_or(llada ? std::min(length, kLladaBlock) : length);
-  request.steps = a.steps.value_or(length);
+  request.block_length = lengths.block;
+  request.steps = lengths.steps;
+  request.most_length = lengths.most;
   request.early_stop = a.early_stop;
   check_request(request, config);
   return request;
 }
 
-Request build_fill_request(const RequestOptions& a, const ModelFiles& files,
+Request build_fill_request(const RequestOptions& asked, const ModelFiles& files,
                            std::span<const FillPart> parts) {
+  const RequestOptions a = with_preset(asked, files.config());
   Request request;
   set_common(a, files, request);
   request.sampler.suppress_eos = true;
@@ -103,9 +158,36 @@ Request build_fill_request(const RequestOptions& a, const ModelFiles& files,
     masks += part.masks;
   }
   request.block_length = request.gen_length();
-  request.steps = a.steps.value_or(masks);
+  request.steps = count_steps(a, masks);
   check_request(request, files.config());
   return request;
+}
+
+std::vector<std::string> adjustments(const RequestOptions& asked, const Request& built) {
+  std::vector<std::string> said;
+  const int length = built.gen_length();
+  const int wanted = std::min(asked.block_length.value_or(kLladaBlock), length);
+  if (built.block_length > wanted && (asked.steps || asked.tokens_per_step)) {
+    said.push_back(
+        fmt::format("blocks have {} tokens instead of {}, to keep to the number of steps ({})",
+                    built.block_length, wanted, built.steps));
+  } else if (asked.block_length && *asked.block_length > length) {
+    said.push_back(fmt::format("blocks have {} tokens instead of {}: there are no more to generate",
+                               length, *asked.block_length));
+  }
+  if (asked.steps && built.steps > *asked.steps) {
+    said.push_back(
+        fmt::format("{} steps instead of {}: the first of a block decides one token "
+                    "with method {}",
+                    built.steps, *asked.steps, printable(built.method)));
+  }
+  if (asked.max_tokens && built.most_length == 0 &&
+      length > asked.gen_length.value_or(kDefaultLength)) {
+    said.push_back(fmt::format(
+        "the canvas has all {} tokens from the beginning: with method {} it cannot grow", length,
+        printable(built.method)));
+  }
+  return said;
 }
 
 }  // namespace unmask

@@ -10,6 +10,7 @@
 #include "generate/request.h"
 #include "session/fill_template.h"
 #include "session/model_files.h"
+#include "session/preset.h"
 
 namespace unmask {
 
@@ -28,10 +29,13 @@ std::vector<TokenId> encode_messages(const ModelFiles& files, const PromptOption
 std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOptions& options,
                                      const std::string& question);
 
-/// How an answer is generated. What is not set follows from the model: its generation_config.json
-/// where that means something, else the published settings of its family.
+/// How an answer is generated. What is not set follows from the preset, then from the model: its
+/// generation_config.json where that means something, else the published settings of its family.
 struct RequestOptions {
-  std::optional<int> gen_length{}, steps{}, block_length{};
+  Preset preset = Preset::balanced;
+  std::optional<int> gen_length{};
+  std::optional<int> max_tokens{};  // where the canvas may grow to, see Request::most_length
+  std::optional<int> steps{}, tokens_per_step{}, block_length{};
   std::optional<std::string> algorithm{};
   std::optional<double> temperature{}, top_p{}, alg_temp{}, threshold{}, factor{};
   std::optional<int> top_k{};
@@ -41,11 +45,14 @@ struct RequestOptions {
   bool suppress_eos = false;
   bool defer_eos = false;
   bool early_stop = true;
-  std::string method = "full";
+  std::optional<std::string> method{};
 };
 
-/// Masks behind a prompt: 128 or as many as the model recommends, blocks of 32 (LLaDA) or one
-/// (Dream), one token a step. Throws Error when the options are impossible for the model.
+/// Masks behind a prompt: 128 or as many as the model recommends, blocks of 32 or, where neither
+/// preset nor family has blocks (Dream, exact), one; a token a step or as many as are sure enough.
+/// Fewer steps than blocks make the blocks longer. A canvas that may grow begins at its usual
+/// length, or has its full length from the beginning where the method needs that or there are no
+/// blocks. Throws Error when the options are impossible for the model.
 Request build_request(const RequestOptions& options, const ModelFiles& files,
                       std::vector<TokenId> prompt);
 
@@ -53,5 +60,8 @@ Request build_request(const RequestOptions& options, const ModelFiles& files,
 /// offered, because the text goes on behind the holes. Throws Error as build_request.
 Request build_fill_request(const RequestOptions& options, const ModelFiles& files,
                            std::span<const FillPart> parts);
+
+/// In what the request differs from the lengths that were asked for, and why, a sentence each.
+std::vector<std::string> adjustments(const RequestOptions& asked, const Request& built);
 
 }  // namespace unmask

@@ -188,13 +188,13 @@ class Eval(Case):
                                 ("two tasks", ("--task", "vt,vt")), ("temperature", ("--task", "vt", "--length", "256", "--fidelity", "--temperature", "1"))):
             self.failure(part, of=("eval", *arguments))
         self.failure("--task", of=("eval", "--task", "tenkey"), status=2)
-        self.failure("--preset", of=("eval", "--preset", "none"), status=2)
+        self.failure("--experiment", of=("eval", "--experiment", "none"), status=2)
 
 
     def test_shells_complete_it(self):
         script = subprocess.run([PROGRAM, "completion", "bash"], capture_output=True, text=True, timeout=60,
                                 check=True).stdout
-        self.assertIn("eval,--preset) mapfile -t COMPREPLY < <(compgen -W 'compare sparsed-ablation", script)
+        self.assertIn("eval,--experiment) mapfile -t COMPREPLY < <(compgen -W 'compare sparsed-ablation", script)
         self.assertIn("eval,-o|eval,--out) mapfile -t COMPREPLY < <(compgen -d", script)
 
 

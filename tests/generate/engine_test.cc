@@ -199,13 +199,14 @@ TEST(Generate, RefusesImpossibleRequests) {
     return std::string("accepted");
   };
   EXPECT_EQ(reason([](Request&) {}), "accepted");
-  EXPECT_NE(reason([](Request& r) { r.block_length = 10; }).find("use 8 or 16"), std::string::npos);
-  EXPECT_NE(reason([](Request& r) { r.block_length = 0; }).find("block_length"), std::string::npos);
-  EXPECT_NE(reason([](Request& r) { r.steps = 17; }).find("e.g. 16"), std::string::npos);
+  EXPECT_EQ(reason([](Request& r) { r.block_length = 10; }), "accepted");
+  EXPECT_NE(reason([](Request& r) { r.block_length = 0; }).find("block length"), std::string::npos);
+  EXPECT_NE(reason([](Request& r) { r.block_length = 33; }).find("1 to 32"), std::string::npos);
+  EXPECT_NE(reason([](Request& r) { r.steps = 1; }).find("at least 2"), std::string::npos);
   EXPECT_NE(reason([](Request& r) { r.steps = 0; }).find("steps"), std::string::npos);
   EXPECT_NE(reason([](Request& r) { r.tokens[0] = 512; }).find("512"), std::string::npos);
   EXPECT_NE(reason([](Request& r) { r.tokens[0] = -1; }).find("-1"), std::string::npos);
-  EXPECT_NE(reason([](Request& r) { r.cfg_scale = -1; }).find("cfg_scale"), std::string::npos);
+  EXPECT_NE(reason([](Request& r) { r.cfg_scale = -1; }).find("guidance"), std::string::npos);
   EXPECT_NE(reason([](Request& r) { r.method = "none"; }).find("full"), std::string::npos);
   EXPECT_NE(reason([](Request& r) { r.method = "full:x=1"; }).find("'x'"), std::string::npos);
   EXPECT_THROW(append_masks({1}, 0, 500), Error);

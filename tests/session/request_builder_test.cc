@@ -12,11 +12,14 @@ namespace {
 using ::testing::ElementsAre;
 using testing::files_of;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 using testing::kEnd;
 using testing::kMask;
 
+const RequestOptions kExact{.preset = Preset::exact};
+
 TEST(BuildRequest, HasTheDefaultsOfLlada) {
-  const Request request = build_request({}, files_of(Family::llada), {'h', 'i'});
+  const Request request = build_request(kExact, files_of(Family::llada), {'h', 'i'});
   EXPECT_EQ(request.prompt_length, 2);
   EXPECT_EQ(request.gen_length(), 128);
   EXPECT_EQ(request.block_length, 32);
@@ -29,7 +32,7 @@ TEST(BuildRequest, HasTheDefaultsOfLlada) {
 
 TEST(BuildRequest, FollowsTheRecommendationsOfDream) {
   const auto algorithm = [](const GenerationDefaults& given) {
-    return build_request({}, files_of(Family::dream, given), {}).sampler.algorithm;
+    return build_request(kExact, files_of(Family::dream, given), {}).sampler.algorithm;
   };
   EXPECT_EQ(algorithm({}), Algorithm::entropy);
   GenerationDefaults advice;
@@ -43,14 +46,15 @@ TEST(BuildRequest, FollowsTheRecommendationsOfDream) {
   advice.alg_temp = 0.1F;
   advice.eps = 0.01F;
   const ModelFiles files = files_of(Family::dream, advice);
-  const Request advised = build_request({}, files, {});
+  const Request advised = build_request(kExact, files, {});
   EXPECT_EQ(advised.gen_length(), 40);
   EXPECT_EQ(advised.block_length, 40);
   EXPECT_EQ(advised.sampler.algorithm, Algorithm::maskgit_plus);
   EXPECT_FLOAT_EQ(static_cast<float>(advised.sampler.top_p.value()), 0.9F);
   EXPECT_EQ(advised.sampler.top_k, 7);
   EXPECT_FLOAT_EQ(advised.sampler.eps, 0.01F);
-  const Request chosen = build_request({.temperature = 0, .top_k = 3}, files, {});
+  const Request chosen =
+      build_request({.preset = Preset::exact, .temperature = 0, .top_k = 3}, files, {});
   EXPECT_EQ(chosen.sampler.temperature, 0);
   EXPECT_EQ(chosen.sampler.top_k, 3);
 }
@@ -67,13 +71,99 @@ TEST(BuildRequest, RecommendationsDoNotClashWithWhatWasAskedFor) {
             Algorithm::maskgit_plus);
 }
 
-TEST(BuildRequest, RefusesImpossibleSizesWithAHint) {
-  try {
-    build_request({.gen_length = 100}, files_of(Family::llada), {});
-    FAIL() << "expected an error";
-  } catch (const Error& error) {
-    EXPECT_THAT(error.what(), HasSubstr("use 25 or 50"));
+TEST(BuildRequest, IsBalancedUnlessSomebodySaysOtherwise) {
+  for (const Family family : {Family::llada, Family::dream}) {
+    const Request request = build_request({}, files_of(family), {'h'});
+    const PresetSettings& balanced = settings_of(Preset::balanced);
+    EXPECT_EQ(request.method, balanced.method);
+    EXPECT_EQ(request.sampler.threshold, balanced.threshold);
+    EXPECT_EQ(request.block_length, 32);
+    EXPECT_EQ(request.sampler.algorithm,
+              family == Family::llada ? Algorithm::low_confidence : Algorithm::maskgit_plus);
   }
+}
+
+TEST(BuildRequest, EveryOptionOverridesThePreset) {
+  const ModelFiles files = files_of(Family::llada);
+  const Request own = build_request(
+      {.block_length = 16, .threshold = 0.5, .early_stop = false, .method = "full"}, files, {});
+  EXPECT_EQ(own.block_length, 16);
+  EXPECT_EQ(own.sampler.threshold, 0.5);
+  EXPECT_FALSE(own.early_stop);
+  EXPECT_EQ(own.method, "full");
+  EXPECT_FALSE(build_request({.steps = 64}, files, {}).sampler.dynamic()) << "steps are counted";
+  EXPECT_FALSE(build_request({.tokens_per_step = 2}, files, {}).sampler.dynamic());
+  EXPECT_FALSE(build_request({.algorithm = "entropy"}, files, {}).sampler.dynamic());
+  EXPECT_FALSE(build_request({.alg_temp = 0.1}, files_of(Family::dream), {}).sampler.dynamic());
+  EXPECT_FALSE(build_request({.factor = 1.5}, files, {}).sampler.threshold.has_value());
+  EXPECT_EQ(build_request({.steps = 64, .threshold = 0.8}, files, {}).sampler.threshold, 0.8);
+}
+
+TEST(BuildRequest, TakesAnyLengthAndAnyNumberOfSteps) {
+  const ModelFiles files = files_of(Family::llada);
+  for (const int length : {1, 7, 32, 33, 100, 128}) {
+    for (const int steps : {1, 2, 3, 10, 64, 1000}) {
+      const Request r = build_request({.gen_length = length, .steps = steps}, files, {});
+      EXPECT_EQ(r.gen_length(), length);
+      EXPECT_EQ(r.steps, steps);
+      EXPECT_GE(r.steps, r.blocks());
+      EXPECT_TRUE(steps < 4 || r.block_length == std::min(32, length)) << length << ' ' << steps;
+    }
+    EXPECT_EQ(build_request({.gen_length = length, .tokens_per_step = 3}, files, {}).steps,
+              (length + 2) / 3);
+  }
+  EXPECT_THROW(build_request({.gen_length = 0}, files, {}), Error);
+  EXPECT_THROW(build_request({.steps = 0}, files, {}), Error);
+  EXPECT_THROW(build_request({.steps = 4, .tokens_per_step = 4}, files, {}), Error);
+}
+
+TEST(BuildRequest, LeavesNoMaskUndecidedForWantOfSteps) {
+  // Caches of models whose row p - 1 predicts p decide one token in the first step of a block.
+  const ModelFiles files = files_of(Family::dream);
+  for (int length = 1; length <= 70; ++length) {
+    for (int steps = 1; steps <= 9; ++steps) {
+      const Request r = build_request({.gen_length = length, .steps = steps}, files, {});
+      int before = 0;
+      for (int begin = 0; begin < length; begin += r.block_length) {
+        const int size = std::min(r.block_length, length - begin);
+        const int after = r.steps * (begin + size) / length;
+        EXPECT_GE(after - before, std::min(2, size)) << length << " tokens, " << steps << " steps";
+        before = after;
+      }
+    }
+  }
+}
+
+TEST(BuildRequest, SaysWhatItAdjusted) {
+  const ModelFiles files = files_of(Family::llada);
+  const auto said = [&](const RequestOptions& asked) {
+    return adjustments(asked, build_request(asked, files, {}));
+  };
+  EXPECT_THAT(said({}), IsEmpty());
+  EXPECT_THAT(said({.gen_length = 100}), IsEmpty());
+  EXPECT_THAT(said({.gen_length = 64, .steps = 1}),
+              ElementsAre(HasSubstr("64 tokens instead of 32")));
+  EXPECT_THAT(said({.gen_length = 64, .steps = 3, .block_length = 8}),
+              ElementsAre(HasSubstr("22 tokens instead of 8")));
+  EXPECT_THAT(said({.gen_length = 16, .block_length = 32}),
+              ElementsAre(HasSubstr("16 tokens instead of 32")));
+  EXPECT_THAT(said({.max_tokens = 512, .method = "sparsed"}),
+              ElementsAre(HasSubstr("all 512 tokens")));
+  EXPECT_THAT(said({.max_tokens = 512}), IsEmpty());
+}
+
+TEST(BuildRequest, GrowsUpToTheMostTokens) {
+  const auto lengths = [](const RequestOptions& asked, Family family) {
+    const Request r = build_request(asked, files_of(family), {});
+    return std::pair(r.gen_length(), r.most_length);
+  };
+  EXPECT_EQ(lengths({.max_tokens = 512}, Family::llada), std::pair(128, 512));
+  EXPECT_EQ(lengths({.gen_length = 32, .max_tokens = 512}, Family::llada), std::pair(32, 512));
+  EXPECT_EQ(lengths({.max_tokens = 50}, Family::llada), std::pair(50, 0));
+  EXPECT_EQ(lengths({.max_tokens = 512}, Family::dream), std::pair(128, 512));
+  EXPECT_EQ(lengths({.preset = Preset::exact, .max_tokens = 512}, Family::dream), std::pair(512, 0))
+      << "the published sampler denoises the whole canvas at once";
+  EXPECT_THROW(lengths({.gen_length = 64, .max_tokens = 32}, Family::llada), Error);
 }
 
 TEST(BuildFillRequest, PutsMasksBetweenTheTexts) {

@@ -19,6 +19,7 @@ inline ModelFiles files_of(Family family, const GenerationDefaults& advice = {})
   config.family = family;
   config.vocab_size = 258;
   config.max_positions = 100;
+  config.logit_shift = family == Family::dream ? 1 : 0;
   config.mask_id = kMask;
   config.stop_ids = {kEnd};
   config.generation = advice;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 #include <numeric>
+#include <set>
 
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
@@ -96,7 +97,7 @@ Request request_of(const BatchArguments& a, const ModelFiles& files, const Entry
 /// Tokens of all canvases that run side by side at most.
 int tokens_side_by_side(std::span<const Request> requests, size_t batch_size) {
   std::vector<int> sizes;
-  for (const Request& r : requests) sizes.push_back(static_cast<int>(r.tokens.size()));
+  for (const Request& r : requests) sizes.push_back(r.most_tokens());
   std::sort(sizes.rbegin(), sizes.rend());
   sizes.resize(std::min(sizes.size(), batch_size));
   return std::accumulate(sizes.begin(), sizes.end(), 0);
@@ -110,6 +111,7 @@ class Batch {
       : model_(model),
         entries_(entries),
         requests_(requests),
+        preset_(a.generation.preset),
         console_(console),
         line_(console.err, console.err_terminal),
         engine_(model.transformer(), options(a, model)),
@@ -146,6 +148,7 @@ class Batch {
   Model& model_;
   const std::vector<Entry>& entries_;
   const std::vector<Request>& requests_;
+  Preset preset_;
   Console& console_;
   ProgressLine line_;
   Engine engine_;
@@ -172,8 +175,8 @@ void Batch::print_ended() {
     try {
       const Result result = engine_.take(id);
       if (result.cancelled) return;
-      record.update(
-          report(model_, requests_[printed_], result, answer_text(model_.tokenizer(), result)));
+      record.update(report(model_, {preset_, requests_[printed_]}, result,
+                           answer_text(model_.tokenizer(), result)));
     } catch (const Error& error) {
       record["error"] = error.what();
       failed_ = true;
@@ -223,9 +226,12 @@ int batch(const BatchArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory);
   const std::vector<Entry> entries = read_entries(a.file);
   std::vector<Request> requests;
+  std::set<std::string> said;  // lines that are adjusted alike are spoken of once
   for (const Entry& entry : entries) {
     requests.push_back(request_of(a, files, entry));
-    warn_about_length(requests.back(), files.config(), console);
+    for (const std::string& line : length_warnings(a.generation, requests.back(), files.config())) {
+      if (said.insert(line).second) warn(console, "{}", line);
+    }
   }
   const int canvas = tokens_side_by_side(requests, static_cast<size_t>(a.batch_size));
   Model model = load_model(a.model, files, canvas, console);

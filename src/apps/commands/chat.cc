@@ -68,7 +68,11 @@ std::optional<std::string> Conversation::read_line() {
 }
 
 void Conversation::run() {
-  if (console_.in_terminal) console_.err << "Type /help for the commands.\n";
+  if (console_.in_terminal) {
+    const PresetSettings& preset = settings_of(arguments_.generation.preset);
+    console_.err << fmt::format("{}, {}: {}.\nType /help for the commands.\n", files_.name(),
+                                preset.name, preset.what);
+  }
   while (const auto line = read_line()) {
     if (line->find_first_not_of(" \t\r") == std::string::npos) continue;
     if (line->starts_with('/')) {
@@ -104,8 +108,9 @@ void Conversation::answer(const std::string& question) {
   messages.push_back({"user", question});
   const Request request = build_request(arguments_.generation, files_,
                                         files_.tokenizer().encode(render_chat(format_, messages)));
-  warn_about_length(request, files_.config(), console_);
-  const Watch watch{.view = {.live = true}, .shown = request.generated()};
+  warn_about_lengths(arguments_.generation, request, files_.config(), console_);
+  const Watch watch{.view = {.live = true},
+                    .shown = {request.prompt_length, request.most_tokens()}};
   const Result result = denoise(model_, request, watch, console_);
   if (result.cancelled) {
     clear_interrupt();

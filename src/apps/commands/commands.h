@@ -69,7 +69,7 @@ struct InspectAttentionArguments {
   ModelArguments model;
   PromptArguments prompt;
   PromptOptions chat;
-  RequestOptions generation;
+  RequestOptions generation{.preset = Preset::exact};  // pictures are of the published steps
   std::optional<int> layer;
   std::vector<int> heads;
   std::vector<int> steps;

@@ -14,8 +14,8 @@
 #include "apps/terminal/units.h"
 #include "core/platform/processor.h"
 #include "eval/example.h"
+#include "eval/experiments.h"
 #include "eval/metric.h"
-#include "eval/presets.h"
 #include "eval/run.h"
 #include "eval/tasks.h"
 #include "io/json_file.h"
@@ -40,35 +40,39 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
   const Checkpoint& checkpoint = files.checkpoint();
   const EvalSettings& e = a.settings;
   const RequestOptions& g = e.generation;
-  return {{"model", files.name()},
-          {"checkpoint_bytes", checkpoint.total_bytes()},
-          {"checkpoint_fingerprint", fmt::format("{:016x}", checkpoint.fingerprint())},
-          {"dtype", weight_type_name(resolve_weight_type(parse_weight_type(a.model.dtype),
-                                                         find_device(a.model.device).kind,
-                                                         checkpoint, files.config()))},
-          {"seed", g.seed},
-          {"tokens_per_step", plan.tokens_per_step},
-          {"gen_length", or_null(g.gen_length)},
-          {"steps", or_null(g.steps)},
-          {"block_length", or_null(g.block_length)},
-          {"algorithm", or_null(g.algorithm)},
-          {"temperature", or_null(g.temperature)},
-          {"top_p", or_null(g.top_p)},
-          {"top_k", or_null(g.top_k)},
-          {"alg_temp", or_null(g.alg_temp)},
-          {"eps", or_null(g.eps)},
-          {"threshold", or_null(g.threshold)},
-          {"factor", or_null(g.factor)},
-          {"cfg_scale", g.cfg_scale},
-          {"suppress_eos", g.suppress_eos},
-          {"defer_eos", g.defer_eos},
-          {"early_stop", g.early_stop},
-          {"raw", e.prompt.raw},
-          {"template", or_null(e.prompt.format)},
-          {"system", or_null(e.prompt.system)},
-          {"metric", or_null(e.metric)},
-          {"mc_samples", e.samples},
-          {"fidelity", e.fidelity}};
+  return {
+      {"model", files.name()},
+      {"checkpoint_bytes", checkpoint.total_bytes()},
+      {"checkpoint_fingerprint", fmt::format("{:016x}", checkpoint.fingerprint())},
+      {"dtype", weight_type_name(resolve_weight_type(parse_weight_type(a.model.dtype),
+                                                     find_device(a.model.device).kind, checkpoint,
+                                                     files.config()))},
+      {"seed", g.seed},
+      {"preset", preset_name(g.preset)},
+      {"wording", wording_names()[static_cast<size_t>(e.wording)]},
+      {"tokens_per_step", or_null(g.tokens_per_step ? g.tokens_per_step : plan.tokens_per_step)},
+      {"max_tokens", or_null(g.max_tokens)},
+      {"gen_length", or_null(g.gen_length)},
+      {"steps", or_null(g.steps)},
+      {"block_length", or_null(g.block_length)},
+      {"algorithm", or_null(g.algorithm)},
+      {"temperature", or_null(g.temperature)},
+      {"top_p", or_null(g.top_p)},
+      {"top_k", or_null(g.top_k)},
+      {"alg_temp", or_null(g.alg_temp)},
+      {"eps", or_null(g.eps)},
+      {"threshold", or_null(g.threshold)},
+      {"factor", or_null(g.factor)},
+      {"cfg_scale", g.cfg_scale},
+      {"suppress_eos", g.suppress_eos},
+      {"defer_eos", g.defer_eos},
+      {"early_stop", g.early_stop},
+      {"raw", e.prompt.raw},
+      {"template", or_null(e.prompt.format)},
+      {"system", or_null(e.prompt.system)},
+      {"metric", or_null(e.metric)},
+      {"mc_samples", e.samples},
+      {"fidelity", e.fidelity}};
 }
 
 EvalFacts facts_of(const EvalArguments& a, const Json& settings) {
@@ -101,20 +105,20 @@ void write_file(const std::filesystem::path& path, const std::string& content) {
 }
 
 void add_what_to_ask(CLI::App& app, EvalSettings& a) {
-  restrict_to(app.add_option("--preset", a.preset,
-                             "Tasks, lengths and methods of an experiment; the options below "
-                             "replace parts of it"),
-              preset_names())
+  restrict_to(app.add_option("--experiment", a.experiment,
+                             "Tasks, lengths and methods by name; the options below replace parts "
+                             "of it"),
+              experiment_names())
       ->group(kGroup);
   restrict_to(app.add_option("--task", a.tasks, "Generated tasks, repeatable"),
               generated_task_names())
       ->delimiter(',')
       ->allow_extra_args(false)
       ->group(kGroup);
-  app.add_option(
-         "--length", a.lengths,
-         "Lengths of the canvas of generated tasks, prompt and answer (1024, or the preset's), "
-         "repeatable")
+  app.add_option("--length", a.lengths,
+                 "Lengths of the canvas of generated tasks, prompt and answer (1024, or the "
+                 "experiment's), "
+                 "repeatable")
       ->check(CLI::Range(64, kMaxLength).description(""))
       ->delimiter(',')
       ->allow_extra_args(false)
@@ -133,9 +137,11 @@ void add_what_to_ask(CLI::App& app, EvalSettings& a) {
       ->group(kGroup);
   app.add_option(
          "--method", a.methods,
-         "Methods to compare, the first with the others (full, or the preset's), repeatable")
+         "Methods or presets to compare, the first with the others (full, or the experiment's), "
+         "repeatable")
       ->allow_extra_args(false)
-      ->type_name(fmt::format("{{{}}}", fmt::join(method_names(), ",")))
+      ->type_name(
+          fmt::format("{{{},{}}}", fmt::join(method_names(), ","), fmt::join(preset_names(), ",")))
       ->group(kGroup);
 }
 
@@ -144,11 +150,11 @@ void add_how_to_ask(CLI::App& app, EvalSettings& a) {
       ->check(CLI::Range(1, 1'000'000).description(""))
       ->type_name("N")
       ->group(kGroup);
-  app.add_option("--tokens-per-step", a.tokens_per_step,
-                 "Steps are the tokens to generate over this, where --steps is not given (1; with "
-                 "--preset 2)")
-      ->check(CLI::Range(1, 1024).description(""))
-      ->type_name("N")
+  restrict_to(app.add_option_function<std::string>(
+                  "--wording", [&a](const std::string& name) { a.wording = parse_wording(name); },
+                  "Where the question of a generated task stands: behind the text, before it, or "
+                  "both (last)"),
+              wording_names())
       ->group(kGroup);
   app.add_option("--mc-samples", a.samples, "Maskings to estimate the likelihood of a choice (128)")
       ->check(CLI::Range(1, 1'000'000).description(""))
@@ -185,17 +191,19 @@ CLI::App* add_eval(CLI::App& app, EvalArguments& a) {
     tasks += fmt::format("  {:<12}{}\n", task.name, task.what);
   }
   std::string experiments;
-  for (const Preset& p : presets()) experiments += fmt::format("  {:<22}{}\n", p.name, p.what);
+  for (const Experiment& e : unmask::experiments()) {
+    experiments += fmt::format("  {:<22}{}\n", e.name, e.what);
+  }
   command->footer(fmt::format(
-      "Generated tasks, after RULER:\n{}\nPresets:\n{}\n"
+      "Generated tasks, after RULER:\n{}\nExperiments:\n{}\n{}\n"
       "The same seed gives the same examples and answers.\n\n"
       "Examples:\n"
-      "  unmask eval -m models/demo --preset compare --limit 20 -o compare\n"
+      "  unmask eval -m models/demo --experiment compare --limit 20 -o compare\n"
       "  unmask eval -m models/LLaDA-8B-Instruct --task multikey --task vt --length 4096 \\\n"
       "    --method full --method sparsed:select=0.3 --limit 50 -o ruler\n"
       "  unmask eval -m models/LLaDA-8B-Instruct -f gsm8k.jsonl --metric numeric -n 256 -o gsm8k\n"
       "  unmask eval -m models/demo --task multikey --method sparse-dllm --fidelity --limit 5",
-      tasks, experiments));
+      tasks, experiments, preset_help()));
   return command;
 }
 

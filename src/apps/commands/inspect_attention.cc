@@ -76,7 +76,6 @@ AttentionRecord empty_record(const InspectAttentionArguments& a, const ModelFile
                          .length = length,
                          .prompt_length = request.prompt_length,
                          .block_length = request.block_length,
-
                          .cell = (length + kMostCells - 1) / kMostCells,
                          .score_block = a.score_block.value_or(default_score_block(length)),
                          .heads = choose(a.heads, config.n_heads, "--head", "heads")};
@@ -149,10 +148,13 @@ int inspect_attention(const InspectAttentionArguments& a, Console& console) {
   }
   const OutputFormat format = a.output ? output_format(*a.output) : OutputFormat::png;
   const ModelFiles files = ModelFiles::open(a.model.directory);
+  if (a.generation.max_tokens) {
+    fail("[inspect-attention] a picture shows a canvas of one length; use -n, not --max-tokens");
+  }
   Request request =
       build_request(a.generation, files, read_question(a.prompt, a.chat, files, console));
   request.early_stop = false;
-  warn_about_length(request, files.config(), console);
+  warn_about_lengths(a.generation, request, files.config(), console);
   AttentionRecord record = empty_record(a, files, request);
   // How many steps a dynamic sampler takes shows only when it is done.
   const bool count_first = a.steps.empty() && request.sampler.dynamic();

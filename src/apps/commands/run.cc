@@ -119,7 +119,7 @@ void add_fill_arguments(CLI::App& app, RunArguments& a) {
                           ->type_name("TEXT")
                           ->group("Prompt");
   for (const char* other : {"--prompt", "--file", "--raw", "--system", "--template", "--gen-length",
-                            "--block-length", "--no-early-stop"}) {
+                            "--max-tokens", "--block-length", "--no-early-stop"}) {
     fill->excludes(other);
   }
   app.add_option("--hole", a.hole, "Tokens of a hole without a number (4)")
@@ -140,7 +140,8 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
   const Explanation plan = costs.explain(request);
   const Explanation full = costs.explain(vanilla);
   const CpuOptions on_cpu{.threads = a.model.threads, .weights = weights};
-  const ExplainedRequest about{request, files.config(), std::string(weight_type_name(weights)),
+  const ExplainedRequest about{a.generation.preset, request, files.config(),
+                               std::string(weight_type_name(weights)),
                                device == DeviceKind::cpu ? create_cpu_backend(on_cpu)->describe()
                                                          : "cuda, products: by cuBLASLt"};
   console.out << (a.json ? json_line(explain_json(about, plan, full))
@@ -161,12 +162,13 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
   add_output_arguments(*command, a);
   add_explain_argument(*command, a);
   command->footer(
-      "Examples:\n"
+      std::string("Examples:\n") +
       "  unmask run -m models/LLaDA-8B-Instruct -p 'Why is the sky blue?' --live\n"
       "  unmask run -m models/Dream-7B -f question.txt -n 256 --steps 128 --temperature 0.2\n"
       "  unmask run -m models/LLaDA-8B-Base --fill 'The ___{2} of France is ___.'\n"
-      "  unmask run -m models/LLaDA-8B-Instruct --threshold 0.9 --json < question.txt\n"
-      "  unmask run -m models/LLaDA-8B-Instruct -f long.txt --method sparsed --explain");
+      "  unmask run -m models/LLaDA-8B-Instruct --preset exact --json < question.txt\n"
+      "  unmask run -m models/LLaDA-8B-Instruct -f long.txt --method sparsed --explain\n\n" +
+      preset_help());
   return command;
 }
 
@@ -174,15 +176,16 @@ int run(const RunArguments& a, Console& console) {
   refuse_impossible(a);
   const ModelFiles files = ModelFiles::open(a.model.directory);
   const Request request = request_of(a, files, console);
-  warn_about_length(request, files.config(), console);
+  warn_about_lengths(a.generation, request, files.config(), console);
   if (a.explain) return explain_request(a, files, request, console);
   Trace trace(a.trace, files.tokenizer(), console);
 
-  Model model = load_model(a.model, files, static_cast<int>(request.tokens.size()), console);
-  const Range shown = a.fill ? Range{0, request.generated().end} : request.generated();
+  Model model = load_model(a.model, files, request.most_tokens(), console);
+  const Range shown{a.fill ? 0 : request.prompt_length, request.most_tokens()};
   const Result result = denoise(model, request, {a.view, shown, trace.writer()}, console);
   if (a.json) {
-    console.out << json_line(report(model, request, result, text_of(a, files, result)));
+    console.out << json_line(
+        report(model, {a.generation.preset, request}, result, text_of(a, files, result)));
   }
   if (result.cancelled) return kInterrupted;
   trace.commit();

@@ -61,7 +61,24 @@ void add_sampler_arguments(CLI::App& app, RequestOptions& g) {
   app.add_flag("--defer-eos", g.defer_eos, "End tokens are decided last")->group(kSamplingGroup);
 }
 
+void add_preset_argument(CLI::App& app, RequestOptions& g) {
+  restrict_to(app.add_option_function<std::string>(
+                  "--preset", [&g](const std::string& name) { g.preset = parse_preset(name); },
+                  fmt::format("How much is traded for speed ({}); every other option overrides it",
+                              preset_name(g.preset))),
+              preset_names())
+      ->group(kSamplingGroup);
+}
+
 }  // namespace
+
+std::string preset_help() {
+  std::string text = "Presets:\n";
+  for (const PresetSettings& p : presets()) {
+    text += fmt::format("  {:<10}{}\n", p.name, p.what);
+  }
+  return text;
+}
 
 CLI::Option* restrict_to(CLI::Option* option, const std::vector<std::string>& values) {
   return option->check(CLI::IsMember(values).description(""))
@@ -129,12 +146,20 @@ void add_raw_argument(CLI::App& app, bool& raw) {
 }
 
 void add_denoising_arguments(CLI::App& app, RequestOptions& g) {
+  add_preset_argument(app, g);
   add_count(app, "-n,--gen-length", g.gen_length,
-            "Tokens to generate (128, or what Dream's "
-            "generation_config.json says)");
-  add_count(app, "--steps", g.steps, "Denoising steps in all (one a token)");
+            "Tokens to generate (128, or what Dream's generation_config.json says)");
+  add_count(
+      app, "--max-tokens,--max-new-tokens,--n-predict", g.max_tokens,
+      "Tokens at most: the canvas begins with -n and grows by blocks while the answer goes on "
+      "(-n)");
+  CLI::Option* steps = add_count(app, "--steps", g.steps,
+                                 "Denoising steps in all, evenly spread, instead of a threshold "
+                                 "(exact: one a token)");
+  add_count(app, "--tokens-per-step", g.tokens_per_step, "The same as tokens of each step")
+      ->excludes(steps);
   add_count(app, "--block-length", g.block_length,
-            "Tokens denoised together; divides the length (LLaDA: 32; Dream: all)");
+            "Tokens denoised together; the last block may be shorter (32; exact with Dream: all)");
   add_sampler_arguments(app, g);
   app.add_flag("--no-early-stop{false}", g.early_stop, "Go on when the answer is complete")
       ->group(kSamplingGroup);
@@ -142,7 +167,8 @@ void add_denoising_arguments(CLI::App& app, RequestOptions& g) {
 
 void add_generation_arguments(CLI::App& app, RequestOptions& g) {
   add_denoising_arguments(app, g);
-  app.add_option("--method", g.method, "Acceleration method, NAME or NAME:OPTION=VALUE,... (full)")
+  app.add_option("--method", g.method,
+                 "Acceleration method, NAME or NAME:OPTION=VALUE,... (of the preset)")
       ->type_name(fmt::format("{{{}}}", fmt::join(method_names(), ",")))
       ->group(kSamplingGroup);
 }

@@ -42,6 +42,8 @@ void add_chat_arguments(CLI::App& app, PromptOptions& options);
 void add_raw_argument(CLI::App& app, bool& raw);
 /// All of RequestOptions but the method.
 void add_denoising_arguments(CLI::App& app, RequestOptions& options);
+/// The presets and what they stand for, a line each, for the end of a help text.
+std::string preset_help();
 void add_generation_arguments(CLI::App& app, RequestOptions& options);
 
 /// Lets `option` take one of `values` only.

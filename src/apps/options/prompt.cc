@@ -55,13 +55,23 @@ std::vector<TokenId> read_question(const PromptArguments& arguments, const Promp
   return encode_question(files, options, text);
 }
 
-void warn_about_length(const Request& request, const ModelConfig& config, Console& console) {
-  const auto length = static_cast<int>(request.tokens.size());
-  if (length <= config.max_positions) return;
-  warn(console,
-       "the canvas of {} tokens ({} of prompt, {} to generate) is longer than the {} positions the "
-       "model was trained for; expect poor text",
-       length, request.prompt_length, request.gen_length(), config.max_positions);
+std::vector<std::string> length_warnings(const RequestOptions& asked, const Request& request,
+                                         const ModelConfig& config) {
+  std::vector<std::string> lines = adjustments(asked, request);
+  const int length = request.most_tokens();
+  if (length > config.max_positions) {
+    lines.push_back(fmt::format(
+        "the canvas of {} tokens ({} of prompt, {} to generate) is longer than the {} positions "
+        "the "
+        "model was trained for; expect poor text",
+        length, request.prompt_length, length - request.prompt_length, config.max_positions));
+  }
+  return lines;
+}
+
+void warn_about_lengths(const RequestOptions& asked, const Request& request,
+                        const ModelConfig& config, Console& console) {
+  for (const std::string& line : length_warnings(asked, request, config)) warn(console, "{}", line);
 }
 
 }  // namespace unmask

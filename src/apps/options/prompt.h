@@ -17,7 +17,11 @@ std::string read_prompt(const PromptArguments& arguments, Console& console);
 std::vector<TokenId> read_question(const PromptArguments& arguments, const PromptOptions& options,
                                    const ModelFiles& files, Console& console);
 
-/// Warns when the canvas is longer than the texts the model was trained on.
-void warn_about_length(const Request& request, const ModelConfig& config, Console& console);
+/// In what the request differs from what was asked for, and that its canvas is longer than the
+/// texts the model was trained on; nothing where neither is so.
+std::vector<std::string> length_warnings(const RequestOptions& asked, const Request& request,
+                                         const ModelConfig& config);
+void warn_about_lengths(const RequestOptions& asked, const Request& request,
+                        const ModelConfig& config, Console& console);
 
 }  // namespace unmask

@@ -26,16 +26,35 @@ bool alike(const PlannedStep& a, const PlannedStep& b) {
          (a.work.measurements > 0) == (b.work.measurements > 0);
 }
 
-std::string header(const ExplainedRequest& about) {
+/// What a step decides.
+std::string rule(const SamplerOptions& sampler) {
+  std::string text(algorithm_name(sampler.algorithm));
+  if (sampler.threshold) text += fmt::format(", threshold {}", *sampler.threshold);
+  if (sampler.factor) text += fmt::format(", factor {}", *sampler.factor);
+  return text;
+}
+
+std::string blocks(const Request& r) {
+  const int last = r.gen_length() - (r.blocks() - 1) * r.block_length;
+  std::string text = fmt::format("{} of {}", r.blocks(), r.block_length);
+  if (last < r.block_length) text += fmt::format(", the last of {}", last);
+  if (r.most_length > 0) text += fmt::format(", growing to {} tokens", r.most_length);
+  return text;
+}
+
+std::string header(const ExplainedRequest& about, const Explanation& plan) {
   const Request& r = about.request;
+  const PresetSettings& preset = settings_of(about.preset);
   return fmt::format(
-      "method    {}\n"
-      "canvas    {} tokens, {} of them prompt; {} blocks of {} in {} steps\n"
+      "preset    {}: {}\n"
+      "method    {}; {}\n"
+      "canvas    {} tokens, {} of them prompt\n"
+      "blocks    {}; {} steps\n"
       "model     {} layers of {}, {} heads of {} ({} of keys), {} weights\n"
       "backend   {}\n",
-      r.method, r.tokens.size(), r.prompt_length, r.gen_length() / r.block_length, r.block_length,
-      r.steps, about.config.n_layers, about.config.dim, about.config.n_heads, about.config.head_dim,
-      about.config.n_kv_heads, about.weights, about.backend);
+      preset.name, preset.what, r.method, rule(r.sampler), r.tokens.size(), r.prompt_length,
+      blocks(r), plan.steps.size(), about.config.n_layers, about.config.dim, about.config.n_heads,
+      about.config.head_dim, about.config.n_kv_heads, about.weights, about.backend);
 }
 
 std::string line(std::span<const PlannedStep> group) {
@@ -93,7 +112,7 @@ std::string totals(const ExplainedRequest& about, const Explanation& plan,
 
 std::string explain_text(const ExplainedRequest& about, const Explanation& plan,
                          const Explanation& full) {
-  return header(about) + table(plan) + totals(about, plan, full);
+  return header(about, plan) + table(plan) + totals(about, plan, full);
 }
 
 nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explanation& plan,
@@ -112,7 +131,13 @@ nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explana
     step.update(work(s.work));
     steps.push_back(std::move(step));
   }
-  return {{"method", about.request.method},
+  const SamplerOptions& sampler = about.request.sampler;
+  return {{"preset", preset_name(about.preset)},
+          {"method", about.request.method},
+          {"algorithm", algorithm_name(sampler.algorithm)},
+          {"threshold", sampler.threshold ? nlohmann::ordered_json(*sampler.threshold)
+                                          : nlohmann::ordered_json()},
+          {"block_length", about.request.block_length},
           {"canvas", about.request.tokens.size()},
           {"dtype", about.weights},
           {"backend", about.backend},

@@ -5,11 +5,13 @@
 #include <string>
 
 #include "session/costs.h"
+#include "session/preset.h"
 
 namespace unmask {
 
 /// What a plan is about.
 struct ExplainedRequest {
+  Preset preset;
   const Request& request;
   const ModelConfig& config;
   std::string weights;  // type of the weights in memory

@@ -7,6 +7,8 @@
 
 namespace unmask {
 
+using json = nlohmann::ordered_json;
+
 namespace {
 
 double ratio(int64_t part, double whole) {
@@ -15,15 +17,17 @@ double ratio(int64_t part, double whole) {
 
 }  // namespace
 
-nlohmann::ordered_json report(const Model& model, const Request& request, const Result& result,
-                              const std::string& text) {
+nlohmann::ordered_json report(const Model& model, const ReportedRequest& about,
+                              const Result& result, const std::string& text) {
+  const Request& request = about.request;
+  const SamplerOptions& sampler = request.sampler;
   const TokenId mask_id = model.config().mask_id;
   const auto masks = std::count(request.tokens.begin(), request.tokens.end(), mask_id);
   const int answer = answer_tokens(request, result, mask_id);
   return {{"text", text},
-          {"finish", finish_reason(request, result)},
+          {"finish", finish_reason(result)},
           {"prompt_tokens", static_cast<int64_t>(request.tokens.size()) - masks},
-          {"canvas", request.tokens.size()},
+          {"canvas", result.tokens.size()},
           {"answer_tokens", answer},
           {"masks_left", result.masks_left},
           {"steps", result.steps},
@@ -37,8 +41,12 @@ nlohmann::ordered_json report(const Model& model, const Request& request, const 
           {"threads", model.threads()},
           {"device", device_kind_name(model.device())},
           {"dtype", weight_type_name(model.weight_type())},
+          {"preset", preset_name(about.preset)},
           {"method", request.method},
-          {"seed", request.sampler.seed},
+          {"block_length", request.block_length},
+          {"algorithm", algorithm_name(sampler.algorithm)},
+          {"threshold", sampler.threshold ? json(*sampler.threshold) : json()},
+          {"seed", sampler.seed},
           {"model", model.files().directory().string()}};
 }
 

@@ -6,10 +6,17 @@
 
 #include "session/answer.h"
 #include "session/model.h"
+#include "session/preset.h"
 
 namespace unmask {
 
-nlohmann::ordered_json report(const Model& model, const Request& request, const Result& result,
-                              const std::string& text);
+/// A request, and the preset that it was built from.
+struct ReportedRequest {
+  Preset preset;
+  const Request& request;
+};
+
+nlohmann::ordered_json report(const Model& model, const ReportedRequest& about,
+                              const Result& result, const std::string& text);
 
 }  // namespace unmask

@@ -30,7 +30,7 @@ LiveView::LiveView(std::ostream& terminal, const Tokenizer& tokenizer, const Req
       tokenizer_(tokenizer),
       options_(options),
       cursor_(terminal),
-      fresh_(request.tokens.size(), false) {
+      fresh_(static_cast<size_t>(request.most_tokens()), false) {
   const int begin = request.prompt_length;
   draw(request.tokens, {begin, begin + request.block_length});
 }
@@ -66,7 +66,10 @@ void LiveView::draw(std::span<const TokenId> tokens, Range block) {
   // Neither the last column nor the last row is used: writing there makes terminals scroll.
   const int width = std::max(1, window.columns - 1);
   const int height = std::max(1, window.rows - 2);
-  const auto pieces = canvas_pieces(tokenizer_, tokens, options_.shown, options_.mask_id, fresh_);
+  // The canvas may still grow.
+  const Range shown{options_.shown.begin,
+                    std::min(options_.shown.end, static_cast<int>(tokens.size()))};
+  const auto pieces = canvas_pieces(tokenizer_, tokens, shown, options_.mask_id, fresh_);
   const std::vector<CellLine> lines = wrap_cells(to_cells(pieces), width);
   const Range visible = visible_lines(lines, block, height);
 

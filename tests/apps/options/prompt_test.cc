@@ -11,7 +11,9 @@
 namespace unmask {
 namespace {
 
+using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 TEST(ReadPrompt, DropsOneLineBreakOfFilesAndStreams) {
   std::istringstream in("from stdin\n\n");
@@ -26,15 +28,18 @@ TEST(ReadPrompt, DropsOneLineBreakOfFilesAndStreams) {
   EXPECT_EQ(out.str(), "");
 }
 
-TEST(WarnAboutLength, NamesTheNumbers) {
-  std::istringstream in;
-  std::ostringstream err;
-  Console console{in, err, err};
+TEST(LengthWarnings, NameTheNumbers) {
   const ModelFiles files = testing::files_of(Family::llada);
-  warn_about_length(build_request({.gen_length = 32}, files, {}), files.config(), console);
-  EXPECT_EQ(err.str(), "");
-  warn_about_length(build_request({.gen_length = 128}, files, {'a'}), files.config(), console);
-  EXPECT_THAT(err.str(), HasSubstr("129 tokens (1 of prompt, 128 to generate)"));
+  const auto warnings = [&](const RequestOptions& asked, std::vector<TokenId> prompt) {
+    return length_warnings(asked, build_request(asked, files, std::move(prompt)), files.config());
+  };
+  EXPECT_THAT(warnings({.gen_length = 32}, {}), IsEmpty());
+  EXPECT_THAT(warnings({.gen_length = 128}, {'a'}),
+              ElementsAre(HasSubstr("129 tokens (1 of prompt, 128 to generate)")));
+  EXPECT_THAT(warnings({.max_tokens = 500}, {'a'}), ElementsAre(HasSubstr("501 tokens")))
+      << "what it may grow to";
+  EXPECT_THAT(warnings({.gen_length = 64, .steps = 1}, {}),
+              ElementsAre(HasSubstr("instead of 32")));
 }
 
 }  // namespace

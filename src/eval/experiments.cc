@@ -1,9 +1,10 @@
-#include "eval/presets.h"
+#include "eval/experiments.h"
 
 #include <algorithm>
 #include <fmt/ranges.h>
 
 #include "core/error.h"
+#include "session/preset.h"
 
 namespace unmask {
 
@@ -14,10 +15,12 @@ const std::vector<std::string> kTasks{"multivalue", "multiquery", "qa1", "vt"};
 // Those of them with several facts to find.
 const std::vector<std::string> kHardTasks{"multivalue", "multiquery"};
 constexpr int kLength = 512;
+/// Two tokens a step: an experiment takes half the time, and the methods still have their steps.
+constexpr int kTokensPerStep = 2;
 
 /// Everything side by side, each at the settings of its paper and at harder ones; the windows as
 /// wide as SparseD's default share of the keys.
-Preset compare() {
+Experiment compare() {
   return {"compare",
           "all methods side by side",
           kTasks,
@@ -26,12 +29,13 @@ Preset compare() {
            "sparse-dllm:keep=0.5", "sparse-dllm:keep=0.3", "sparse-dllm:keep=0.1",
            "maskkv:keep=0.3", "fast-dllm:cache=prefix", "fast-dllm:cache=dual", "streaming-dllm",
            "dkv-cache", "dllm-cache", "sparse-dllm:keep=0.5+sparsed:block=16,skip=0",
-           "sliding-window:share=0.3,block=16", "streaming-llm:share=0.3,block=16,sinks=16"}};
+           "sliding-window:share=0.3,block=16", "streaming-llm:share=0.3,block=16,sinks=16"},
+          kTokensPerStep};
 }
 
 /// The ablations of SparseD (arXiv 2509.24014): early steps, reuse, isolated selection, the share
 /// and the size of blocks; and the scale in which the released code ranks them.
-Preset sparsed_ablation() {
+Experiment sparsed_ablation() {
   return {"sparsed-ablation",
           "SparseD: skipping, reusing, isolated selection, select, block, scale",
           kHardTasks,
@@ -41,18 +45,20 @@ Preset sparsed_ablation() {
            "sparsed:block=16,select=0.3,reuse=false", "sparsed:block=16,select=0.3,isolated=false",
            "sparsed:block=16,select=0.3,scale=paper", "sparsed:block=16,select=0.1,skip=0",
            "sparsed:block=16,select=0.1,isolated=false", "sparsed:block=16,select=0.1,scale=paper",
-           "sparsed:block=32,select=0.3", "sparsed:block=64,select=0.3"}};
+           "sparsed:block=32,select=0.3", "sparsed:block=64,select=0.3"},
+          kTokensPerStep};
 }
 
 /// The ablations of Sparse-dLLM (arXiv 2508.02558): the step that builds the cache (table 3), the
 /// side that is evicted (table 4), the share that stays by the width of the pooling (table 7); and
 /// eviction by lot as a control.
-Preset sparse_dllm_ablation() {
-  Preset p{"sparse-dllm-ablation",
-           "Sparse-dLLM: delay, keep x pooling kernel, prefix-only, random eviction",
-           kHardTasks,
-           {kLength},
-           {"full"}};
+Experiment sparse_dllm_ablation() {
+  Experiment p{"sparse-dllm-ablation",
+               "Sparse-dLLM: delay, keep x pooling kernel, prefix-only, random eviction",
+               kHardTasks,
+               {kLength},
+               {"full"},
+               kTokensPerStep};
   for (const int delay : {0, 2, 4}) p.methods.push_back(fmt::format("sparse-dllm:delay={}", delay));
   p.methods.emplace_back("sparse-dllm:prefix_only=true");
   for (const char* keep : {"0.5", "0.3", "0.1", "0.05"}) {
@@ -64,26 +70,32 @@ Preset sparse_dllm_ablation() {
   return p;
 }
 
+/// What the presets cost in points and save in work. The published sampler decides a token a step.
+Experiment preset_experiment() {
+  return {"presets", "exact, balanced and fast side by side", kTasks, {kLength}, preset_names()};
+}
+
 }  // namespace
 
-std::span<const Preset> presets() {
-  static const std::vector<Preset> list{compare(), sparsed_ablation(), sparse_dllm_ablation()};
+std::span<const Experiment> experiments() {
+  static const std::vector<Experiment> list{compare(), sparsed_ablation(), sparse_dllm_ablation(),
+                                            preset_experiment()};
   return list;
 }
 
-std::vector<std::string> preset_names() {
+std::vector<std::string> experiment_names() {
   std::vector<std::string> names;
-  for (const Preset& p : presets()) names.emplace_back(p.name);
+  for (const Experiment& e : experiments()) names.emplace_back(e.name);
   return names;
 }
 
-const Preset& preset(std::string_view name) {
-  const auto all = presets();
+const Experiment& experiment(std::string_view name) {
+  const auto all = experiments();
   const auto found =
-      std::find_if(all.begin(), all.end(), [&](const Preset& p) { return p.name == name; });
+      std::find_if(all.begin(), all.end(), [&](const Experiment& e) { return e.name == name; });
   if (found == all.end()) {
-    fail("[eval] unknown preset '{}'; there is {}", printable(name),
-         fmt::join(preset_names(), ", "));
+    fail("[eval] unknown experiment '{}'; there is {}", printable(name),
+         fmt::join(experiment_names(), ", "));
   }
   return *found;
 }
