@@ -17,6 +17,10 @@ enum class ErrorCode : uint8_t {
   device,         // there is no such device, or it cannot compute this
   device_type,    // the device does not compute with weights of this type
   weight_type,    // the processor does not, or this model cannot be kept so
+  quantized,      // the files hold weights of a quantization that cannot be read
+  not_finite,     // computing gave no numbers
+  adapter,        // a folder holds no model but an adapter for one
+  algorithm,      // the model's files recommend an unknown one
   canvas_length,  // of a generated task: too short for what it holds
   memory,         // more than there is
   results_exist   // a folder of results belongs to something else

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "io/containers/file_kind.h"
 
 namespace unmask {
 
@@ -19,7 +20,8 @@ namespace {
 /// keys win and nests without bound.
 class StrictBuilder : public json::json_sax_t {
  public:
-  StrictBuilder(const std::string& where, int max_depth) : where_(where), max_depth_(max_depth) {}
+  StrictBuilder(const std::string& where, size_t bytes, int max_depth)
+      : where_(where), bytes_(bytes), max_depth_(max_depth) {}
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
@@ -42,7 +44,8 @@ class StrictBuilder : public json::json_sax_t {
 
   bool parse_error(size_t position, const std::string&,
                    const nlohmann::detail::exception&) override {
-    fail("{}: not well-formed JSON at byte {}", where_, position);
+    fail("{}: not well-formed JSON at byte {}{}", where_, position,
+         position > bytes_ ? ", where it ends: truncated? download it again" : "");
   }
 
   json take() { return std::move(root_); }
@@ -81,6 +84,7 @@ class StrictBuilder : public json::json_sax_t {
   }
 
   const std::string& where_;
+  size_t bytes_;
   int max_depth_;
   json root_;
   std::vector<json*> open_;  // objects and arrays around the current position
@@ -93,7 +97,9 @@ json parse_json(std::string_view text, const std::string& where, const JsonLimit
   if (text.size() > limits.max_bytes) {
     fail("{}: {} bytes of JSON, at most {} are read", where, text.size(), limits.max_bytes);
   }
-  StrictBuilder builder(where, limits.max_depth);
+  // Some editors write a byte order mark, which is no part of the value.
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  StrictBuilder builder(where, text.size(), limits.max_depth);
   json::sax_parse(text, &builder);
   return builder.take();
 }
@@ -109,6 +115,9 @@ std::string json_line(const nlohmann::ordered_json& value) {
 std::string read_text_file(const std::filesystem::path& file, size_t max_bytes) {
   std::error_code problem;
   if (!std::filesystem::is_regular_file(file, problem)) {
+    if (std::filesystem::is_symlink(file, problem)) {
+      fail("[file] {}: a link to a file that is not there; download it again", file.string());
+    }
     fail("[file] {}: no such file, or not a regular one", file.string());
   }
   const std::uintmax_t bytes = std::filesystem::file_size(file, problem);
@@ -121,6 +130,7 @@ std::string read_text_file(const std::filesystem::path& file, size_t max_bytes) 
   if (!in.read(content.data(), static_cast<std::streamsize>(content.size()))) {
     fail("[file] {}: cannot be read", file.string());
   }
+  refuse_other_kind(content, "[file] " + file.string());
   return content;
 }
 

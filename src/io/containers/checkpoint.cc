@@ -27,6 +27,36 @@ bool is_plain_file_name(std::string_view name) {
   });
 }
 
+/// Throws for a folder without weights that could be read: says what is there instead.
+[[noreturn]] void refuse_without_weights(const fs::path& directory) {
+  const auto has = [&](std::string_view begin, std::string_view end) {
+    std::error_code none;
+    return std::any_of(fs::directory_iterator(directory, none), fs::directory_iterator(),
+                       [&](const fs::directory_entry& entry) {
+                         const std::string name = entry.path().filename().string();
+                         return name.starts_with(begin) && name.ends_with(end);
+                       });
+  };
+  const std::string lacks = fmt::format(
+      "[checkpoint] {}: holds neither model.safetensors nor model.safetensors.index.json",
+      directory.string());
+  if (has("adapter_model", "")) {
+    fail(ErrorCode::adapter, "{}, but a LoRA adapter", lacks);
+  }
+  if (has("model-", ".safetensors")) {
+    fail("{}, but parts of weights: without the index they cannot be told to be all; download it",
+         lacks);
+  }
+  if (has("", ".bin") || has("", ".pt") || has("", ".pth") || has("", ".ckpt")) {
+    fail(
+        "{}, but weights of PyTorch; convert them to safetensors first (in Python: "
+        "model.save_pretrained(DIR))",
+        lacks);
+  }
+  if (has("", ".gguf")) fail("{}, but GGUF files, which cannot be run yet", lacks);
+  fail("{}; download the weights", lacks);
+}
+
 }  // namespace
 
 Checkpoint::Checkpoint(const fs::path& directory) : directory_(directory) {
@@ -37,14 +67,27 @@ Checkpoint::Checkpoint(const fs::path& directory) : directory_(directory) {
   }
   const fs::path single = directory / "model.safetensors";
   const fs::path index = directory / "model.safetensors.index.json";
-  if (fs::exists(single, ignored)) {
+  // A link to nothing counts as the file, which then says so.
+  const auto is_there = [&](const fs::path& path) {
+    return fs::exists(path, ignored) || fs::is_symlink(path, ignored);
+  };
+  if (is_there(single)) {
     add_shard(single);
-  } else if (fs::exists(index, ignored)) {
+  } else if (is_there(index)) {
     add_indexed_shards(index);
   } else {
-    fail("[checkpoint] {}: holds neither model.safetensors nor model.safetensors.index.json",
-         directory.string());
+    refuse_without_weights(directory);
   }
+}
+
+void Checkpoint::rename(const std::map<std::string, std::string>& new_names) {
+  std::map<std::string, Entry, std::less<>> taken;
+  for (const auto& [name, old] : new_names) {
+    auto node = entries_.extract(old);
+    UNMASK_CHECK(!node.empty(), "a tensor to be renamed must be there");
+    taken.emplace(name, node.mapped());
+  }
+  entries_.merge(taken);
 }
 
 void Checkpoint::add_shard(const fs::path& path) {
@@ -73,6 +116,15 @@ void Checkpoint::add_indexed_shards(const fs::path& index) {
            index.string(), printable(name), printable(file.dump(-1, ' ', true)));
     }
     files.insert(file.get<std::string>());
+  }
+  std::vector<std::string> missing;
+  for (const std::string& file : files) {
+    std::error_code ignored;
+    if (!fs::exists(directory_ / file, ignored)) missing.push_back(file);
+  }
+  if (!missing.empty()) {
+    fail("[checkpoint] {}: {} of {} files with weights are missing, e.g. {}; download them again",
+         directory_.string(), missing.size(), files.size(), missing.front());
   }
   for (const std::string& file : files) add_shard(directory_ / file);
   for (const auto& [name, file] : weight_map.items()) {

@@ -3,8 +3,10 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <functional>
 #include <map>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -15,8 +17,13 @@ namespace unmask {
 class Checkpoint {
  public:
   /// Opens DIR/model.safetensors, or the shards that DIR/model.safetensors.index.json names. Throws
-  /// Error with a one-line reason when a file is missing, malformed, or holds a tensor twice.
+  /// Error with a one-line reason when a file is missing, malformed, or holds a tensor twice;
+  /// without any, it says what the folder holds instead.
   explicit Checkpoint(const std::filesystem::path& directory);
+
+  const std::filesystem::path& directory() const { return directory_; }
+  /// From now on tensors have other names; by new name the one until now, which must be there.
+  void rename(const std::map<std::string, std::string>& new_names);
 
   bool contains(std::string_view name) const;
   /// Throws Error naming the tensor and the directory when it is missing.
@@ -42,7 +49,7 @@ class Checkpoint {
 
   std::filesystem::path directory_;
   std::vector<std::unique_ptr<SafetensorsFile>> shards_;
-  std::map<std::string_view, Entry> entries_;
+  std::map<std::string, Entry, std::less<>> entries_;
 };
 
 }  // namespace unmask

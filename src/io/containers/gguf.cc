@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/containers/file_kind.h"
 
 namespace unmask {
 
@@ -287,6 +288,9 @@ std::string_view gguf_type_name(GgufType type) { return kTypeNames[static_cast<s
 
 GgufFile::GgufFile(const std::filesystem::path& path) : path_(path), file_(path) {
   Cursor in(file_.bytes(), "[gguf] " + path.string());
+  const std::string_view text(reinterpret_cast<const char*>(file_.bytes().data()),
+                              file_.bytes().size());
+  if (!text.starts_with("GGUF")) refuse_other_kind(text, in.where());
   version_ = read_version(in);
   const uint64_t n_tensors = in.count("tensors", kMinTensorBytes, kMaxTensors);
   const uint64_t n_keys = in.count("keys", kMinKeyBytes, kMaxKeys);

@@ -32,7 +32,11 @@ class Descriptor {
 
 [[noreturn]] void fail_with(int code, const std::filesystem::path& path) {
   switch (code) {
-    case ENOENT: fail("[file] {}: no such file; check the path", path.string());
+    case ENOENT:
+      if (std::filesystem::is_symlink(path)) {
+        fail("[file] {}: a link to a file that is not there; download it again", path.string());
+      }
+      fail("[file] {}: no such file; check the path", path.string());
     case EACCES: fail("[file] {}: permission denied; make it readable", path.string());
     default: fail("[file] {}: {}", path.string(), std::generic_category().message(code));
   }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "io/containers/file_kind.h"
 
 namespace unmask {
 
@@ -167,19 +168,28 @@ class HeaderReader : public nlohmann::json_sax<nlohmann::json> {
 };
 
 std::string_view read_header(std::span<const std::byte> file, const std::string& where) {
+  // Only what cannot be right gives a reason to look: a length may begin like another format.
+  const auto refuse = [&] {
+    refuse_other_kind({reinterpret_cast<const char*>(file.data()), file.size()}, where);
+  };
   if (file.size() < kLengthField) {
+    refuse();
     fail("{}: {} bytes, too short for a safetensors file", where, file.size());
   }
   uint64_t length = 0;  // little-endian, as is every machine this runs on
   std::memcpy(&length, file.data(), kLengthField);
+  if (length > file.size() - kLengthField) refuse();
   if (length > kMaxHeader) fail("{}: header of {} bytes, at most {}", where, length, kMaxHeader);
   if (length > file.size() - kLengthField) {
-    fail("{}: header of {} bytes in a file of {}; is the download complete?", where, length,
+    fail("{}: truncated: header of {} bytes in a file of {}; download it again", where, length,
          file.size());
   }
   const std::string_view header(reinterpret_cast<const char*>(file.data()) + kLengthField,
                                 static_cast<size_t>(length));
-  if (header.empty() || header.front() != '{') fail("{}: header does not begin with '{{'", where);
+  if (header.empty() || header.front() != '{') {
+    refuse();
+    fail("{}: header does not begin with '{{'", where);
+  }
   const size_t last = header.find_last_not_of(' ');
   if (header[last] != '}') fail("{}: header does not end with '}}' and spaces", where);
   return header;
@@ -201,8 +211,19 @@ uint64_t bytes_of(const Record& record, const std::string& where) {
   return bits / 8;
 }
 
+/// A file that was cut off lacks the end of its data, whatever else its header says.
+void check_complete(const std::vector<Record>& records, size_t header_size, uint64_t data_size,
+                    const std::string& where) {
+  uint64_t end = 0;
+  for (const Record& record : records) end = std::max(end, record.end);
+  if (end <= data_size) return;
+  const uint64_t before = kLengthField + header_size;
+  fail("{}: truncated: {} of {} bytes are there; download it again", where, before + data_size,
+       before + end);
+}
+
 void check_range(const Record& record, uint64_t data_size, const std::string& where) {
-  if (record.begin > record.end || record.end > data_size) {
+  if (record.begin > record.end) {
     fail("{}: bytes {} to {} of {} bytes of data", where, record.begin, record.end, data_size);
   }
   const uint64_t expected = bytes_of(record, where);
@@ -256,6 +277,7 @@ SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path
   nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
 
   const auto data = file_.bytes().subspan(kLengthField + header.size());
+  check_complete(reader.records, header.size(), data.size(), where);
   for (const Record& record : reader.records) {
     const std::string tensor = fmt::format("{}: tensor '{}'", where, printable(record.name));
     check_range(record, data.size(), tensor);

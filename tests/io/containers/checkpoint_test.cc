@@ -74,6 +74,29 @@ TEST(Checkpoint, ReadsShardsAndStaysValidWhenMoved) {
   EXPECT_EQ(second.at("b").bytes[0], std::byte{'x'});
 }
 
+TEST(Checkpoint, MissingShardsAreCounted) {
+  const TempDir dir;
+  dir.write("one.safetensors", one_byte_tensors({"a"}));
+  dir.write(std::string(kIndex), R"({"weight_map":{"a":"one.safetensors","b":"two.safetensors",)"
+                                 R"("c":"three.safetensors"}})");
+  EXPECT_THAT(reason_for(dir.path()), ::testing::AllOf(HasSubstr("2 of 3"), HasSubstr("three")));
+}
+
+TEST(Checkpoint, ALinkToNothingSaysSo) {
+  const TempDir dir;
+  std::filesystem::create_symlink("blobs/none", dir.path() / "model.safetensors");
+  EXPECT_THAT(reason_for(dir.path()), HasSubstr("a link to a file that is not there"));
+}
+
+TEST(Checkpoint, TensorsCanBeRenamed) {
+  const TempDir dir;
+  dir.write("model.safetensors", one_byte_tensors({"p.a", "p.b", "c"}));
+  Checkpoint checkpoint(dir.path());
+  checkpoint.rename({{"a", "p.a"}, {"b", "p.b"}, {"c", "c"}});
+  EXPECT_THAT(checkpoint.names(), ElementsAre("a", "b", "c"));
+  EXPECT_EQ(checkpoint.at("a").bytes[0], std::byte{'x'});
+}
+
 TEST(Checkpoint, RefusesATensorInTwoShards) {
   const TempDir dir;
   dir.write("one.safetensors", one_byte_tensors({"a", "b"}));
@@ -107,6 +130,15 @@ TEST(Checkpoint, RefusesIndexesThatAreWrong) {
 TEST(Checkpoint, SaysWhatADirectoryLacks) {
   const TempDir dir;
   EXPECT_THAT(reason_for(dir.path()), HasSubstr("neither"));
+  const std::vector<std::pair<const char*, const char*>> others{
+      {"dream.gguf", "GGUF"},
+      {"pytorch_model.bin", "PyTorch"},
+      {"model-00001-of-00002.safetensors", "index"},
+      {"adapter_model.safetensors", "LoRA"}};
+  for (const auto& [file, what] : others) {
+    dir.write(file, "x");
+    EXPECT_THAT(reason_for(dir.path()), HasSubstr(what));
+  }
   EXPECT_THAT(reason_for(dir.path() / "none"), HasSubstr("no such directory"));
 }
 

@@ -58,6 +58,15 @@ TEST(Safetensors, ReadsTensorsMetadataAndUnalignedData) {
   EXPECT_THROW(file.at("c"), Error);
 }
 
+TEST(Safetensors, ATruncatedFileIsCounted) {
+  const std::string header = R"({"a":{"dtype":"U8","shape":[100],"data_offsets":[0,100]}})";
+  const size_t whole = 8 + header.size() + 100;
+  const std::string reason = reason_for(safetensors_bytes(header, std::string(40, 'x')));
+  EXPECT_THAT(reason, HasSubstr(fmt::format("truncated: {} of {} bytes", whole - 60, whole)));
+  EXPECT_THAT(reason, HasSubstr("download it again"));
+  EXPECT_THAT(reason_for(safetensors_bytes(header, "").substr(0, 20)), HasSubstr("truncated"));
+}
+
 TEST(Safetensors, StaysValidWhenMoved) {
   const TempDir dir;
   SafetensorsFile first(dir.write(
