@@ -37,6 +37,22 @@ void ConfigReader::reject(std::string_view key, std::string_view what) const {
   fail("{}: key '{}' {}", where_, key, what);
 }
 
+bool ConfigReader::is_off(std::string_view key) const {
+  const json* value = find(key);
+  return value == nullptr || *value == json(false) || (value->is_structured() && value->empty());
+}
+
+bool ConfigReader::is_string(std::string_view key) const {
+  const json* value = find(key);
+  return value != nullptr && value->is_string();
+}
+
+std::vector<std::string> ConfigReader::keys() const {
+  std::vector<std::string> all;
+  for (const auto& [key, value] : values_.items()) all.push_back(key);
+  return all;
+}
+
 const json* ConfigReader::find(std::string_view key) const {
   const auto found = values_.find(key);
   return found == values_.end() || found->is_null() ? nullptr : &*found;
@@ -133,6 +149,17 @@ std::vector<std::string> ConfigReader::strings(std::string_view key) const {
       std::all_of(value->begin(), value->end(), [](const json& e) { return e.is_string(); });
   if (!all_strings) reject(key, fmt::format("is {}, expected a list of strings", shown(*value)));
   return value->get<std::vector<std::string>>();
+}
+
+std::optional<ConfigReader> ConfigReader::section(std::string_view key) const {
+  const json* value = find(key);
+  if (value == nullptr) return std::nullopt;
+  if (!value->is_object()) reject(key, fmt::format("is {}, expected an object", shown(*value)));
+  if (value->empty()) return std::nullopt;
+  ConfigReader inner;
+  inner.where_ = fmt::format("{}: in '{}'", where_, key);
+  inner.values_ = *value;
+  return inner;
 }
 
 void ConfigReader::require_present(std::string_view key) const {

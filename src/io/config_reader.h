@@ -23,6 +23,11 @@ class ConfigReader {
   ConfigReader(const std::string& text, const std::string& name);
 
   bool has(std::string_view key) const { return find(key) != nullptr; }
+  /// Absent, null, false, or an empty list or object.
+  bool is_off(std::string_view key) const;
+  bool is_string(std::string_view key) const;
+  /// All keys, in alphabetical order.
+  std::vector<std::string> keys() const;
 
   /// An integer in [1, limit]; the key must be there.
   int size(std::string_view key, int limit) const;
@@ -39,6 +44,8 @@ class ConfigReader {
   std::vector<TokenId> token_ids(std::string_view key) const;
   /// Strings of a key that holds a list of them; empty when absent.
   std::vector<std::string> strings(std::string_view key) const;
+  /// The object of a key, whose messages name the key, too; none when absent or empty.
+  std::optional<ConfigReader> section(std::string_view key) const;
 
   /// Throws unless the key is in the file, be it with the value null.
   void require_present(std::string_view key) const;
@@ -53,6 +60,7 @@ class ConfigReader {
   const std::string& where() const { return where_; }
 
  private:
+  ConfigReader() = default;
   const nlohmann::json* find(std::string_view key) const;
   const nlohmann::json& get(std::string_view key) const;
   int64_t integer(std::string_view key, const nlohmann::json& value, int64_t low,

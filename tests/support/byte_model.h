@@ -10,10 +10,16 @@ namespace unmask::testing {
 inline constexpr TokenId kMask = 256;
 inline constexpr TokenId kEnd = 257;
 
-inline ModelFiles files_of(Family family, const GenerationDefaults& advice = {}) {
+/// `added`: special tokens, with ids from 258 on.
+inline ModelFiles files_of(Family family, const GenerationDefaults& advice = {},
+                           const std::vector<std::string>& added = {}) {
   TokenizerSpec spec{.origin = "test", .patterns = {R"([\s\S]+)"}};
   for (int byte = 0; byte < 256; ++byte) {
     spec.vocab.emplace_back(byte_to_alphabet(static_cast<uint8_t>(byte)), byte);
+  }
+  for (const std::string& text : added) {
+    spec.added.push_back(
+        {.id = 258 + static_cast<TokenId>(spec.added.size()), .text = text, .special = true});
   }
   ModelConfig config;
   config.family = family;

@@ -3,6 +3,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "io/text/tokenizer.h"
 #include "io/text/utf8.h"
 
 namespace unmask {
@@ -147,6 +148,23 @@ ChatFormat parse_chat_format(std::string_view name) {
 
 std::string_view chat_format_name(ChatFormat format) {
   return format == ChatFormat::llada ? "llada" : "chatml";
+}
+
+void check_markers(ChatFormat format, const Tokenizer& tokenizer) {
+  using Markers = std::vector<std::string_view>;
+  const Markers markers =
+      format == ChatFormat::llada
+          ? Markers{"<|startoftext|>", "<|start_header_id|>", "<|end_header_id|>", "<|eot_id|>"}
+          : Markers{"<|im_start|>", "<|im_end|>"};
+  Markers missing;
+  for (const std::string_view marker : markers) {
+    if (!tokenizer.is_token(marker)) missing.push_back(marker);
+  }
+  if (missing.empty()) return;
+  fail(ErrorCode::chat_format,
+       "[chat] template {}: its markers {} are no tokens of this tokenizer, so the model was not "
+       "trained with them",
+       chat_format_name(format), fmt::join(missing, ", "));
 }
 
 std::string render_chat(ChatFormat format, std::span<const ChatMessage> messages,

@@ -10,6 +10,8 @@
 
 namespace unmask {
 
+class Tokenizer;
+
 /// A function call the assistant made.
 struct ToolCall {
   std::string name;
@@ -36,9 +38,13 @@ struct ChatOptions {
 ChatFormat parse_chat_format(std::string_view name);
 std::string_view chat_format_name(ChatFormat format);
 
+/// Throws Error (chat_format) naming the markers of `format` that are no tokens of `tokenizer`: the
+/// model would read them as ordinary text, letter by letter.
+void check_markers(ChatFormat format, const Tokenizer& tokenizer);
+
 /// The format of a model directory, recognised by chat_template.jinja or, where there is none, the
-/// chat_template in its tokenizer_config.json. Throws Error (chat_format) when there is none or it
-/// is unknown.
+/// chat_template in its tokenizer_config.json or chat_template.json, or additional_chat_templates.
+/// Throws Error (chat_format) when there is none or it is unknown.
 ChatFormat detect_chat_format(const std::filesystem::path& directory);
 
 /// Prompt text of a conversation, ready to be encoded. Throws Error when the format cannot express

@@ -1,7 +1,9 @@
 #include "io/text/tokenizer.h"
 
 #include <algorithm>
+#include <functional>
 #include <limits>
+#include <map>
 #include <unordered_map>
 #include <utility>
 
@@ -37,6 +39,8 @@ struct Tokenizer::Data {
   AddedTokenFinder raw_added;         // searched in the text as it is
   AddedTokenFinder normalized_added;  // searched after NFC
   TokenId max_id = -1;
+  std::map<std::string, TokenId, std::less<>> roles;
+  std::vector<TokenId> before, after;  // of a prompt
 };
 
 namespace {
@@ -55,6 +59,9 @@ class Builder {
     add_vocab();
     add_merges();
     for (const AddedToken& token : spec_.added) add_token(token);
+    add_roles();
+    add_around(spec_.before, data_.before);
+    add_around(spec_.after, data_.after);
   }
 
  private:
@@ -140,6 +147,27 @@ class Builder {
     }
   }
 
+  void add_roles() {
+    for (const auto& [role, text] : spec_.roles) {
+      const auto added = data_.added.find(text);
+      const auto plain = ids_.find(text);
+      if (added != data_.added.end()) {
+        data_.roles.emplace(role, added->second);
+      } else if (plain != ids_.end()) {
+        data_.roles.emplace(role, plain->second);
+      }
+    }
+  }
+
+  void add_around(const std::vector<TokenId>& ids, std::vector<TokenId>& out) const {
+    for (const TokenId id : ids) {
+      if (data_.tokens.contains(id)) continue;
+      fail("[tokenizer] {}: the post-processor adds the token {}, which does not exist",
+           spec_.origin, id);
+    }
+    out = ids;
+  }
+
   const TokenizerSpec& spec_;
   Data& data_;
   std::unordered_map<std::string_view, TokenId> ids_;  // by text in the byte alphabet
@@ -212,6 +240,23 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
   return ids;
 }
 
+std::vector<TokenId> Tokenizer::encode_beginning(std::string_view text) const {
+  std::vector<TokenId> ids = encode(text);
+  const std::vector<TokenId>& before = data_->before;
+  const bool has_them =
+      ids.size() >= before.size() && std::equal(before.begin(), before.end(), ids.begin());
+  if (!has_them) ids.insert(ids.begin(), before.begin(), before.end());
+  return ids;
+}
+
+std::vector<TokenId> Tokenizer::encode_prompt(std::string_view text) const {
+  std::vector<TokenId> ids = encode_beginning(text);
+  ids.insert(ids.end(), data_->after.begin(), data_->after.end());
+  return ids;
+}
+
+const std::vector<TokenId>& Tokenizer::after_prompt() const { return data_->after; }
+
 std::string Tokenizer::decode(std::span<const TokenId> ids, DecodeOptions options) const {
   std::string bytes;
   for (const TokenId id : ids) {
@@ -231,6 +276,23 @@ std::optional<TokenId> Tokenizer::added_token(std::string_view text) const {
   const auto found = data_->added.find(std::string(text));
   if (found == data_->added.end()) return std::nullopt;
   return found->second;
+}
+
+std::optional<TokenId> Tokenizer::token_of_role(std::string_view role) const {
+  const auto found = data_->roles.find(role);
+  if (found != data_->roles.end()) return found->second;
+  if (role != "mask_token") return std::nullopt;
+  std::optional<TokenId> only;
+  for (const char* usual : {"<|mdm_mask|>", "<|mask|>", "<|MASK|>", "<mask>", "[MASK]"}) {
+    const auto id = added_token(usual);
+    if (id && only) return std::nullopt;
+    if (id) only = id;
+  }
+  return only;
+}
+
+bool Tokenizer::is_token(std::string_view text) const {
+  return added_token(text).has_value() || encode(text).size() == 1;
 }
 
 bool Tokenizer::is_special(TokenId id) const {

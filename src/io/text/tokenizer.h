@@ -17,6 +17,9 @@ namespace unmask {
 
 struct TokenizerSpec;
 
+/// Whether `directory` holds a tokenizer.
+bool has_tokenizer(const std::filesystem::path& directory);
+
 struct DecodeOptions {
   bool skip_special = false;  // drop tokens flagged special, keep other added tokens
 };
@@ -36,6 +39,12 @@ class Tokenizer {
   /// Ids of `text`; added tokens inside the text are recognised, none are put around it. Invalid
   /// UTF-8 is replaced by U+FFFD, one per maximal invalid subpart, before anything else.
   std::vector<TokenId> encode(std::string_view text) const;
+  /// The same of a prompt, with the tokens that the tokenizer's post-processor puts around it.
+  /// deviation: a text that begins with them already gets no second ones.
+  std::vector<TokenId> encode_prompt(std::string_view text) const;
+  /// The same of the beginning of a prompt, and what its end has.
+  std::vector<TokenId> encode_beginning(std::string_view text) const;
+  const std::vector<TokenId>& after_prompt() const;
   /// Text of `ids`, always valid UTF-8; unknown ids are dropped.
   std::string decode(std::span<const TokenId> ids, DecodeOptions options = {}) const;
 
@@ -43,6 +52,11 @@ class Tokenizer {
   std::string token_bytes(TokenId id) const;
   /// Id of an added token by its exact text, e.g. "<|eot_id|>".
   std::optional<TokenId> added_token(std::string_view text) const;
+  /// Id of the token that the files name for a role, e.g. "mask_token". Without a name, masks have
+  /// the usual ones: an added token such as "<|mdm_mask|>" or "<mask>", when there is exactly one.
+  std::optional<TokenId> token_of_role(std::string_view role) const;
+  /// Whether `text` is one token, as the markers of a chat template must be.
+  bool is_token(std::string_view text) const;
   bool is_special(TokenId id) const;
   /// Number of known tokens, added ones included.
   int size() const;

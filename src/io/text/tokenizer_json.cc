@@ -1,5 +1,5 @@
 // Reader of tokenizer.json, the schema of the Hugging Face tokenizers library, as far as byte-level
-// BPE goes. truncation, padding and post_processor act around encoding and are left to the caller.
+// BPE goes. truncation and padding act around encoding and are left to the caller.
 #include <nlohmann/json.hpp>
 #include <string_view>
 
@@ -34,6 +34,7 @@ class TokenizerJsonReader {
     check_decoder(required(root_, "decoder"));
     read_model(required(root_, "model"));
     read_added_tokens(optional(root_, "added_tokens"));
+    read_post_processor(optional(root_, "post_processor"), where_, spec_);
     return std::move(spec_);
   }
 
@@ -132,7 +133,9 @@ class TokenizerJsonReader {
   }
 
   void read_model(const json& model) {
-    const std::string type = type_of(model, "model");
+    // Old files do not name the type; only BPE has merges.
+    const bool untyped = model.is_object() && !model.contains("type") && model.contains("merges");
+    const std::string type = untyped ? "BPE" : type_of(model, "model");
     if (type != "BPE") {
       fail("{}: model '{}' is not supported, only BPE is", where_, printable(type));
     }

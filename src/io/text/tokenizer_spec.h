@@ -2,6 +2,8 @@
 #pragma once
 
 #include <filesystem>
+#include <functional>
+#include <map>
 #include <string>
 #include <utility>
 #include <vector>
@@ -31,10 +33,15 @@ struct TokenizerSpec {
   /// Pairs in order of rank, in the byte alphabet.
   std::vector<std::pair<std::string, std::string>> merges = {};
   std::vector<AddedToken> added = {};
+  /// Texts of the tokens with a role, e.g. "mask_token".
+  std::map<std::string, std::string, std::less<>> roles = {};
+  /// Ids that a prompt begins and ends with.
+  std::vector<TokenId> before = {}, after = {};
 };
 
-/// Reads tokenizer.json of `directory` or, where there is none, vocab.json with merges.txt. Throws
-/// Error that names the file and the key when something is missing, malformed or not supported.
+/// Reads tokenizer.json of `directory` or, where there is none, vocab.json with merges.txt, and
+/// what the files beside them add (see special_tokens.h). Throws Error that names the file and the
+/// key when something is missing, malformed or not supported.
 TokenizerSpec read_tokenizer_spec(const std::filesystem::path& directory);
 
 /// The two layouts.

@@ -3,10 +3,22 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "io/json_file.h"
 
 namespace unmask {
 
 using nlohmann::json;
+
+std::string tokenizer_where(const std::filesystem::path& file) {
+  return fmt::format("[tokenizer] {}", file.string());
+}
+
+json read_object(const std::filesystem::path& file) {
+  const std::string where = tokenizer_where(file);
+  json value = parse_json(read_text_file(file, JsonLimits{}.max_bytes), where);
+  if (!value.is_object()) fail("{}: found {}, expected an object", where, value.type_name());
+  return value;
+}
 
 TokenId read_token_id(const json& value, const std::string& where) {
   if (!value.is_number_unsigned() ||

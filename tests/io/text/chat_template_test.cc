@@ -5,6 +5,9 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "io/text/byte_alphabet.h"
+#include "io/text/tokenizer.h"
+#include "io/text/tokenizer_spec.h"
 #include "support/temp_dir.h"
 
 namespace unmask {
@@ -93,9 +96,62 @@ TEST(ChatDetection, ReadsEveryPlaceATemplateCanBe) {
   EXPECT_EQ(detect(dir), "llada");
 }
 
+TEST(ChatDetection, LineBreaksAreReadAsJinjaReadsThem) {
+  const testing::TempDir dir;
+  std::string crlf;
+  for (const char c : std::string(kLladaTemplate)) crlf += c == '\n' ? "\r\n" : std::string(1, c);
+  for (const std::string& text :
+       {std::string(kLladaTemplate), kLladaTemplate + std::string("\n"), crlf, crlf + "\r\n",
+        "\xEF\xBB\xBF" + std::string(kLladaTemplate)}) {
+    dir.write("chat_template.jinja", text);
+    EXPECT_EQ(detect(dir), "llada");
+  }
+  dir.write("chat_template.jinja", kLladaTemplate + std::string("\n\n"));
+  EXPECT_THAT(detect(dir), HasSubstr("is not a known one")) << "only one line break is dropped";
+}
+
+TEST(ChatDetection, NamedTemplatesHaveADefault) {
+  const testing::TempDir dir;
+  const std::filesystem::path folder = dir.path() / "additional_chat_templates";
+  std::filesystem::create_directory(folder);
+  dir.write("additional_chat_templates/tool_use.jinja", "x");
+  EXPECT_THAT(detect(dir), HasSubstr("'x' is not a known one"));
+  dir.write("additional_chat_templates/rag.jinja", "y");
+  EXPECT_THAT(detect(dir), HasSubstr("no chat template"));
+  dir.write("additional_chat_templates/default.jinja", kLladaTemplate);
+  EXPECT_EQ(detect(dir), "llada");
+  dir.write("chat_template.json", nlohmann::json{{"chat_template", "z"}}.dump());
+  EXPECT_THAT(detect(dir), HasSubstr("'z' is not a known one"));
+  dir.write("tokenizer_config.json",
+            nlohmann::json{{"chat_template", {{"default", kLladaTemplate}, {"rag", "x"}}}}.dump());
+  EXPECT_EQ(detect(dir), "llada");
+}
+
+TEST(ChatMarkers, MustBeTokens) {
+  TokenizerSpec spec{.origin = "test", .patterns = {R"([\s\S]+)"}};
+  for (int byte = 0; byte < 256; ++byte) {
+    spec.vocab.emplace_back(byte_to_alphabet(static_cast<uint8_t>(byte)), byte);
+  }
+  spec.added = {{.id = 300, .text = "<|im_start|>", .special = true}};
+  const auto reason = [&](ChatFormat format) -> std::string {
+    try {
+      check_markers(format, Tokenizer::build(spec));
+      return "";
+    } catch (const Error& error) {
+      EXPECT_EQ(error.code(), ErrorCode::chat_format);
+      return error.what();
+    }
+  };
+  EXPECT_THAT(reason(ChatFormat::chatml),
+              ::testing::AllOf(HasSubstr("<|im_end|>"), ::testing::Not(HasSubstr("im_start"))));
+  EXPECT_THAT(reason(ChatFormat::llada), HasSubstr("<|start_header_id|>"));
+  spec.added.push_back({.id = 301, .text = "<|im_end|>", .special = true});
+  EXPECT_EQ(reason(ChatFormat::chatml), "");
+}
+
 TEST(ChatDetection, OneCharacterMakesATemplateUnknown) {
   const testing::TempDir dir;
-  dir.write("chat_template.jinja", std::string(kLladaTemplate) + "\n");
+  dir.write("chat_template.jinja", std::string(kLladaTemplate) + " ");
   EXPECT_THAT(detect(dir), HasSubstr("is not a known one"));
   EXPECT_THAT(detect(dir), ::testing::Not(HasSubstr("\n"))) << "messages have one line";
 }
