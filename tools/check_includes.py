@@ -57,7 +57,7 @@ GROUP_OF = {folder: {name: (level, group) for level, (group, names) in enumerate
             for folder, groups in GROUPS.items()}
 KERNEL_INTERFACE = {"kernels/backend.h", "kernels/backend_wrapper.h", "kernels/block_pattern.h",
                     "kernels/counting/backend.h", "kernels/create_backend.h",
-                    "kernels/metered/backend.h", "kernels/select.h"}
+                    "kernels/metered/backend.h", "kernels/rotation.h", "kernels/select.h"}
 SEEN_BY_METHODS = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/select.h",
                    "model/method.h"}
 

@@ -2,9 +2,12 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
 
 #include "core/error.h"
 #include "io/config_reader.h"
+#include "io/quantization.h"
+#include "io/text/tokenizer.h"
 
 namespace unmask {
 
@@ -92,7 +95,6 @@ void read_dream(const ConfigReader& config, ModelConfig& model) {
   config.require("hidden_act", "silu");
   config.accept_only("use_sliding_window", false);
   config.accept_only("use_mrope", false);
-  if (config.has("rope_scaling")) config.reject("rope_scaling", "is not implemented");
 
   model.dim = config.size("hidden_size", kMaxWidth);
   model.n_layers = config.size("num_hidden_layers", kMaxLayers);
@@ -120,6 +122,9 @@ void check_heads(const ConfigReader& config, ModelConfig& model) {
   }
 }
 
+/// The id of a token that the tokenizer names for a role, e.g. "mask_token".
+using TokenOfRole = std::function<std::optional<TokenId>(std::string_view role)>;
+
 /// A token id key of config.json, else of generation_config.json; each checked against the rows of
 /// the embedding.
 std::vector<TokenId> read_ids(const ConfigReader& config,
@@ -137,18 +142,37 @@ std::vector<TokenId> read_ids(const ConfigReader& config,
   return {};
 }
 
+/// The same of a key that must be there, unless the tokenizer knows the token.
+std::vector<TokenId> required_ids(const ConfigReader& config,
+                                  const std::optional<ConfigReader>& generation,
+                                  const std::string& role, const TokenOfRole& tokenizer,
+                                  int vocab_size) {
+  const std::string key = role + "_id";
+  std::vector<TokenId> ids = read_ids(config, generation, key, vocab_size);
+  if (!ids.empty()) return ids;
+  const std::optional<TokenId> id = tokenizer ? tokenizer(role) : std::nullopt;
+  if (id && *id < vocab_size) return {*id};
+  if (id) {
+    config.reject(key, fmt::format("is missing, and the tokenizer's {} has the id {}, outside the "
+                                   "vocabulary of {}",
+                                   role, *id, vocab_size));
+  }
+  if (role != "mask_token") config.reject(key, "is missing");
+  config.reject(key,
+                "is missing and the tokenizer's files name no mask_token: the model has no mask "
+                "token, so it is no masked diffusion model");
+}
+
 void read_token_ids(const ConfigReader& config, const std::optional<ConfigReader>& generation,
-                    ModelConfig& model) {
+                    const TokenOfRole& tokenizer, ModelConfig& model) {
   const auto ids = [&](std::string_view key) {
     return read_ids(config, generation, key, model.vocab_size);
   };
-  const std::vector<TokenId> mask = ids("mask_token_id");
-  if (mask.empty()) {
-    config.reject("mask_token_id",
-                  "is missing: the model has no mask token, so it is no masked diffusion model");
-  }
-  const std::vector<TokenId> eos = ids("eos_token_id");
-  if (eos.empty()) config.reject("eos_token_id", "is missing");
+  const auto required = [&](const char* role) {
+    return required_ids(config, generation, role, tokenizer, model.vocab_size);
+  };
+  const std::vector<TokenId> mask = required("mask_token");
+  const std::vector<TokenId> eos = required("eos_token");
   const std::vector<TokenId> pad = ids("pad_token_id");
   const std::vector<TokenId> bos = ids("bos_token_id");
   model.mask_id = mask.front();
@@ -180,17 +204,21 @@ GenerationDefaults read_generation(const ConfigReader& config) {
           .eps = config.optional_float("eps")};
 }
 
-ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigReader>& generation) {
+ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigReader>& generation,
+                       const TokenOfRole& tokenizer) {
   ModelConfig model;
   model.family = find_family(config);
+  refuse_quantized(config);
   switch (model.family) {
     case Family::llada: read_llada(config, model); break;
     case Family::dream: read_dream(config, model); break;
   }
-  model.rope_theta = config.positive("rope_theta");
+  const RopeSettings rope = read_rope(config, model.max_positions);
+  model.rope_theta = rope.theta;
+  model.rope = rope.scaling;
   model.norm_eps = config.positive("rms_norm_eps");
   check_heads(config, model);
-  read_token_ids(config, generation, model);
+  read_token_ids(config, generation, tokenizer, model);
   if (generation) model.generation = read_generation(*generation);
   return model;
 }
@@ -214,12 +242,14 @@ ModelConfig load_model_config(const fs::path& directory) {
   const fs::path defaults = directory / "generation_config.json";
   std::optional<ConfigReader> generation;
   if (fs::exists(defaults, ignored)) generation.emplace(defaults);
-  return read_model(config, generation);
+  return read_model(config, generation, [&](std::string_view role) {
+    return has_tokenizer(directory) ? Tokenizer::load(directory).token_of_role(role) : std::nullopt;
+  });
 }
 
 ModelConfig parse_model_config(const std::string& config, const std::string& generation) {
   return read_model(ConfigReader(config, "config.json"),
-                    ConfigReader(generation, "generation_config.json"));
+                    ConfigReader(generation, "generation_config.json"), {});
 }
 
 }  // namespace unmask

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "io/rope_scaling.h"
 #include "io/visibility.h"
 
 namespace unmask {
@@ -41,6 +42,7 @@ struct ModelConfig {
   int ffn_dim = 0;
   int max_positions = 0;  // context length the model was trained for, as the config states it
   float rope_theta = 0;
+  RopeScaling rope{};
   float norm_eps = 0;
   bool qkv_bias = false;
   bool tied_head = false;   // the output head is the embedding
@@ -57,8 +59,9 @@ struct ModelConfig {
 };
 
 /// Reads DIR/config.json and, if present, DIR/generation_config.json; the former wins where both
-/// give a token id. Throws Error that names the file and the key when a key is missing or wrong, or
-/// asks for something not implemented.
+/// give a token id, and the tokenizer's mask_token and eos_token stand in where neither does.
+/// Throws Error that names the file and the key when a key is missing or wrong, or asks for
+/// something not implemented, as quantized weights (code quantized).
 ModelConfig load_model_config(const std::filesystem::path& directory);
 /// The same from the texts of the two files.
 ModelConfig parse_model_config(const std::string& config, const std::string& generation);

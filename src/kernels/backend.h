@@ -19,6 +19,7 @@
 #include "kernels/block_pattern.h"
 #include "kernels/experts.h"
 #include "kernels/into.h"
+#include "kernels/rotation.h"
 #include "kernels/step_series.h"
 #include "kernels/token_query.h"
 #include "kernels/weight_type.h"
@@ -158,9 +159,9 @@ class Backend {
   /// out = x / sqrt(mean(x^2) + eps) * weight, row by row; x and out [rows, cols], which may be the
   /// same memory, weight [1, cols].
   virtual void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) = 0;
-  /// Rotates pairs (i, i + head_dim/2) of each head by position * theta^(-2i/head_dim), in place;
-  /// x [rows, heads * head_dim], positions [rows].
-  virtual void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) = 0;
+  /// Turns the pairs of each head as `rotation` says, in place; x [rows, heads * head_dim],
+  /// positions [rows].
+  virtual void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) = 0;
   /// Attends to every task, one a sequence, as if one after the other; the shapes are theirs.
   virtual void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) = 0;
   /// x += y; both [rows, cols].

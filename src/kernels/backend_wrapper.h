@@ -41,8 +41,8 @@ class BackendWrapper : public Backend {
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
     inner_->rms_norm(x, weight, eps, out);
   }
-  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override {
-    inner_->rope(x, positions, head_dim, theta);
+  void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override {
+    inner_->rope(x, positions, rotation);
   }
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     inner_->attention(tasks, shape);

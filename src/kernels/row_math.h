@@ -14,7 +14,8 @@ struct RowMath {
     float second;
   };
   TopTwo (*top_two)(const float* row, int n);
-  /// sum exp(row[i] - shift) and sum exp(row[i] - shift) * (row[i] - shift); -inf counts as 0.
+  /// sum exp(row[i] - shift) and sum exp(row[i] - shift) * (row[i] - shift); -inf counts as 0. The
+  /// second is NaN where an element is, or is +inf.
   struct ExpSums {
     double sum;
     double weighted;

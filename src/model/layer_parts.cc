@@ -25,7 +25,8 @@ LayerParts::LayerParts(const ModelConfig& config, const Weights& weights, Backen
       backend_(backend),
       memory_(memory),
       collective_(collective),
-      shape_{config.n_heads, config.n_kv_heads, config.head_dim} {}
+      shape_{config.n_heads, config.n_kv_heads, config.head_dim},
+      rotations_(config) {}
 
 template <typename Product>
 void LayerParts::sum_parts(Tensor out, Into into, const Product& product) {
@@ -36,8 +37,8 @@ void LayerParts::sum_parts(Tensor out, Into into, const Product& product) {
   if (into == Into::add) backend_.add(out, part);
 }
 
-LayerParts::Projected LayerParts::project(int layer, const LayerRows& rows, Tensor normed,
-                                          Tensor asking) {
+LayerParts::Projected LayerParts::project(int layer, std::span<const SequencePass> batch,
+                                          const LayerRows& rows, Tensor normed, Tensor asking) {
   const LayerWeights& w = weights(layer);
   const int kv_dim = config_.n_kv_heads * config_.head_dim;
   const Tensor q = memory_.fit(Workspace::queries, asking.rows, config_.n_heads * config_.head_dim);
@@ -51,14 +52,28 @@ LayerParts::Projected LayerParts::project(int layer, const LayerRows& rows, Tens
     backend_.linear(asking, maps[0]);
     backend_.linear(normed, std::span(maps).subspan(1));
   }
-  backend_.rope(q, rows.query_positions, config_.head_dim, config_.rope_theta);
-  backend_.rope(k, rows.positions, config_.head_dim, config_.rope_theta);
+  rotate(batch, rows, q, k);
   return {q, k, v};
+}
+
+void LayerParts::rotate(std::span<const SequencePass> batch, const LayerRows& rows, Tensor q,
+                        Tensor k) {
+  if (!rotations_.follow_length()) {
+    backend_.rope(q, rows.query_positions, rotations_.of(0));
+    backend_.rope(k, rows.positions, rotations_.of(0));
+    return;
+  }
+  for (size_t i = 0; i < batch.size(); ++i) {
+    const LayerRows::Part& part = rows.parts[i];
+    const Rotation& rotation = rotations_.of(static_cast<int>(batch[i].step.tokens.size()));
+    backend_.rope(q.slice(part.queries), rows.query_positions_of(i), rotation);
+    backend_.rope(k.slice(part.keys), rows.positions_of(i), rotation);
+  }
 }
 
 void LayerParts::attention(int layer, std::span<SequencePass> batch, const LayerRows& rows,
                            Tensor normed, Tensor asking, Tensor out, Into into) {
-  const Projected projected = project(layer, rows, normed, asking);
+  const Projected projected = project(layer, batch, rows, normed, asking);
   const Tensor context = memory_.fit(Workspace::context, asking.rows, projected.q.cols);
   std::vector<AttentionTask> tasks;
   std::vector<std::vector<int>> ends(batch.size());  // as long as the tasks

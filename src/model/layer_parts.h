@@ -7,6 +7,7 @@
 
 #include "model/collective.h"
 #include "model/layer_rows.h"
+#include "model/rotations.h"
 #include "model/weights.h"
 #include "model/workspace.h"
 
@@ -35,7 +36,9 @@ class LayerParts {
     Tensor q, k, v;
   };
   /// Queries and keys, rotated, and values.
-  Projected project(int layer, const LayerRows& rows, Tensor normed, Tensor asking);
+  Projected project(int layer, std::span<const SequencePass> batch, const LayerRows& rows,
+                    Tensor normed, Tensor asking);
+  void rotate(std::span<const SequencePass> batch, const LayerRows& rows, Tensor q, Tensor k);
 
   void dense(const GatedWeights& w, Tensor x, Tensor out, Into into);
   void experts(const ExpertWeights& w, Tensor x, Tensor out, Into into);
@@ -49,6 +52,7 @@ class LayerParts {
   Workspace& memory_;
   Collective* collective_;
   HeadShape shape_;
+  Rotations rotations_;
 };
 
 }  // namespace unmask

@@ -48,8 +48,7 @@ WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind devi
   }
   if (wanted) return *wanted;
   const auto name = tensor_name(config, TensorRole::q, 0);
-  const bool stored_narrow =
-      checkpoint.contains(name) && checkpoint.at(name).element_type() == DType::bf16;
+  const bool stored_narrow = checkpoint.contains(name) && checkpoint.at(name).dtype == "BF16";
   return stored_narrow && cpu_capabilities(CpuOptions{}.kernels).bf16_products ? bf16 : f32;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "io/text/byte_alphabet.h"
 #include "support/temp_dir.h"
 
 namespace unmask {
@@ -183,7 +184,7 @@ TEST(ModelConfig, RefusesWhatIsNotImplementedByName) {
     EXPECT_THAT(reason_for(with(llada_json(), key, value)),
                 AllOf(HasSubstr(fmt::format("'{}'", key)), HasSubstr("implemented")));
   }
-  const std::vector<std::pair<const char*, json>> dream{{"rope_scaling", {{"type", "yarn"}}},
+  const std::vector<std::pair<const char*, json>> dream{{"rope_scaling", {{"type", "longrope"}}},
                                                         {"use_sliding_window", true},
                                                         {"use_mrope", true},
                                                         {"hidden_act", "gelu"}};
@@ -263,6 +264,67 @@ TEST(ModelConfig, StopIdsCollectEveryEndOnce) {
 TEST(ModelConfig, AModelWithoutMaskTokenIsNoDiffusionModel) {
   EXPECT_THAT(reason_for(without(dream_json(), "mask_token_id")),
               AllOf(HasSubstr("no mask token"), HasSubstr("no masked diffusion model")));
+}
+
+TEST(ModelConfig, ReadsBothGenerationsOfRotationKeys) {
+  for (const json& base : {llada_json(), dream_json()}) {
+    json config = without(base, "rope_theta");
+    config["rope_scaling"] = nullptr;
+    config["rope_parameters"] = {{"rope_type", "yarn"}, {"factor", 2}, {"rope_theta", 7}};
+    const ModelConfig model = load(config);
+    EXPECT_EQ(model.rope_theta, 7);
+    EXPECT_EQ(model.rope.kind, RopeKind::yarn);
+    EXPECT_EQ(model.rope.original_positions, model.max_positions);
+    EXPECT_EQ(load(with(base, "rope_scaling", {{"type", "dynamic"}, {"factor", 4}})).rope.kind,
+              RopeKind::dynamic);
+  }
+}
+
+TEST(ModelConfig, QuantizedWeightsAreRefused) {
+  const json q{{"quant_method", "gptq"}, {"bits", 4}};
+  for (const json& base : {llada_json(), dream_json()}) {
+    EXPECT_THAT(reason_for(with(base, "quantization_config", q)),
+                AllOf(HasSubstr("quantized"), HasSubstr("gptq")));
+  }
+}
+
+/// A byte tokenizer with these added tokens, and a tokenizer_config.json.
+void write_tokenizer(const TempDir& dir, const std::vector<std::string>& added,
+                     const json& settings) {
+  json vocab = json::object();
+  for (int byte = 0; byte < 256; ++byte) vocab[byte_to_alphabet(static_cast<uint8_t>(byte))] = byte;
+  json tokens = json::array();
+  for (size_t i = 0; i < added.size(); ++i) {
+    tokens.push_back({{"id", 500 + i}, {"content", added[i]}, {"special", true}});
+  }
+  dir.write("tokenizer.json",
+            json{{"added_tokens", tokens},
+                 {"pre_tokenizer", {{"type", "ByteLevel"}, {"add_prefix_space", false}}},
+                 {"decoder", {{"type", "ByteLevel"}}},
+                 {"model", {{"vocab", vocab}, {"merges", json::array()}}}}
+                .dump());
+  dir.write("tokenizer_config.json", settings.dump());
+}
+
+TEST(ModelConfig, TheTokenizerMayNameMaskAndEnd) {
+  const json config = without(without(llada_json(), "mask_token_id"), "eos_token_id");
+  const auto ids = [&](const std::vector<std::string>& added, const json& settings) {
+    const TempDir dir;
+    dir.write("config.json", config.dump());
+    write_tokenizer(dir, added, settings);
+    const ModelConfig model = load_model_config(dir.path());
+    return std::pair(model.mask_id, model.eos_id);
+  };
+  EXPECT_EQ(ids({"<m>", "<e>"}, {{"mask_token", "<m>"}, {"eos_token", "<e>"}}),
+            std::pair(500, 501));
+  EXPECT_EQ(ids({"<e>", "<m>"},
+                {{"mask_token", {{"content", "<m>"}, {"lstrip", true}}}, {"eos_token", "<e>"}}),
+            std::pair(501, 500));
+  EXPECT_EQ(ids({"<|mdm_mask|>", "<e>"}, {{"eos_token", "<e>"}}), std::pair(500, 501))
+      << "an added token that masks are usually called";
+  EXPECT_THROW(ids({"<e>"}, {{"eos_token", "<e>"}}), Error);
+  EXPECT_THROW(ids({"<mask>", "[MASK]", "<e>"}, {{"eos_token", "<e>"}}), Error);
+  EXPECT_THROW(ids({"<m>"}, {{"mask_token", "<m>"}}), Error);
 }
 
 TEST(ModelConfig, SaysWhichFileIsBroken) {

@@ -26,7 +26,7 @@ class MockBackend : public Backend {
   MOCK_METHOD(void, linear, (Tensor, std::span<const LinearMap>), (override));
   MOCK_METHOD(void, experts, (Tensor, const Experts&, Tensor, Into), (override));
   MOCK_METHOD(void, rms_norm, (Tensor, Tensor, float, Tensor), (override));
-  MOCK_METHOD(void, rope, (Tensor, std::span<const int>, int, float), (override));
+  MOCK_METHOD(void, rope, (Tensor, std::span<const int>, const Rotation&), (override));
   MOCK_METHOD(void, attention, (std::span<const AttentionTask>, const HeadShape&), (override));
   MOCK_METHOD(void, add, (Tensor, Tensor), (override));
   MOCK_METHOD(void, extrapolate, (Tensor, Tensor, float), (override));
@@ -101,7 +101,7 @@ TEST_F(BackendWrapperTest, ForwardsTheTransformer) {
   EXPECT_CALL(*mock_, linear(HasRows(1), ::testing::SizeIs(1)));
   EXPECT_CALL(*mock_, experts(HasRows(1), _, HasRows(3), Into::add));
   EXPECT_CALL(*mock_, rms_norm(HasRows(1), HasRows(3), 0.5F, HasRows(1)));
-  EXPECT_CALL(*mock_, rope(HasRows(3), _, 6, 2.0F));
+  EXPECT_CALL(*mock_, rope(HasRows(3), _, plain_rotation(6, 2.0F)));
   EXPECT_CALL(*mock_, attention(::testing::SizeIs(2), _));
   EXPECT_CALL(*mock_, add(HasRows(1), HasRows(3)));
   EXPECT_CALL(*mock_, extrapolate(HasRows(1), HasRows(3), 4.0F));
@@ -113,7 +113,7 @@ TEST_F(BackendWrapperTest, ForwardsTheTransformer) {
   wrapper_->linear(a_, LinearMap{});
   wrapper_->experts(a_, {}, b_, Into::add);
   wrapper_->rms_norm(a_, b_, 0.5F, a_);
-  wrapper_->rope(b_, {}, 6, 2.0F);
+  wrapper_->rope(b_, {}, plain_rotation(6, 2.0F));
   const std::vector<AttentionTask> tasks(2);
   wrapper_->attention(tasks, {});
   wrapper_->add(a_, b_);

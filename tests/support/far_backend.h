@@ -48,8 +48,8 @@ class FarBackend : public BackendWrapper {
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
     inner().rms_norm(moved(x), moved(weight), eps, moved(out));
   }
-  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override {
-    inner().rope(moved(x), positions, head_dim, theta);
+  void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override {
+    inner().rope(moved(x), positions, rotation);
   }
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     std::vector<AttentionTask> near(tasks.begin(), tasks.end());

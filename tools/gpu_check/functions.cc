@@ -169,7 +169,7 @@ void FunctionCheck::rows_and_cells() {
   compare("rms_norm", out, rounding(1e-5));
   std::vector<int> positions(static_cast<size_t>(rows));
   std::iota(positions.begin(), positions.end(), 60000);
-  both([&](Backend& b, Tensor o) { b.rope(o, positions, 128, 500000.0F); }, out);
+  both([&](Backend& b, Tensor o) { b.rope(o, positions, plain_rotation(128, 500000.0F)); }, out);
   compare("rope at 60,000", out, 5e-3);  // float32 angles: 60,000 times their rounding
   both([](Backend& b, Tensor o, Tensor i) { b.add(o, i); }, x, y);
   both([](Backend& b, Tensor o, Tensor i) { b.extrapolate(o, i, 1.5F); }, x, y);

@@ -118,7 +118,7 @@ class Counting final : public CountingBackend {
     count_.product_operations += x.rows * operations_of(*experts.shared);
   }
   void rms_norm(Tensor, Tensor, float, Tensor) override {}
-  void rope(Tensor, std::span<const int>, int, float) override {}
+  void rope(Tensor, std::span<const int>, const Rotation&) override {}
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     for (const AttentionTask& task : tasks) count(task, shape);
   }

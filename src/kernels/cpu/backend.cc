@@ -68,7 +68,7 @@ class CpuBackend final : public Backend {
     experts_.run(x, experts, out, into);
   }
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
-  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override;
+  void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override;
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     attention_.run(tasks, shape);
   }
@@ -88,11 +88,10 @@ class CpuBackend final : public Backend {
   struct Angles {
     Buffer values;
     int positions = 0;
-    int head_dim = 0;
-    float theta = 0;
+    Rotation rotation{};
   };
   /// At least those of so many positions.
-  const float* angles(int positions, int head_dim, float theta);
+  const float* angles(int positions, const Rotation& rotation);
 
   /// Calls work(row) for every row, a few rows a task.
   template <typename Work>
@@ -169,36 +168,37 @@ void CpuBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {
            [&](int r) { table_.rms_norm(x.f32(r), weight.f32(), eps, x.cols, out.f32(r)); });
 }
 
-const float* CpuBackend::angles(int positions, int head_dim, float theta) {
+const float* CpuBackend::angles(int positions, const Rotation& rotation) {
   Angles& known = angles_;
-  if (known.head_dim == head_dim && known.theta == theta && positions <= known.positions) {
+  if (positions <= known.positions && known.rotation == rotation) {
     return static_cast<const float*>(known.values.data());
   }
   // Half as many more: a text that grows token by token would compute them all again and again.
   known.positions = positions + positions / 2;
-  known.head_dim = head_dim;
-  known.theta = theta;
+  known.rotation = rotation;
+  const int head_dim = rotation.head_dim();
   float* values = cpu::reserve(known.values, int64_t{known.positions} * head_dim);
   const int half = head_dim / 2;
   each_row(known.positions, [&](int position) {
     float* cos = values + int64_t{position} * head_dim;
     for (int i = 0; i < half; ++i) {
-      const float frequency =
-          1.0F / std::pow(theta, static_cast<float>(2 * i) / static_cast<float>(head_dim));
-      cos[i] = std::cos(static_cast<float>(position) * frequency);
-      cos[i + half] = std::sin(static_cast<float>(position) * frequency);
+      const float angle =
+          static_cast<float>(position) * rotation.frequencies[static_cast<size_t>(i)];
+      cos[i] = std::cos(angle) * rotation.scale;
+      cos[i + half] = std::sin(angle) * rotation.scale;
     }
   });
   return values;
 }
 
-void CpuBackend::rope(Tensor x, std::span<const int> positions, int head_dim, float theta) {
+void CpuBackend::rope(Tensor x, std::span<const int> positions, const Rotation& rotation) {
+  const int head_dim = rotation.head_dim();
   UNMASK_CHECK(static_cast<int>(positions.size()) == x.rows && x.cols % head_dim == 0,
                "shapes of a rotation");
   if (x.rows == 0) return;
   const auto [least, most] = std::minmax_element(positions.begin(), positions.end());
   UNMASK_CHECK(*least >= 0, "a position below 0");
-  const float* table = angles(*most + 1, head_dim, theta);
+  const float* table = angles(*most + 1, rotation);
   each_row(x.rows, [&](int r) {
     const float* cos = table + int64_t{positions[static_cast<size_t>(r)]} * head_dim;
     const float* sin = cos + head_dim / 2;

@@ -79,7 +79,7 @@ class CudaBackend final : public Backend {
   using Backend::linear;
   void linear(Tensor x, std::span<const LinearMap> maps) override;
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
-  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override;
+  void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override;
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     for (const AttentionTask& task : tasks) attention_.run(task, shape);
   }
@@ -117,8 +117,8 @@ class CudaBackend final : public Backend {
   void fetch(const T* from, std::span<T> to) {
     device_.download({const_cast<T*>(from), to.size_bytes(), to.size_bytes(), 1}, to.data());
   }
-  /// The frequencies of a rotation, as the CPU backend computes them.
-  const float* frequencies(int head_dim, float theta);
+  /// The frequencies of a rotation, on the device.
+  const float* frequencies(const Rotation& rotation);
   void choose_on_host(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                       std::span<TokenStats> out);
 
@@ -133,9 +133,8 @@ class CudaBackend final : public Backend {
   Scratch bias_{device_};         // of a product, in bfloat16
   Scratch gated_{device_};        // what a gate multiplies
   Scratch joined_{device_};       // products of several matrices, in float32
-  Scratch frequencies_{device_};  // of rope_head_dim_ and rope_theta_
-  int rope_head_dim_ = 0;
-  float rope_theta_ = 0;
+  Scratch frequencies_{device_};  // of rotation_
+  Rotation rotation_;
   Scratch results_{device_};      // on their way to the host
   Scratch partial_{device_};      // between two launches of one call
   std::vector<float> host_rows_;  // logits that are reduced on the host
@@ -254,30 +253,25 @@ void CudaBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {
   queue(RmsNorm{x.rows, x.cols, view(x), weight.f32(), eps, view(out)});
 }
 
-const float* CudaBackend::frequencies(int head_dim, float theta) {
-  const int half = head_dim / 2;
-  auto* table = frequencies_.fit<float>(static_cast<size_t>(half));
-  if (head_dim == rope_head_dim_ && theta == rope_theta_) return table;
-  std::vector<float> values(static_cast<size_t>(half));
-  for (int i = 0; i < half; ++i) {
-    values[static_cast<size_t>(i)] =
-        1.0F / std::pow(theta, static_cast<float>(2 * i) / static_cast<float>(head_dim));
-  }
+const float* CudaBackend::frequencies(const Rotation& rotation) {
+  const std::vector<float>& values = rotation.frequencies;
+  auto* table = frequencies_.fit<float>(values.size());
+  if (rotation == rotation_) return table;
   const size_t bytes = values.size() * sizeof(float);
   device_.upload(values.data(), {table, bytes, bytes, 1});
-  rope_head_dim_ = head_dim;
-  rope_theta_ = theta;
+  rotation_ = rotation;
   return table;
 }
 
-void CudaBackend::rope(Tensor x, std::span<const int> positions, int head_dim, float theta) {
+void CudaBackend::rope(Tensor x, std::span<const int> positions, const Rotation& rotation) {
+  const int head_dim = rotation.head_dim();
   UNMASK_CHECK(static_cast<int>(positions.size()) == x.rows && x.cols % head_dim == 0,
                "shapes of a rotation");
   if (x.rows == 0) return;
   const int heads = x.cols / head_dim;
   const int columns = (heads + Rope::kHeads - 1) / Rope::kHeads * (head_dim / 2);
-  queue(Rope{x.rows, columns, view(x), lists_.on_device(positions), frequencies(head_dim, theta),
-             head_dim / 2, heads});
+  queue(Rope{x.rows, columns, view(x), lists_.on_device(positions), frequencies(rotation),
+             rotation.scale, head_dim / 2, heads});
 }
 
 void CudaBackend::add(Tensor x, Tensor y) {

@@ -118,6 +118,7 @@ struct Rope {
   View x;
   const int* positions;
   const float* frequencies;  // [half]
+  float scale;
   int half;
   int heads;
 
@@ -128,8 +129,8 @@ struct Rope {
   }
   UNMASK_BOTH_SIDES Pairs value(int row, int col) const {
     const float angle = static_cast<float>(positions[row]) * frequencies[col % half];
-    const float c = cosf(angle);
-    const float s = sinf(angle);
+    const float c = cosf(angle) * scale;
+    const float s = sinf(angle) * scale;
     Pairs turned{};
     for (int i = 0; i < kHeads; ++i) {
       const int at = place(col, i);

@@ -56,8 +56,8 @@ class Metered final : public MeteredBackend {
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
     timed(Operation::norms, [&] { inner().rms_norm(x, weight, eps, out); });
   }
-  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override {
-    timed(Operation::rotations, [&] { inner().rope(x, positions, head_dim, theta); });
+  void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override {
+    timed(Operation::rotations, [&] { inner().rope(x, positions, rotation); });
   }
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     timed(Operation::attention, [&] { inner().attention(tasks, shape); });

@@ -130,17 +130,20 @@ class ReferenceBackend final : public Backend {
     }
   }
 
-  void rope(Tensor x, std::span<const int> positions, int head_dim, float theta) override {
+  void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override {
+    const int head_dim = rotation.head_dim();
     const int half = head_dim / 2;
     for (int r = 0; r < x.rows; ++r) {
       for (int c = 0; c < x.cols; c += head_dim) {
         for (int i = 0; i < half; ++i) {
           const double angle = positions[static_cast<size_t>(r)] *
-                               std::pow(static_cast<double>(theta), -2.0 * i / head_dim);
+                               static_cast<double>(rotation.frequencies[static_cast<size_t>(i)]);
+          const double cos = std::cos(angle) * rotation.scale;
+          const double sin = std::sin(angle) * rotation.scale;
           float& a = x.f32(r)[c + i];
           float& b = x.f32(r)[c + i + half];
-          const double rotated = a * std::cos(angle) - b * std::sin(angle);
-          b = static_cast<float>(b * std::cos(angle) + a * std::sin(angle));
+          const double rotated = a * cos - b * sin;
+          b = static_cast<float>(b * cos + a * sin);
           a = static_cast<float>(rotated);
         }
       }

@@ -186,9 +186,11 @@ TEST_F(CudaBackendTest, RowsAndCellsInBfloat16) {
   const std::vector<int> positions{0, 1, 2, 17, 100, 511, 1000, 4095, 3};
   const RandomTensor expected = rounded(9, 40);
   const DeviceTensor turned = put(expected.view(), DType::bf16);
-  cuda_->rope(turned.view(), positions, 8, 500000.0F);
-  reference_->rope(expected.view(), positions, 8, 500000.0F);
-  expect_close(turned, expected.view(), 1e-6 + 5e-7 * 4095);
+  Rotation rotation = plain_rotation(8, 500000.0F);
+  rotation.scale = 1.125F;
+  cuda_->rope(turned.view(), positions, rotation);
+  reference_->rope(expected.view(), positions, rotation);
+  expect_close(turned, expected.view(), 1.2 * (1e-6 + 5e-7 * 4095));
 
   const DeviceTensor wide = put(residual.view());
   const Rows rows(std::vector<int>{1, 4, 7});
