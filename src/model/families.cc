@@ -5,6 +5,8 @@
 #include <span>
 
 #include "core/error.h"
+#include "io/quantization.h"
+#include "io/tensor_names.h"
 
 namespace unmask {
 
@@ -114,6 +116,45 @@ TensorSpec make_spec(const ModelConfig& config, const RoleShape& role, int layer
   return spec;
 }
 
+/// Some of the names that are there, for a message.
+std::string some_names(const Checkpoint& checkpoint) {
+  const std::vector<std::string_view> names = checkpoint.names();
+  if (names.empty()) return "no tensor";
+  std::vector<std::string> shown;
+  for (const size_t i : {size_t{0}, names.size() / 2, names.size() - 1}) {
+    const std::string name = printable(names[i]);
+    if (shown.empty() || shown.back() != name) shown.push_back(name);
+  }
+  return fmt::format("{} tensors, e.g. '{}'", names.size(), fmt::join(shown, "', '"));
+}
+
+/// Says so where tensors of a quantization tool explain why `spec` is not as expected.
+void refuse_quantized_tensors(const Checkpoint& checkpoint, const TensorSpec& spec) {
+  std::string_view who;
+  for (const std::string_view name : checkpoint.names()) {
+    if (who.empty()) who = quantizer_of_tensor(name);
+  }
+  if (who.empty() && checkpoint.contains(spec.name) &&
+      checkpoint.at(spec.name).dtype.starts_with("F8")) {
+    who = "FP8";
+  }
+  if (who.empty()) return;
+  fail(ErrorCode::quantized,
+       "[checkpoint] {}: the weights are quantized ({}), which cannot be read; use the original "
+       "model, with weights of bfloat16, float16 or float32",
+       checkpoint.directory().string(), who);
+}
+
+void check_names(const Checkpoint& checkpoint, std::span<const TensorSpec> specs) {
+  const auto is_missing = [&](const TensorSpec& s) { return !checkpoint.contains(s.name); };
+  const auto first = std::find_if(specs.begin(), specs.end(), is_missing);
+  if (first == specs.end()) return;
+  refuse_quantized_tensors(checkpoint, *first);
+  fail("[checkpoint] {}: tensor '{}' is missing ({} of {} are); found {}",
+       checkpoint.directory().string(), first->name,
+       std::count_if(specs.begin(), specs.end(), is_missing), specs.size(), some_names(checkpoint));
+}
+
 }  // namespace
 
 std::string_view role_name(TensorRole role) {
@@ -149,14 +190,30 @@ std::vector<TensorSpec> tensor_specs(const ModelConfig& config) {
   return specs;
 }
 
+Checkpoint open_checkpoint(const std::filesystem::path& directory, const ModelConfig& config) {
+  Checkpoint checkpoint(directory);
+  std::vector<std::string> expected;
+  for (const TensorSpec& spec : tensor_specs(config)) expected.push_back(spec.name);
+  const bool all = std::all_of(expected.begin(), expected.end(),
+                               [&](const std::string& name) { return checkpoint.contains(name); });
+  if (all) return checkpoint;
+  const auto found = match_tensor_names(expected, checkpoint.names());
+  if (found) checkpoint.rename(*found);
+  return checkpoint;
+}
+
 void check_checkpoint(const Checkpoint& checkpoint, const ModelConfig& config) {
-  for (const TensorSpec& spec : tensor_specs(config)) {
+  const std::vector<TensorSpec> specs = tensor_specs(config);
+  check_names(checkpoint, specs);
+  for (const TensorSpec& spec : specs) {
     const StoredTensor& tensor = checkpoint.at(spec.name);
+    const bool readable = tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16";
+    if (!readable || tensor.shape != spec.shape) refuse_quantized_tensors(checkpoint, spec);
     if (tensor.shape != spec.shape) {
       fail("[checkpoint] {}: shape [{}], expected [{}]", spec.name, fmt::join(tensor.shape, ", "),
            fmt::join(spec.shape, ", "));
     }
-    if (tensor.dtype != "F32" && tensor.dtype != "F16" && tensor.dtype != "BF16") {
+    if (!readable) {
       fail("[checkpoint] {}: stored as {}, expected F32, F16 or BF16", spec.name, tensor.dtype);
     }
   }

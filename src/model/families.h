@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -47,8 +48,13 @@ std::vector<TensorSpec> tensor_specs(const ModelConfig& config);
 /// role the model does not have.
 std::string tensor_name(const ModelConfig& config, TensorRole role, int layer = -1);
 
+/// Opens the checkpoint of a model. Where its tensors have other names than the family's because a
+/// training tool wrapped or prefixed them, they get the family's. Throws Error as Checkpoint.
+Checkpoint open_checkpoint(const std::filesystem::path& directory, const ModelConfig& config);
+
 /// Throws Error naming tensor, found and expected when one is missing, has another shape, or is not
-/// stored as F32, F16 or BF16. Further tensors are ignored.
+/// stored as F32, F16 or BF16; code quantized where another tool has quantized them. Further
+/// tensors are ignored.
 void check_checkpoint(const Checkpoint& checkpoint, const ModelConfig& config);
 
 }  // namespace unmask

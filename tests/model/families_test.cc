@@ -1,6 +1,7 @@
 #include "model/families.h"
 
 #include <algorithm>
+#include <functional>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <string>
@@ -113,6 +114,52 @@ TEST(Families, ChecksNameTensorFoundAndExpected) {
   fewer.erase(fewer.begin() + 4);
   EXPECT_THAT(reason_for(file_of(fewer), config),
               AllOf(HasSubstr(specs[4].name), HasSubstr("missing")));
+}
+
+std::vector<TensorSpec> renamed(std::vector<TensorSpec> specs,
+                                const std::function<void(std::string&)>& change) {
+  for (TensorSpec& spec : specs) change(spec.name);
+  return specs;
+}
+
+TEST(Families, NamesOfWrappedModelsAreUnderstood) {
+  for (const Family family : {Family::llada, Family::dream}) {
+    const ModelConfig config = small(family);
+    const std::vector<TensorSpec> specs = tensor_specs(config);
+    const auto opens = [&](const std::function<void(std::string&)>& change) {
+      const TempDir dir;
+      dir.write("model.safetensors", file_of(renamed(specs, change)));
+      check_checkpoint(open_checkpoint(dir.path(), config), config);
+    };
+    EXPECT_NO_THROW(opens([](std::string&) {}));
+    for (const char* prefix : {"_orig_mod.", "module.", "model.", "base_model.model.", "net."}) {
+      EXPECT_NO_THROW(opens([&](std::string& name) { name = prefix + name; })) << prefix;
+    }
+    EXPECT_NO_THROW(opens([](std::string& name) {
+      if (name.starts_with("model.")) name = name.substr(6);
+    }));
+  }
+}
+
+TEST(Families, MissingTensorsComeWithSomeThatAreThere) {
+  const ModelConfig config = small(Family::llada);
+  const std::vector<TensorSpec> others =
+      renamed(tensor_specs(config), [](std::string& name) { name += ".odd"; });
+  EXPECT_THAT(reason_for(file_of(others), config),
+              AllOf(HasSubstr("model.transformer.wte.weight' is missing (21 of 21 are)"),
+                    HasSubstr("21 tensors, e.g. '"), HasSubstr(".odd'")));
+}
+
+TEST(Families, TensorsOfAQuantizationToolAreRefusedAsSuch) {
+  const ModelConfig config = small(Family::dream);
+  std::vector<TensorSpec> packed = tensor_specs(config);
+  packed[2].shape = {32, 1};
+  packed.push_back({TensorRole::q, 0, packed[2].name + ".absmax", {1}});
+  EXPECT_THAT(reason_for(file_of(packed), config),
+              AllOf(HasSubstr("quantized (bitsandbytes)"), HasSubstr("original model")));
+  std::vector<TensorSpec> gptq = tensor_specs(config);
+  gptq[2].name = "model.layers.0.self_attn.q_proj.qweight";
+  EXPECT_THAT(reason_for(file_of(gptq), config), HasSubstr("quantized (GPTQ or AWQ)"));
 }
 
 }  // namespace
