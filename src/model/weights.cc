@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "model/finite.h"
+
 namespace unmask {
 
 namespace {
@@ -85,6 +87,69 @@ void add_tensors(Weights& w, Backend& backend, std::span<const TensorSpec> specs
   }
 }
 
+/// Hands out the tensors of a checkpoint, checked and adapted, and drops what was packed.
+class Loader {
+ public:
+  Loader(const Checkpoint& checkpoint, const ModelConfig& config, const WeightLoading& loading)
+      : checkpoint_(checkpoint),
+        loading_(loading),
+        adaptation_(loading.adapters, config),
+        pool_(loading.threads) {
+    for (const TensorSpec& spec : tensor_specs(config)) total_ += bytes_of(spec);
+  }
+
+  std::vector<HostMatrix> next(std::span<const TensorSpec> specs) {
+    finish();
+    last_.assign(specs.begin(), specs.end());
+    std::vector<HostMatrix> tensors;
+    for (const TensorSpec& spec : specs) {
+      tensors.push_back(adapted(spec));
+      check_finite(spec, tensors.back(), pool_);
+    }
+    return tensors;
+  }
+
+  /// What was handed out last is packed by now.
+  void finish() {
+    for (const TensorSpec& spec : last_) {
+      done_ += bytes_of(spec);
+      checkpoint_.release(spec.name);
+    }
+    if (loading_.progress && !last_.empty()) loading_.progress(done_, total_);
+    last_.clear();
+    merged_.clear();
+  }
+
+  std::vector<float> take_embedding() { return std::move(embedding_); }
+
+ private:
+  int64_t bytes_of(const TensorSpec& spec) const {
+    return static_cast<int64_t>(checkpoint_.at(spec.name).bytes.size());
+  }
+
+  HostMatrix adapted(const TensorSpec& spec) {
+    const StoredTensor& base = adaptation_.base_of(spec, checkpoint_.at(spec.name));
+    HostMatrix matrix = host_matrix(base);
+    if (!adaptation_.changes(spec)) return matrix;
+    std::vector<float>& values =
+        spec.role == TensorRole::embedding ? embedding_ : merged_.emplace_back();
+    values = adaptation_.merged(spec, base, pool_);
+    matrix.data = values.data();
+    matrix.dtype = DType::f32;
+    return matrix;
+  }
+
+  const Checkpoint& checkpoint_;
+  const WeightLoading& loading_;
+  Adaptation adaptation_;
+  ThreadPool pool_;
+  int64_t total_ = 0;
+  int64_t done_ = 0;
+  std::vector<TensorSpec> last_;            // handed out
+  std::vector<std::vector<float>> merged_;  // of these
+  std::vector<float> embedding_;
+};
+
 }  // namespace
 
 Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source) {
@@ -104,29 +169,12 @@ Weights build_weights(const ModelConfig& config, Backend& backend, const TensorS
 }
 
 Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
-                     const LoadProgress& progress) {
+                     const WeightLoading& loading) {
   check_checkpoint(checkpoint, config);
-  int64_t total = 0;
-  for (const TensorSpec& spec : tensor_specs(config)) {
-    total += static_cast<int64_t>(checkpoint.at(spec.name).bytes.size());
-  }
-  int64_t done = 0;
-  std::vector<TensorSpec> last;  // packed by now
-  const auto finish_last = [&] {
-    for (const TensorSpec& spec : last) {
-      done += static_cast<int64_t>(checkpoint.at(spec.name).bytes.size());
-      if (spec.role != TensorRole::embedding) checkpoint.release(spec.name);
-    }
-    if (progress && !last.empty()) progress(done, total);
-  };
-  Weights w = build_weights(config, backend, [&](std::span<const TensorSpec> specs) {
-    finish_last();
-    last.assign(specs.begin(), specs.end());
-    std::vector<HostMatrix> tensors;
-    for (const TensorSpec& spec : specs) tensors.push_back(host_matrix(checkpoint.at(spec.name)));
-    return tensors;
-  });
-  finish_last();
+  Loader loader(checkpoint, config, loading);
+  Weights w = build_weights(config, backend, [&](auto specs) { return loader.next(specs); });
+  loader.finish();
+  w.own_embedding = loader.take_embedding();
   return w;
 }
 

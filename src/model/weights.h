@@ -11,6 +11,7 @@
 #include "io/containers/checkpoint.h"
 #include "io/model_config.h"
 #include "kernels/backend.h"
+#include "model/adaptation.h"
 #include "model/families.h"
 
 namespace unmask {
@@ -40,7 +41,8 @@ struct LayerWeights {
 };
 
 struct Weights {
-  HostMatrix embedding;  // [vocab, dim], read in place from the mapped checkpoint
+  HostMatrix embedding;              // [vocab, dim], read in place from the mapped checkpoint
+  std::vector<float> own_embedding;  // its values where an adapter changes it
   std::vector<LayerWeights> layers;
   Tensor final_norm;  // [1, dim]
   std::unique_ptr<PackedMatrix> head;
@@ -59,11 +61,17 @@ Weights build_weights(const ModelConfig& config, Backend& backend, const TensorS
 /// Called after each tensor with the bytes packed so far and the bytes of all tensors.
 using LoadProgress = std::function<void(int64_t done, int64_t total)>;
 
+struct WeightLoading {
+  std::span<const ScaledAdapter> adapters{};  // merged into the weights; outlive the result
+  int threads = 1;                            // of the host, while loading
+  LoadProgress progress{};
+};
+
 /// The same from a checkpoint: packs every tensor and drops its pages from the mapping.
-/// `checkpoint` must outlive the result. Throws Error naming the tensor when one is missing or has
-/// another shape or type.
+/// `checkpoint` must outlive the result. Throws Error naming the tensor when one is missing, has
+/// another shape or type, or holds what is no finite number, and as Adaptation.
 Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
-                     const LoadProgress& progress = {});
+                     const WeightLoading& loading = {});
 
 /// Weights without values, for a backend that reads none.
 Weights shape_weights(const ModelConfig& config, Backend& backend);

@@ -11,6 +11,19 @@ std::unique_ptr<Backend> create_backend(DeviceKind device, int threads, WeightTy
   return create_cpu_backend({.threads = threads, .weights = weights});
 }
 
+Weights adapt_and_load(const ModelFiles& files, std::span<const LoraAdapter> adapters,
+                       Backend& backend, int threads, const LoadOptions& options) {
+  std::vector<ScaledAdapter> scaled;
+  for (size_t i = 0; i < adapters.size(); ++i) {
+    scaled.push_back({&adapters[i], options.adapters[i].scale});
+  }
+  Weights weights =
+      load_weights(files.checkpoint(), files.config(), backend,
+                   {.adapters = scaled, .threads = threads, .progress = options.progress});
+  for (const LoraAdapter& adapter : adapters) adapter.release();
+  return weights;
+}
+
 }  // namespace
 
 Model::Model(const ModelFiles& files, const LoadOptions& options)
@@ -19,8 +32,9 @@ Model::Model(const ModelFiles& files, const LoadOptions& options)
       weight_type_(
           resolve_weight_type(options.weights, device_, files_.checkpoint(), files_.config())),
       threads_(options.threads > 0 ? options.threads : available_threads()),
+      adapters_(open_adapters(options.adapters)),
       backend_(create_backend(device_, threads_, weight_type_)),
-      weights_(load_weights(files_.checkpoint(), files_.config(), *backend_, options.progress)),
+      weights_(adapt_and_load(files_, adapters_, *backend_, threads_, options)),
       transformer_(files_.config(), weights_, *backend_) {}
 
 }  // namespace unmask

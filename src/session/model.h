@@ -3,8 +3,10 @@
 
 #include <memory>
 #include <optional>
+#include <vector>
 
 #include "model/transformer.h"
+#include "session/adapters.h"
 #include "session/costs.h"
 #include "session/device.h"
 #include "session/model_files.h"
@@ -15,6 +17,7 @@ struct LoadOptions {
   DeviceKind device = DeviceKind::cpu;
   std::optional<WeightType> weights = std::nullopt;  // none: see resolve_weight_type
   int threads = 0;                                   // 0: every processor this process may use
+  std::vector<AdapterChoice> adapters = {};          // merged into the weights
   LoadProgress progress = {};                        // optional
 };
 
@@ -22,7 +25,7 @@ struct LoadOptions {
 class Model {
  public:
   /// Packs the weights. Throws Error with a one-line reason when they are incomplete or do not fit
-  /// the configuration, and what `progress` throws.
+  /// the configuration, when an adapter does not fit them, and what `progress` throws.
   explicit Model(const ModelFiles& files, const LoadOptions& options = {});
   explicit Model(const std::filesystem::path& directory, const LoadOptions& options = {})
       : Model(ModelFiles::open(directory), options) {}
@@ -47,6 +50,7 @@ class Model {
   DeviceKind device_;
   WeightType weight_type_;
   int threads_;
+  std::vector<LoraAdapter> adapters_;  // an embedding may lie in one of their files
   std::unique_ptr<Backend> backend_;
   Weights weights_;
   Transformer transformer_;

@@ -5,6 +5,9 @@
 #include <optional>
 
 #include "core/error.h"
+#include "io/lora.h"
+#include "model/families.h"
+#include "session/find_model.h"
 
 namespace unmask {
 
@@ -36,15 +39,16 @@ ModelFiles::ModelFiles(ModelConfig config, Tokenizer tokenizer)
     : ModelFiles(std::make_shared<Data>("", std::move(config), std::move(tokenizer))) {}
 
 ModelFiles ModelFiles::open(const std::filesystem::path& directory) {
-  ModelConfig config = load_model_config(directory);
-  return ModelFiles(
-      std::make_shared<Data>(directory, std::move(config), Tokenizer::load(directory)));
+  const std::filesystem::path found = find_model(directory.string(), hub_cache());
+  ModelConfig config = load_model_config(found);
+  return ModelFiles(std::make_shared<Data>(found, std::move(config), Tokenizer::load(found)));
 }
 
 const std::filesystem::path& ModelFiles::directory() const { return data_->directory; }
 
 std::string ModelFiles::name() const {
   const auto whole = std::filesystem::absolute(data_->directory);
+  if (const auto name = hub_name(whole)) return printable(*name);
   return printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());
 }
 
@@ -53,8 +57,15 @@ const Tokenizer& ModelFiles::tokenizer() const { return data_->tokenizer; }
 const std::vector<TokenId>& ModelFiles::stop_ids() const { return data_->stop_ids; }
 
 const Checkpoint& ModelFiles::checkpoint() const {
-  std::call_once(data_->opened, [&] { data_->checkpoint.emplace(data_->directory); });
+  std::call_once(data_->opened, [&] {
+    data_->checkpoint.emplace(open_checkpoint(data_->directory, data_->config));
+  });
   return *data_->checkpoint;
+}
+
+bool ModelFiles::has_adapter() const {
+  std::error_code none;
+  return std::filesystem::exists(data_->directory / LoraAdapter::kConfigName, none);
 }
 
 ChatFormat ModelFiles::chat_format() const {

@@ -17,13 +17,14 @@ namespace unmask {
 /// are loaded. A handle: copies share what was read. May be used from several threads.
 class ModelFiles {
  public:
-  /// Reads configuration and tokenizer. Throws Error when the directory is no supported model.
+  /// Reads configuration and tokenizer of what find_model() makes of `directory`. Throws Error when
+  /// that is no supported model.
   static ModelFiles open(const std::filesystem::path& directory);
   /// Of parts that came from elsewhere; there is neither a checkpoint nor a chat template.
   ModelFiles(ModelConfig config, Tokenizer tokenizer);
 
   const std::filesystem::path& directory() const;
-  /// The directory's own name, safe to print.
+  /// The directory's own name, or ORG/NAME in a cache of the hub, safe to print.
   std::string name() const;
   const ModelConfig& config() const;
   const Tokenizer& tokenizer() const;
@@ -32,6 +33,8 @@ class ModelFiles {
   const std::vector<TokenId>& stop_ids() const;
   /// Opened at the first call. Throws Error when it is missing or malformed.
   const Checkpoint& checkpoint() const;
+  /// Whether a LoRA adapter lies beside the model; it changes nothing by itself.
+  bool has_adapter() const;
   /// Recognised at the first call. Throws Error when there is none or it is unknown.
   ChatFormat chat_format() const;
 

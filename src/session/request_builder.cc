@@ -19,8 +19,15 @@ Algorithm choose_algorithm(const RequestOptions& a, const ModelConfig& config) {
   if (a.threshold || a.factor) return Algorithm::maskgit_plus;  // these rules need probabilities
   // The published files say `origin`, their library's neutral value; the model cards say entropy.
   const std::string advised = config.generation.alg.value_or("origin");
-  return advised == algorithm_name(Algorithm::origin) ? Algorithm::entropy
-                                                      : parse_algorithm(advised);
+  if (advised == algorithm_name(Algorithm::origin)) return Algorithm::entropy;
+  try {
+    return parse_algorithm(advised);
+  } catch (const Error& error) {
+    throw Error(fmt::format("[generation] the model's generation_config.json recommends an alg of "
+                            "another program: {}",
+                            error.what()),
+                ErrorCode::algorithm);
+  }
 }
 
 /// Recommendations of the model's files count only where they mean something, so that they cannot
@@ -107,17 +114,22 @@ void set_common(const RequestOptions& a, const ModelFiles& files, Request& reque
 
 }  // namespace
 
+ChatFormat choose_chat_format(const ModelFiles& files, const std::optional<std::string>& name) {
+  const ChatFormat format = name ? parse_chat_format(*name) : files.chat_format();
+  check_markers(format, files.tokenizer());
+  return format;
+}
+
 std::vector<TokenId> encode_messages(const ModelFiles& files, const PromptOptions& options,
                                      std::vector<ChatMessage> messages) {
   if (options.raw) {
     if (messages.size() != 1) {
       fail("[prompt] a raw prompt is one text: found {} messages, expected 1", messages.size());
     }
-    return files.tokenizer().encode(messages[0].content);
+    return files.tokenizer().encode_prompt(messages[0].content);
   }
   if (options.system) messages.insert(messages.begin(), {"system", *options.system});
-  const ChatFormat format =
-      options.format ? parse_chat_format(*options.format) : files.chat_format();
+  const ChatFormat format = choose_chat_format(files, options.format);
   return files.tokenizer().encode(render_chat(format, messages));
 }
 
@@ -150,13 +162,18 @@ Request build_fill_request(const RequestOptions& asked, const ModelFiles& files,
   request.sampler.suppress_eos = true;
   int masks = 0;
   for (const FillPart& part : parts) {
-    const std::vector<TokenId> text = files.tokenizer().encode(part.text);
+    const Tokenizer& tokenizer = files.tokenizer();
+    const bool first = request.tokens.empty();
+    const std::vector<TokenId> text =
+        first ? tokenizer.encode_beginning(part.text) : tokenizer.encode(part.text);
     request.tokens.insert(request.tokens.end(), text.begin(), text.end());
     if (masks == 0) request.prompt_length = static_cast<int>(request.tokens.size());
     request.tokens.insert(request.tokens.end(), static_cast<size_t>(part.masks),
                           files.config().mask_id);
     masks += part.masks;
   }
+  const std::vector<TokenId>& after = files.tokenizer().after_prompt();
+  request.tokens.insert(request.tokens.end(), after.begin(), after.end());
   request.block_length = request.gen_length();
   request.steps = count_steps(a, masks);
   check_request(request, files.config());

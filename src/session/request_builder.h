@@ -21,6 +21,10 @@ struct PromptOptions {
   std::optional<std::string> format{};  // name of a chat format; otherwise the model's own
 };
 
+/// The chat format of that name, or the model's own. Throws Error when there is none, or when the
+/// model's tokenizer lacks its markers.
+ChatFormat choose_chat_format(const ModelFiles& files, const std::optional<std::string>& name);
+
 /// Tokens of a conversation in the model's chat format. Throws Error when the format cannot express
 /// it, when there is none, or when more than one message is to be completed raw.
 std::vector<TokenId> encode_messages(const ModelFiles& files, const PromptOptions& options,

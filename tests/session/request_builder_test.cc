@@ -193,7 +193,9 @@ TEST(EncodeMessages, RawTextIsEncodedAsItIs) {
 }
 
 TEST(EncodeMessages, UsesTheFormatThatWasChosen) {
-  const ModelFiles files = files_of(Family::llada);
+  const ModelFiles files = files_of(Family::llada, {},
+                                    {"<|startoftext|>", "<|start_header_id|>", "<|end_header_id|>",
+                                     "<|eot_id|>", "<|im_start|>", "<|im_end|>"});
   const auto text = [&](const PromptOptions& options) {
     return files.tokenizer().decode(encode_question(files, options, "hi"));
   };
@@ -201,6 +203,32 @@ TEST(EncodeMessages, UsesTheFormatThatWasChosen) {
               HasSubstr("system\nBe brief.<|im_end|>\n<|im_start|>user\nhi<|im_end|>"));
   EXPECT_THAT(text({.format = "llada"}), HasSubstr("hi<|eot_id|>"));
   EXPECT_THROW(text({.format = "none"}), Error);
+}
+
+TEST(EncodeMessages, AFormatWhoseMarkersAreNoTokensIsRefused) {
+  const ModelFiles files = files_of(Family::llada, {}, {"<|im_start|>"});
+  try {
+    encode_question(files, {.format = "chatml"}, "hi");
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::chat_format);
+    EXPECT_THAT(error.what(), HasSubstr("<|im_end|>"));
+  }
+}
+
+TEST(BuildRequest, AnAlgorithmOfAnotherProgramIsNamedWithItsFile) {
+  GenerationDefaults advice;
+  advice.alg = "confidence_threshold";
+  const ModelFiles files = files_of(Family::dream, advice);
+  try {
+    build_request({}, files, {});
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_EQ(error.code(), ErrorCode::algorithm);
+    EXPECT_THAT(error.what(), HasSubstr("generation_config.json"));
+    EXPECT_THAT(error.what(), HasSubstr("confidence_threshold"));
+  }
+  EXPECT_NO_THROW(build_request({.algorithm = "entropy"}, files, {}));
 }
 
 TEST(EncodeMessages, WithoutATemplateTheErrorSaysWhatItIsAbout) {

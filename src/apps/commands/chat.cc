@@ -29,8 +29,7 @@ class Conversation {
       : arguments_(arguments),
         console_(console),
         files_(ModelFiles::open(arguments.model.directory)),
-        format_(arguments.chat.format ? parse_chat_format(*arguments.chat.format)
-                                      : files_.chat_format()),
+        format_(choose_chat_format(files_, arguments.chat.format)),
         model_(load_model(arguments.model, files_, kUsualLength, console)),
         system_(arguments.chat.system) {
     reset();

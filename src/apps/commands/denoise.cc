@@ -1,10 +1,15 @@
 #include "apps/commands/denoise.h"
 
+#include <algorithm>
+#include <filesystem>
+#include <span>
+
 #include "apps/terminal/live_view.h"
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
 #include "core/platform/memory.h"
+#include "session/find_model.h"
 
 namespace unmask {
 
@@ -36,10 +41,36 @@ void warn_about_memory(const ModelArguments& arguments, const ModelFiles& files,
        smaller_type(weights));
 }
 
+/// What the files ask for that people may not expect.
+void tell_about_files(const ModelFiles& files, std::span<const AdapterChoice> adapters,
+                      Console& console) {
+  const RopeScaling& rope = files.config().rope;
+  if (rope.kind != RopeKind::plain) {
+    const bool llada = files.config().family == Family::llada;
+    console.err << fmt::format(
+        "unmask: note: rope_scaling '{}' with factor {} of config.json is applied{}\n",
+        rope_kind_name(rope.kind), rope.factor,
+        llada ? ", which the published code of LLaDA does not do" : "");
+  }
+  const bool merged = std::any_of(adapters.begin(), adapters.end(), [&](const AdapterChoice& a) {
+    std::error_code none;
+    return std::filesystem::equivalent(a.directory, files.directory(), none);
+  });
+  if (files.has_adapter() && !merged) {
+    warn(console, "the LoRA adapter beside the model is not used; --lora {} merges it",
+         files.directory().string());
+  }
+}
+
 }  // namespace
 
 Model load_model(const ModelArguments& arguments, const ModelFiles& files, int canvas,
                  Console& console) {
+  std::vector<AdapterChoice> adapters;
+  for (const std::string& a : arguments.adapters) {
+    adapters.push_back(parse_adapter(a, hub_cache()));
+  }
+  tell_about_files(files, adapters, console);
   const FoundDevice device = find_device(arguments.device);
   if (!device.missing.empty()) warn(console, "computing on the cpu: {}", device.missing);
   if (device.kind == DeviceKind::cpu) warn_about_memory(arguments, files, canvas, console);
@@ -54,6 +85,7 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files, int c
   return Model(files, {.device = device.kind,
                        .weights = parse_weight_type(arguments.dtype),
                        .threads = arguments.threads,
+                       .adapters = std::move(adapters),
                        .progress = on_progress});
 }
 

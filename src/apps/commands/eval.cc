@@ -20,6 +20,8 @@
 #include "eval/tasks.h"
 #include "io/json_file.h"
 #include "methods/registry.h"
+#include "session/adapters.h"
+#include "session/find_model.h"
 
 namespace unmask {
 
@@ -35,44 +37,56 @@ Json or_null(const std::optional<T>& value) {
   return value ? Json(*value) : Json();
 }
 
+/// The adapters merged into the model, so that their results are not taken for those without.
+Json adapters_of(const ModelArguments& model) {
+  Json list = Json::array();
+  for (const std::string& text : model.adapters) {
+    const AdapterChoice choice = parse_adapter(text, hub_cache());
+    list.push_back(
+        {{"name", choice.directory.filename().string()},
+         {"scale", choice.scale},
+         {"fingerprint", fmt::format("{:016x}", LoraAdapter(choice.directory).fingerprint())}});
+  }
+  return list;
+}
+
 /// Everything that a result depends on, apart from its task, length, method and index.
 Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles& files) {
   const Checkpoint& checkpoint = files.checkpoint();
   const EvalSettings& e = a.settings;
   const RequestOptions& g = e.generation;
-  return {
-      {"model", files.name()},
-      {"checkpoint_bytes", checkpoint.total_bytes()},
-      {"checkpoint_fingerprint", fmt::format("{:016x}", checkpoint.fingerprint())},
-      {"dtype", weight_type_name(resolve_weight_type(parse_weight_type(a.model.dtype),
-                                                     find_device(a.model.device).kind, checkpoint,
-                                                     files.config()))},
-      {"seed", g.seed},
-      {"preset", preset_name(g.preset)},
-      {"wording", wording_names()[static_cast<size_t>(e.wording)]},
-      {"tokens_per_step", or_null(g.tokens_per_step ? g.tokens_per_step : plan.tokens_per_step)},
-      {"max_tokens", or_null(g.max_tokens)},
-      {"gen_length", or_null(g.gen_length)},
-      {"steps", or_null(g.steps)},
-      {"block_length", or_null(g.block_length)},
-      {"algorithm", or_null(g.algorithm)},
-      {"temperature", or_null(g.temperature)},
-      {"top_p", or_null(g.top_p)},
-      {"top_k", or_null(g.top_k)},
-      {"alg_temp", or_null(g.alg_temp)},
-      {"eps", or_null(g.eps)},
-      {"threshold", or_null(g.threshold)},
-      {"factor", or_null(g.factor)},
-      {"cfg_scale", g.cfg_scale},
-      {"suppress_eos", g.suppress_eos},
-      {"defer_eos", g.defer_eos},
-      {"early_stop", g.early_stop},
-      {"raw", e.prompt.raw},
-      {"template", or_null(e.prompt.format)},
-      {"system", or_null(e.prompt.system)},
-      {"metric", or_null(e.metric)},
-      {"mc_samples", e.samples},
-      {"fidelity", e.fidelity}};
+  Json settings{{"model", files.name()},
+                {"checkpoint_bytes", checkpoint.total_bytes()},
+                {"checkpoint_fingerprint", fmt::format("{:016x}", checkpoint.fingerprint())},
+                {"dtype", weight_type_name(resolve_weight_type(parse_weight_type(a.model.dtype),
+                                                               find_device(a.model.device).kind,
+                                                               checkpoint, files.config()))},
+                {"seed", g.seed},
+                {"tokens_per_step", plan.tokens_per_step},
+                {"gen_length", or_null(g.gen_length)},
+                {"steps", or_null(g.steps)},
+                {"block_length", or_null(g.block_length)},
+                {"algorithm", or_null(g.algorithm)},
+                {"temperature", or_null(g.temperature)},
+                {"top_p", or_null(g.top_p)},
+                {"top_k", or_null(g.top_k)},
+                {"alg_temp", or_null(g.alg_temp)},
+                {"eps", or_null(g.eps)},
+                {"threshold", or_null(g.threshold)},
+                {"factor", or_null(g.factor)},
+                {"cfg_scale", g.cfg_scale},
+                {"suppress_eos", g.suppress_eos},
+                {"defer_eos", g.defer_eos},
+                {"early_stop", g.early_stop},
+                {"raw", e.prompt.raw},
+                {"template", or_null(e.prompt.format)},
+                {"system", or_null(e.prompt.system)},
+                {"metric", or_null(e.metric)},
+                {"mc_samples", e.samples},
+                {"fidelity", e.fidelity}};
+  // Absent without any, so that folders of results made before there were adapters go on.
+  if (!a.model.adapters.empty()) settings["adapters"] = adapters_of(a.model);
+  return settings;
 }
 
 EvalFacts facts_of(const EvalArguments& a, const Json& settings) {

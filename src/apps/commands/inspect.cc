@@ -11,6 +11,7 @@
 #include "io/text/chat_template.h"
 #include "model/families.h"
 #include "session/costs.h"
+#include "session/find_model.h"
 
 namespace unmask {
 
@@ -70,7 +71,7 @@ ordered_json memory_json(const ModelConfig& config, int context) {
 /// too.
 ordered_json weights_json(const fs::path& directory, const ModelConfig& config) {
   try {
-    const Checkpoint checkpoint(directory);
+    const Checkpoint checkpoint = open_checkpoint(directory, config);
     std::map<std::string, int> dtypes;
     for (const std::string_view name : checkpoint.names()) ++dtypes[checkpoint.at(name).dtype];
     ordered_json weights{{"bytes", checkpoint.total_bytes()}, {"tensors", dtypes}};
@@ -94,9 +95,14 @@ std::string chat_template_name(const fs::path& directory) {
 
 ordered_json inspect_directory(const fs::path& directory, std::optional<int> context) {
   const ModelConfig config = load_model_config(directory);
+  ordered_json shape = sizes(config);
+  if (config.rope.kind != RopeKind::plain) {
+    shape["rope_scaling"] =
+        fmt::format("{} {}", rope_kind_name(config.rope.kind), config.rope.factor);
+  }
   return {{"family", family_name(config.family)},
           {"parameters", parameters(config)},
-          {"sizes", sizes(config)},
+          {"sizes", shape},
           {"ids",
            {{"mask", config.mask_id},
             {"eos", config.eos_id},
@@ -214,8 +220,9 @@ CLI::App* add_inspect(CLI::App& app, InspectArguments& a) {
 
 int inspect(const InspectArguments& a, Console& console) {
   const fs::path path = a.path;
-  const ordered_json model =
-      path.extension() == ".gguf" ? inspect_gguf(path) : inspect_directory(path, a.context);
+  const ordered_json model = path.extension() == ".gguf"
+                                 ? inspect_gguf(path)
+                                 : inspect_directory(find_model(a.path, hub_cache()), a.context);
   if (a.json) {
     console.out << json_line(model);
   } else {

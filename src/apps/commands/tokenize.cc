@@ -7,6 +7,7 @@
 #include "apps/commands/commands.h"
 #include "apps/options/prompt.h"
 #include "io/text/utf8.h"
+#include "session/find_model.h"
 
 namespace unmask {
 
@@ -72,13 +73,16 @@ void print_tokens(const TokenizeArguments& a, const Tokenizer& tokenizer,
 }
 
 /// The text as a user's message in the chat template of the model or of the user's choice.
-std::string in_template(const TokenizeArguments& a, std::string text) {
+std::vector<TokenId> encode_in_template(const TokenizeArguments& a,
+                                        const std::filesystem::path& directory,
+                                        const Tokenizer& tokenizer, std::string text) {
   std::vector<ChatMessage> messages;
   if (a.chat.system) messages.push_back({"system", *a.chat.system});
   messages.push_back({"user", std::move(text)});
-  return render_chat(
-      a.chat.format ? parse_chat_format(*a.chat.format) : detect_chat_format(a.directory),
-      messages);
+  const ChatFormat format =
+      a.chat.format ? parse_chat_format(*a.chat.format) : detect_chat_format(directory);
+  check_markers(format, tokenizer);
+  return tokenizer.encode(render_chat(format, messages));
 }
 
 }  // namespace
@@ -108,15 +112,21 @@ CLI::App* add_tokenize(CLI::App& app, TokenizeArguments& a) {
 }
 
 int tokenize(const TokenizeArguments& a, Console& console) {
-  const Tokenizer tokenizer = Tokenizer::load(a.directory);
+  // A folder with a tokenizer alone will do.
+  const std::filesystem::path directory = has_tokenizer(a.directory)
+                                              ? std::filesystem::path(a.directory)
+                                              : find_model(a.directory, hub_cache());
+  const Tokenizer tokenizer = Tokenizer::load(directory);
   if (a.decode) {
     const std::string text = tokenizer.decode(parse_ids(*a.decode));
     console.out << (a.json ? nlohmann::ordered_json{{"text", text}}.dump() : text) << '\n';
     return kSuccess;
   }
   std::string text = read_prompt(a.prompt, console);
-  if (a.apply_template) text = in_template(a, std::move(text));
-  print_tokens(a, tokenizer, tokenizer.encode(text), console);
+  print_tokens(a, tokenizer,
+               a.apply_template ? encode_in_template(a, directory, tokenizer, std::move(text))
+                                : tokenizer.encode_prompt(text),
+               console);
   return kSuccess;
 }
 

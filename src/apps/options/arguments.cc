@@ -94,7 +94,8 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
 }
 
 void add_directory(CLI::App& app, std::string& directory) {
-  app.add_option("-m,--model", directory, "Model directory, as Hugging Face publishes it")
+  app.add_option("-m,--model", directory,
+                 "Model directory, as Hugging Face publishes it, or ORG/NAME of its cache")
       ->required()
       ->type_name("DIR")
       ->group(kModelGroup);
@@ -114,6 +115,12 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
                              "Type of the weights in memory (auto: bf16 where the model and the "
                              "processor have it); int8 and int4 round them"),
               weight_type_names())
+      ->group(kModelGroup);
+  app.add_option("--lora", m.adapters,
+                 "LoRA adapter, as PEFT saves it, merged into the weights while they are loaded; "
+                 "may be given several times")
+      ->allow_extra_args(false)
+      ->type_name("DIR[:SCALE]")
       ->group(kModelGroup);
 }
 

@@ -20,6 +20,7 @@ struct ModelArguments {
   std::string device = "cpu";
   int threads = 0;
   std::string dtype = "auto";
+  std::vector<std::string> adapters{};  // DIR or DIR:SCALE
 };
 
 /// Where the text to work on comes from; neither: standard input.
@@ -34,7 +35,7 @@ struct ViewArguments {
 };
 
 void add_directory(CLI::App& app, std::string& directory);
-/// --model, --device, --threads, --dtype.
+/// --model, --device, --threads, --dtype, --lora.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 void add_prompt_arguments(CLI::App& app, PromptArguments& arguments);
 void add_chat_arguments(CLI::App& app, PromptOptions& options);

@@ -19,7 +19,7 @@ CompletionArgument describe(const CLI::Option& option) {
   const std::string type = option.get_type_name();
   if (!argument.words.empty()) {
     argument.kind = CompletionKind::words;
-  } else if (type == "DIR") {
+  } else if (type == "DIR" || type == "DIR[:SCALE]") {
     argument.kind = CompletionKind::directories;
   } else if (type == "FILE" || type == "DIR|FILE") {
     argument.kind = CompletionKind::files;

@@ -1,0 +1,14 @@
+// Weights that are no numbers would become tokens that look like an answer.
+#pragma once
+
+#include "core/parallel.h"
+#include "kernels/backend.h"
+#include "model/families.h"
+
+namespace unmask {
+
+/// Throws Error naming the tensor, its layer and what was found when a value of `matrix` (float32,
+/// float16 or bfloat16) is infinite or no number.
+void check_finite(const TensorSpec& spec, const HostMatrix& matrix, ThreadPool& pool);
+
+}  // namespace unmask

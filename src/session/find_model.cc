@@ -1,0 +1,260 @@
+#include "session/find_model.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdlib>
+#include <fstream>
+#include <vector>
+
+#include "core/error.h"
+#include "io/containers/file_kind.h"
+#include "io/json_file.h"
+#include "io/lora.h"
+
+namespace unmask {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kRepositoryPrefix = "models--";
+constexpr size_t kMaxRefBytes = 4096;
+constexpr size_t kMostNamed = 5;
+
+bool is_there(const fs::path& path) {
+  std::error_code none;
+  return fs::exists(path, none);
+}
+
+bool is_folder(const fs::path& path) {
+  std::error_code none;
+  return fs::is_directory(path, none);
+}
+
+/// Folders inside a folder, sorted.
+std::vector<fs::path> folders_in(const fs::path& folder) {
+  std::error_code none;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (is_folder(entry.path())) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+/// Some names of paths: "a, b, ... (9 in all)".
+std::string names_of(const std::vector<fs::path>& paths) {
+  std::vector<std::string> names;
+  for (size_t i = 0; i < std::min(paths.size(), kMostNamed); ++i) {
+    names.push_back(printable(paths[i].filename().string()));
+  }
+  std::string out = fmt::format("{}", fmt::join(names, ", "));
+  if (paths.size() > kMostNamed) out += fmt::format(", ... ({} in all)", paths.size());
+  return out;
+}
+
+std::string trimmed(std::string text) {
+  while (!text.empty() && (text.back() == '\n' || text.back() == '\r')) text.pop_back();
+  return text;
+}
+
+/// The snapshot to use in a folder models--ORG--NAME; `repository`/snapshots is a directory.
+fs::path find_snapshot(const fs::path& repository) {
+  const fs::path snapshots = repository / "snapshots";
+  const fs::path main = repository / "refs" / "main";
+  if (is_there(main)) {
+    const fs::path snapshot = snapshots / trimmed(read_text_file(main, kMaxRefBytes));
+    if (is_folder(snapshot)) return snapshot;
+  }
+  const std::vector<fs::path> all = folders_in(snapshots);
+  if (all.size() == 1) return all.front();
+  if (all.empty()) {
+    fail("[model] {}: a cache of the Hugging Face hub without a snapshot; download the model again",
+         repository.string());
+  }
+  fail("[model] {}: a cache of the Hugging Face hub with several snapshots; give one of {}: {}",
+       repository.string(), snapshots.string(), names_of(all));
+}
+
+/// Letters, digits, '-', '_' and '.', as names on the hub.
+bool is_hub_word(std::string_view word) {
+  const auto fits = [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' ||
+           c == '_' || c == '.';
+  };
+  return !word.empty() && word.front() != '.' && std::all_of(word.begin(), word.end(), fits);
+}
+
+/// ORG/NAME where `given` may be one, be it as an address of the hub's website.
+std::optional<std::string> as_hub_name(std::string_view given) {
+  for (const std::string_view site : {"https://huggingface.co/", "https://hf.co/", "hf://"}) {
+    if (given.starts_with(site)) given.remove_prefix(site.size());
+  }
+  while (given.ends_with('/')) given.remove_suffix(1);
+  const size_t slash = given.find('/');
+  if (slash == std::string_view::npos) return std::nullopt;
+  if (!is_hub_word(given.substr(0, slash)) || !is_hub_word(given.substr(slash + 1))) {
+    return std::nullopt;
+  }
+  return std::string(given);
+}
+
+fs::path folder_of(const std::string& hub_name, const fs::path& hub) {
+  std::string folder(kRepositoryPrefix);
+  for (const char c : hub_name) folder += c == '/' ? std::string("--") : std::string(1, c);
+  return hub / folder;
+}
+
+[[noreturn]] void refuse_missing(const std::string& given, const fs::path& hub) {
+  const std::optional<std::string> name = as_hub_name(given);
+  if (!name) {
+    fail("[model] {}: no such directory; expected a Hugging Face model directory",
+         printable(given));
+  }
+  fail(
+      "[model] {}: no such directory, and {} has no such model; download it: hf download {} "
+      "--local-dir {}",
+      printable(given), hub.empty() ? "the cache of the Hugging Face hub" : hub.string(), *name,
+      name->substr(name->find('/') + 1));
+}
+
+[[noreturn]] void refuse_file(const fs::path& file) {
+  std::array<char, kFileKindBytes> bytes{};
+  std::ifstream in(file, std::ios::binary);
+  in.read(bytes.data(), bytes.size());
+  const std::string_view head(bytes.data(), static_cast<size_t>(in.gcount()));
+  const std::string type = file.extension().string();
+  const std::string folder = file.has_parent_path() ? file.parent_path().string() : ".";
+  if (type == ".gguf" || head.starts_with("GGUF")) {
+    fail(
+        "[model] {}: a GGUF file, which can be inspected, but not run yet; give the folder of the "
+        "model in safetensors",
+        file.string());
+  }
+  if (const std::string kind = file_kind(head); !kind.empty()) {
+    fail("[model] {}: is {}", file.string(), kind);
+  }
+  if (type == ".safetensors" || type == ".json" || type == ".jinja") {
+    fail("[model] {}: one file of a model; give its folder: {}", file.string(), folder);
+  }
+  if (type == ".bin" || type == ".pt" || type == ".pth" || type == ".ckpt") {
+    fail(
+        "[model] {}: weights of PyTorch; convert them to safetensors first (in Python: "
+        "model.save_pretrained(DIR)) and give that folder",
+        file.string());
+  }
+  fail("[model] {}: a file, expected a Hugging Face model directory", file.string());
+}
+
+/// A folder without config.json: what it is instead.
+[[noreturn]] void refuse_folder(const fs::path& folder) {
+  if (is_there(folder / LoraAdapter::kConfigName)) {
+    fail(ErrorCode::adapter, "[model] {}: {}, no model", folder.string(), describe_adapter(folder));
+  }
+  std::vector<fs::path> repositories;
+  std::vector<fs::path> models;
+  std::vector<fs::path> gguf;
+  for (const fs::path& inner : folders_in(folder)) {
+    if (inner.filename().string().starts_with(kRepositoryPrefix)) repositories.push_back(inner);
+    if (is_there(inner / "config.json")) models.push_back(inner);
+  }
+  std::error_code none;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (entry.path().extension() == ".gguf") gguf.push_back(entry.path());
+  }
+  if (!repositories.empty()) {
+    fail("[model] {}: a cache of the Hugging Face hub; give one of its models: {}", folder.string(),
+         names_of(repositories));
+  }
+  if (!models.empty()) {
+    fail("[model] {}: has no config.json itself; give one of its folders: {}", folder.string(),
+         names_of(models));
+  }
+  if (!gguf.empty()) {
+    fail(
+        "[model] {}: holds GGUF files ({}), which can be inspected, but not run yet; give the "
+        "folder of the model in safetensors",
+        folder.string(), names_of(gguf));
+  }
+  fail("[model] {}: has no config.json; expected a Hugging Face model directory", folder.string());
+}
+
+fs::path in_folder(const fs::path& folder) {
+  // A link to nothing counts: opening it says that the download is incomplete.
+  const auto is_model = [](const fs::path& path) {
+    std::error_code none;
+    return is_there(path / "config.json") || fs::is_symlink(path / "config.json", none);
+  };
+  fs::path found = folder;
+  if (!is_model(folder)) {
+    if (is_folder(folder / "snapshots")) found = find_snapshot(folder);
+    if (folder.filename() == "snapshots") found = find_snapshot(folder.parent_path());
+  }
+  if (!is_model(found)) refuse_folder(found);
+  return found;
+}
+
+fs::path from_environment(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? fs::path() : fs::path(value);
+}
+
+}  // namespace
+
+fs::path hub_cache() {
+  for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
+    if (const fs::path cache = from_environment(name); !cache.empty()) return cache;
+  }
+  if (const fs::path home = from_environment("HF_HOME"); !home.empty()) return home / "hub";
+  if (const fs::path caches = from_environment("XDG_CACHE_HOME"); !caches.empty()) {
+    return caches / "huggingface" / "hub";
+  }
+  const fs::path user = from_environment("HOME");
+  return user.empty() ? fs::path() : user / ".cache" / "huggingface" / "hub";
+}
+
+fs::path find_model(const std::string& given, const fs::path& hub) {
+  fs::path path = given;
+  if (!path.has_filename() && path.has_parent_path()) path = path.parent_path();
+  if (is_folder(path)) return in_folder(path);
+  if (is_there(path)) refuse_file(path);
+  const std::optional<std::string> name = as_hub_name(given);
+  if (name && !hub.empty()) {
+    const fs::path repository = folder_of(*name, hub);
+    if (is_folder(repository / "snapshots")) return in_folder(repository);
+  }
+  refuse_missing(given, hub);
+}
+
+fs::path find_adapter(const std::string& given, const fs::path& hub) {
+  const auto is_adapter = [](const fs::path& path) {
+    return is_there(path / LoraAdapter::kConfigName);
+  };
+  fs::path path = given;
+  if (!path.has_filename() && path.has_parent_path()) path = path.parent_path();
+  if (is_there(path) && !is_folder(path)) path = path.parent_path();
+  if (!is_there(path)) {
+    const std::optional<std::string> name = as_hub_name(given);
+    if (name && !hub.empty() && is_folder(folder_of(*name, hub))) path = folder_of(*name, hub);
+  }
+  if (!is_there(path)) refuse_missing(given, hub);
+  if (!is_adapter(path) && is_folder(path / "snapshots")) path = find_snapshot(path);
+  if (is_adapter(path)) return path;
+  const bool is_model = is_there(path / "config.json");
+  fail("[lora] {}: {} no {}; expected the folder of a LoRA adapter as PEFT saves it", path.string(),
+       is_model ? "is a model, no adapter: there is" : "has", LoraAdapter::kConfigName);
+}
+
+std::optional<std::string> hub_name(const fs::path& snapshot) {
+  const fs::path snapshots = snapshot.parent_path();
+  const std::string folder = snapshots.parent_path().filename().string();
+  if (snapshots.filename() != "snapshots" || !folder.starts_with(kRepositoryPrefix)) {
+    return std::nullopt;
+  }
+  const std::string name = folder.substr(kRepositoryPrefix.size());
+  const size_t dashes = name.find("--");
+  if (dashes == std::string::npos) return name;
+  return fmt::format("{}/{}", name.substr(0, dashes), name.substr(dashes + 2));
+}
+
+}  // namespace unmask
