@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "generate/check_stats.h"
 #include "generate/running_request.h"
 
 namespace unmask {
@@ -239,6 +240,7 @@ std::vector<TokenStats> Engine::statistics(const Sequence& sequence, Tensor hidd
     model_.backend().token_stats(logits, positions.subspan(first, count), query,
                                  std::span(stats).subspan(first, count));
   });
+  check_stats(stats, positions, sequence.step_index());
   return stats;
 }
 
@@ -260,6 +262,7 @@ bool Engine::take_series(RunningRequest& r) {
   const auto steps = static_cast<int>(plan->counts.size());
   const double each = (r.seconds() - begin) / steps;
   const std::vector<int> positions = s.candidates();
+  check_revealed(revealed, positions, s.step_index(), steps);
   const int rows = pass.plan.rows.size();
   const bool had_text = r.result.seconds_to_first_text > 0;
   r.result.forward_passes += steps;

@@ -66,6 +66,12 @@ std::vector<double> Probe::log_probabilities(std::span<const ProbeCanvas> canvas
     for (size_t r = 0; r < static_cast<size_t>(logits.rows); ++r) {
       const auto row = std::span(host).subspan(r * vocab, vocab);
       const double whole = log_sum_exp(row);
+      if (!std::isfinite(whole)) {
+        fail(ErrorCode::not_finite,
+             "[probe] the logits of position {} are no finite numbers although all weights are, so "
+             "values overflowed on the way",
+             points[static_cast<size_t>(first) + r]->position);
+      }
       for (const TokenId id : points[static_cast<size_t>(first) + r]->tokens) {
         found.push_back(static_cast<double>(row[static_cast<size_t>(id)]) - whole);
       }

@@ -1,0 +1,18 @@
+// Logits that are no numbers end a request; otherwise they would look like an answer.
+#pragma once
+
+#include <span>
+
+#include "kernels/backend.h"
+
+namespace unmask {
+
+/// Throws Error (not_finite) naming step and position when statistics of the logits of `positions`
+/// are no finite numbers.
+void check_stats(std::span<const TokenStats> stats, std::span<const int> positions, int step);
+
+/// The same of what a series of `steps` from `first_step` on has decided.
+void check_revealed(std::span<const Revealed> revealed, std::span<const int> positions,
+                    int first_step, int steps);
+
+}  // namespace unmask
