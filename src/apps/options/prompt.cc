@@ -21,6 +21,20 @@ std::string read_all(std::istream& in) {
   return text;
 }
 
+/// Text as editors of every system save it: no byte order mark, line breaks are LF.
+std::string plain_text(std::string_view text, const std::string& origin) {
+  if (text.starts_with("\xFF\xFE") || text.starts_with("\xFE\xFF")) {
+    fail("[prompt] {}: is UTF-16; save it as UTF-8", origin);
+  }
+  if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  std::string out;
+  out.reserve(text.size());
+  for (size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i, 2) != "\r\n") out += text[i];
+  }
+  return out;
+}
+
 std::string without_final_break(std::string text) {
   if (text.ends_with('\n')) text.pop_back();
   return text;
@@ -33,17 +47,17 @@ std::string read_prompt(const PromptArguments& arguments, Console& console) {
   if (arguments.file) {
     std::ifstream file(*arguments.file, std::ios::binary);
     const bool opened = file.is_open();
-    std::string text = read_all(file);
+    const std::string text = read_all(file);
     // A directory can be opened, but not read.
     if (!opened || file.bad()) {
       fail("[prompt] {}: cannot be read: {}", *arguments.file, std::strerror(errno));
     }
-    return without_final_break(std::move(text));
+    return without_final_break(plain_text(text, *arguments.file));
   }
   if (console.in_terminal) console.err << "Type the prompt and end it with Ctrl-D.\n";
-  std::string text = read_all(console.in);
+  const std::string text = read_all(console.in);
   if (interrupted()) throw Interrupted{};
-  return without_final_break(std::move(text));
+  return without_final_break(plain_text(text, "standard input"));
 }
 
 std::vector<TokenId> read_question(const PromptArguments& arguments, const PromptOptions& options,

@@ -10,7 +10,8 @@
 
 namespace unmask {
 
-/// The text of -p, -f or standard input. One line break at the end of the latter two is dropped.
+/// The text of -p, -f or standard input. The latter two lose a byte order mark, the carriage return
+/// of each line's end, and one line break at the end.
 std::string read_prompt(const PromptArguments& arguments, Console& console);
 
 /// The same as the model is to read it: in its chat template, or raw. Throws Error when empty.

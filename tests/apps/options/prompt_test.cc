@@ -28,6 +28,25 @@ TEST(ReadPrompt, DropsOneLineBreakOfFilesAndStreams) {
   EXPECT_EQ(out.str(), "");
 }
 
+TEST(ReadPrompt, TextsOfEverySystemReadAlike) {
+  std::istringstream in("\xEF\xBB\xBFone\r\ntwo\r\n");
+  std::ostringstream out;
+  Console console{in, out, out};
+  EXPECT_EQ(read_prompt({}, console), "one\ntwo");
+  const testing::TempDir directory;
+  const auto read = [&](std::string_view text) {
+    return read_prompt({.file = directory.write("p", text).string()}, console);
+  };
+  EXPECT_EQ(read("\xEF\xBB\xBFone\r\n\r\ntwo\r\n"), "one\n\ntwo");
+  EXPECT_EQ(read("a\rb\xEF\xBB\xBF"), "a\rb\xEF\xBB\xBF") << "only at their places";
+  try {
+    read(std::string_view("\xFF\xFEo\0n\0", 6));
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), HasSubstr("UTF-16"));
+  }
+}
+
 TEST(LengthWarnings, NameTheNumbers) {
   const ModelFiles files = testing::files_of(Family::llada);
   const auto warnings = [&](const RequestOptions& asked, std::vector<TokenId> prompt) {
