@@ -190,7 +190,11 @@ fs::path in_folder(const fs::path& folder) {
     if (is_folder(folder / "snapshots")) found = find_snapshot(folder);
     if (folder.filename() == "snapshots") found = find_snapshot(folder.parent_path());
   }
-  if (!is_model(found)) refuse_folder(found);
+  // Some tools put the base's configuration beside an adapter.
+  const bool has_weights =
+      is_there(found / "model.safetensors") || is_there(found / "model.safetensors.index.json");
+  const bool only_adapter = !has_weights && is_there(found / LoraAdapter::kConfigName);
+  if (!is_model(found) || only_adapter) refuse_folder(found);
   return found;
 }
 

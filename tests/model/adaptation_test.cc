@@ -263,7 +263,7 @@ TEST_P(AdaptationTest, WeightsAreMergedWhileTheyAreLoaded) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Families, AdaptationTest, ::testing::Values(Family::llada, Family::dream),
-                         [](const auto& info) { return std::string(family_name(info.param)); });
+                         [](const auto& tested) { return std::string(family_name(tested.param)); });
 
 }  // namespace
 }  // namespace unmask

@@ -102,6 +102,10 @@ TEST_F(FindModel, FoldersSayWhatTheyHoldInstead) {
   EXPECT_THAT(reason(dir_.path().string()),
               AllOf(HasSubstr("LoRA adapter of rank 8"), HasSubstr("some/base")));
   EXPECT_EQ(code_, ErrorCode::adapter);
+  dir_.write("config.json", "{}");
+  EXPECT_THAT(reason(dir_.path().string()), HasSubstr("LoRA adapter of rank 8"));
+  dir_.write("model.safetensors", "");
+  EXPECT_EQ(find(dir_.path()), dir_.path()) << "an adapter beside a model";
   make("run/checkpoint-500");
   make("run/checkpoint-900");
   EXPECT_THAT(reason((dir_.path() / "run").string()), HasSubstr("checkpoint-500, checkpoint-900"));
