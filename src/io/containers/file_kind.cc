@@ -45,8 +45,8 @@ std::string pointed_size(std::string_view pointer) {
 std::string next_step(std::string_view kind, std::string_view bytes) {
   if (kind.ends_with("pointer")) {
     return fmt::format(
-        "a few lines in place of the file{}: it was cloned without git-lfs; run `git lfs pull` in "
-        "its folder, or download it again",
+        "a few lines in place of the file{}, cloned without git-lfs; run `git lfs pull` in its "
+        "folder, or download it again",
         pointed_size(bytes));
   }
   if (kind == "a web page") return "a download that went wrong; download the file again";
@@ -62,7 +62,7 @@ std::string file_kind(std::string_view first_bytes) {
   for (const Signature& known : kSignatures) {
     const bool is_page = known.kind == "a web page";
     if (!first_bytes.substr(is_page ? text : 0).starts_with(known.bytes)) continue;
-    return fmt::format("{} ({})", known.kind, next_step(known.kind, first_bytes));
+    return fmt::format("{}: {}", known.kind, next_step(known.kind, first_bytes));
   }
   return "";
 }
