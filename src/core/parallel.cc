@@ -38,7 +38,7 @@ bool poll(const Ready& ready) {
 
 }  // namespace
 
-ThreadPool::ThreadPool(int threads, const Starter& start) {
+ThreadPool::ThreadPool(int threads, const Starter& start, StopToken stop) : told_(stop) {
   if (threads < 1) fail("[threads] found {}, expected at least 1", threads);
   try {
     workers_.reserve(static_cast<size_t>(threads) - 1);  // so that no begun thread is lost
@@ -71,7 +71,10 @@ void ThreadPool::join() {
 void ThreadPool::run(int count, const std::function<void(int, int)>& task) {
   if (count <= 0) return;
   if (count == 1 || workers_.empty()) {
-    for (int i = 0; i < count; ++i) task(i, 0);
+    for (int i = 0; i < count; ++i) {
+      if (told_.raised()) throw Stopped{};
+      task(i, 0);
+    }
     return;
   }
   {
@@ -110,6 +113,10 @@ void ThreadPool::drain(int worker) {
     const int i = next_.fetch_add(1);
     if (i >= count_) return;
     try {
+      if (told_.raised()) {
+        next_ = count_;
+        throw Stopped{};
+      }
       (*task_)(i, worker);
     } catch (...) {
       const std::lock_guard lock(mutex_);

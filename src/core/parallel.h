@@ -11,6 +11,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/stop.h"
+
 namespace unmask {
 
 /// Runs numbered tasks on `threads` threads, the caller among them. Tasks are handed out one by
@@ -22,8 +24,8 @@ class ThreadPool {
 
   /// `threads` >= 1, the calling thread included. Throws Error otherwise, and where the system
   /// refuses one of them.
-  explicit ThreadPool(int threads) : ThreadPool(threads, start_thread) {}
-  ThreadPool(int threads, const Starter& start);
+  explicit ThreadPool(int threads, StopToken stop = {}) : ThreadPool(threads, start_thread, stop) {}
+  ThreadPool(int threads, const Starter& start, StopToken stop = {});
   ~ThreadPool();
   ThreadPool(const ThreadPool&) = delete;
   ThreadPool& operator=(const ThreadPool&) = delete;
@@ -33,8 +35,9 @@ class ThreadPool {
   uint64_t shared_runs() const { return generation_; }
 
   /// Calls `task(i, worker)` once for every i in [0, count), worker in [0, threads()), and returns
-  /// when all are done. The first exception thrown by a task is rethrown here. Not reentrant: one
-  /// caller at a time, and no nested call.
+  /// when all are done. The first exception thrown by a task is rethrown here; once the pool is
+  /// told to stop, the tasks that have not begun are left out and Stopped is thrown. Not reentrant:
+  /// one caller at a time, and no nested call.
   void run(int count, const std::function<void(int task, int worker)>& task);
 
  private:
@@ -46,6 +49,7 @@ class ThreadPool {
   void work(int worker);
   void drain(int worker);
 
+  const StopToken told_;
   std::vector<std::thread> workers_;
   std::mutex mutex_;
   std::condition_variable wake_;

@@ -4,6 +4,7 @@
 #include <numeric>
 
 #include "core/error.h"
+#include "core/stop.h"
 #include "eval/attention_math.h"
 #include "eval/seen_keys.h"
 #include "generate/logit_tiles.h"
@@ -216,6 +217,7 @@ Fidelity measure_fidelity(Transformer& model, const Request& request, const Resu
     return !on_step || on_step(event);
   };
   const Result own = generate(model, {&watched, 1}, compare).front();
+  if (own.cancelled) throw Stopped{};
   return comparison.result(own, full);
 }
 

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 
+#include "core/stop.h"
 #include "eval/likelihood.h"
 #include "eval/metric.h"
 #include "session/answer.h"
@@ -68,6 +69,8 @@ class Worker {
   /// Tells how far it is, `own_seconds` into the example. False: stop.
   bool tell(const RecordKey& key, double own_seconds);
   Record answer(const Job& job, const Example& example);
+  /// Throws Stopped when it was cancelled.
+  Result generate_whole(const Request& request, const StepCallback& on_step);
   Record generate_answer(const Job& job, const Example& example);
   Record choose(const Job& job, const Example& example);
   Fidelity fidelity(const Job& job, const Example& example, const Request& request);
@@ -116,7 +119,12 @@ bool Worker::run() {
     last = &job;
     if (!tell(job.key, 0)) return false;
     const auto start = Clock::now();
-    Record record = answer(job, *example);
+    Record record;
+    try {
+      record = answer(job, *example);
+    } catch (const Stopped&) {
+      stopped_ = true;
+    }
     if (stopped_) return false;
     time_.done(job.key, since(start));
     store_.add(std::move(record));
@@ -129,11 +137,17 @@ Record Worker::answer(const Job& job, const Example& example) {
   return example.metric == Metric::choice ? choose(job, example) : generate_answer(job, example);
 }
 
+Result Worker::generate_whole(const Request& request, const StepCallback& on_step) {
+  Result result = std::move(generate(model_.transformer(), {&request, 1}, on_step).front());
+  if (result.cancelled) throw Stopped{};
+  return result;
+}
+
 Record Worker::generate_answer(const Job& job, const Example& example) {
   const Request request =
       eval_request(run_.settings, run_.plan, model_.files(), example, job.key.method);
   const auto on_step = [&](const StepEvent& event) { return tell(job.key, event.seconds); };
-  const Result result = generate(model_.transformer(), {&request, 1}, on_step).front();
+  const Result result = generate_whole(request, on_step);
   Record record{.key = job.key,
                 .answer = answer_text(model_.files().tokenizer(), result),
                 .canvas = static_cast<int>(request.tokens.size()),
@@ -143,7 +157,7 @@ Record Worker::generate_answer(const Job& job, const Example& example) {
                 .rows = result.rows,
                 .seconds = result.seconds};
   if (example.metric != Metric::none) record.score = score_answer(example, record.answer);
-  if (run_.settings.fidelity && !stopped_) {
+  if (run_.settings.fidelity) {
     record.fidelity = fidelity(job, example, request);
   }
   return record;
@@ -156,7 +170,7 @@ Fidelity Worker::fidelity(const Job& job, const Example& example, const Request&
   if (reference_key_ != key) {
     const Request full =
         eval_request(run_.settings, run_.plan, model_.files(), example, key.method);
-    reference_ = generate(model_.transformer(), {&full, 1}, on_step).front();
+    reference_ = generate_whole(full, on_step);
     reference_key_ = key;
   }
   return measure_fidelity(model_.transformer(), request, reference_, on_step);

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/stop.h"
 #include "generate/check_stats.h"
 #include "generate/running_request.h"
 
@@ -130,6 +131,8 @@ bool Engine::run(const Participants& participants) {
   }
   try {
     compute(ready);
+  } catch (const Stopped&) {
+    for (RunningRequest* r : ready) r->sequence.cancel();
   } catch (const LogicError&) {
     raised_ = std::current_exception();
     end(ready, raised_);

@@ -90,7 +90,8 @@ class Engine {
   void cancel(RequestId id);
 
   /// One step of those who are due: everybody, or as many as max_rows allows. Returns false when
-  /// nothing runs or waits. A step that throws ends the requests in it, see take(). LogicError
+  /// nothing runs or waits. A step that throws ends the requests in it, see take(). One that
+  /// is stopped (Stopped) cancels them: their results are those of the steps before. LogicError
   /// comes out here, and what a callback throws, whose request is cancelled.
   bool step();
   /// The same for a choice of running requests, each named once; throws LogicError for others.

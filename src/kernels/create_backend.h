@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/stop.h"
 #include "kernels/backend.h"
 #include "kernels/environment.h"
 #include "kernels/weight_type.h"
@@ -15,6 +16,7 @@ struct CpuOptions {
   int threads = 0;  // 0: every processor this process may use
   WeightType weights = WeightType::f32;
   std::string kernels = environment::cpu_kernels();  // of cpu_kernel_names(); empty: the best
+  StopToken stop{};  // looked at between the pieces that work is shared in; then Stopped is thrown
 };
 
 /// The kernels that this processor can run, the best first: avx512_bf16, avx512, avx2, plain.

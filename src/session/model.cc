@@ -6,9 +6,10 @@ namespace unmask {
 
 namespace {
 
-std::unique_ptr<Backend> create_backend(DeviceKind device, int threads, WeightType weights) {
+std::unique_ptr<Backend> create_backend(DeviceKind device, int threads, WeightType weights,
+                                        StopToken stop) {
   if (device == DeviceKind::cuda) return create_cuda_backend({.threads = threads});
-  return create_cpu_backend({.threads = threads, .weights = weights});
+  return create_cpu_backend({.threads = threads, .weights = weights, .stop = stop});
 }
 
 Weights adapt_and_load(const ModelFiles& files, std::span<const LoraAdapter> adapters,
@@ -33,7 +34,7 @@ Model::Model(const ModelFiles& files, const LoadOptions& options)
           resolve_weight_type(options.weights, device_, files_.checkpoint(), files_.config())),
       threads_(options.threads > 0 ? options.threads : available_threads()),
       adapters_(open_adapters(options.adapters)),
-      backend_(create_backend(device_, threads_, weight_type_)),
+      backend_(create_backend(device_, threads_, weight_type_, options.stop)),
       weights_(adapt_and_load(files_, adapters_, *backend_, threads_, options)),
       transformer_(files_.config(), weights_, *backend_) {}
 

@@ -19,13 +19,15 @@ struct LoadOptions {
   int threads = 0;                                   // 0: every processor this process may use
   std::vector<AdapterChoice> adapters = {};          // merged into the weights
   LoadProgress progress = {};                        // optional
+  StopToken stop = {};  // ends loading and steps on the CPU with Stopped
 };
 
 /// The owner of everything that belongs to a model.
 class Model {
  public:
   /// Packs the weights. Throws Error with a one-line reason when they are incomplete or do not fit
-  /// the configuration, when an adapter does not fit them, and what `progress` throws.
+  /// the configuration, when an adapter does not fit them, Stopped when told to stop, and what
+  /// `progress` throws.
   explicit Model(const ModelFiles& files, const LoadOptions& options = {});
   explicit Model(const std::filesystem::path& directory, const LoadOptions& options = {})
       : Model(ModelFiles::open(directory), options) {}

@@ -60,6 +60,25 @@ TEST(ThreadPool, AnExceptionReachesTheCallerAndThePoolStaysUsable) {
   EXPECT_EQ(count, 10);
 }
 
+TEST(ThreadPool, LeavesOutWhatHasNotBegunWhenToldToStop) {
+  for (const int threads : {1, 3}) {
+    std::atomic<bool> flag{false};
+    ThreadPool pool(threads, StopToken(flag));
+    std::atomic<int> count{0};
+    const auto raises = [&](int i, int) {
+      ++count;
+      if (i == 5) flag = true;
+    };
+    EXPECT_THROW(pool.run(100'000, raises), Stopped);
+    EXPECT_LT(count, 100'000);
+    EXPECT_THROW(pool.run(1, raises), Stopped);
+    flag = false;
+    count = 0;
+    pool.run(5, raises);
+    EXPECT_EQ(count, 5);
+  }
+}
+
 /// Starts some threads and refuses the next with `error`.
 template <typename Error>
 ThreadPool::Starter starts(int count, const Error& error) {

@@ -1,5 +1,7 @@
 // What the CPU backend promises beyond the common suite: bits that depend on nothing around a row.
+#include <atomic>
 #include <gtest/gtest.h>
+#include <numeric>
 #include <random>
 
 #include "kernels/create_backend.h"
@@ -22,6 +24,21 @@ class CpuBackend : public ::testing::TestWithParam<std::string> {
 TEST_P(CpuBackend, SaysWhichInstructionsItUses) {
   const std::string found = cpu(3)->describe();
   EXPECT_EQ(found.rfind("cpu " + GetParam() + ", 3 threads, products: ", 0), 0U) << found;
+}
+
+TEST_P(CpuBackend, ARotationThatWasStoppedIsRightTheNextTime) {
+  std::atomic<bool> flag{true};
+  const auto stopped =
+      testing::create_cpu_backend_on(GetParam(), {.threads = 1, .stop = StopToken(flag)});
+  const RandomTensor x(random_, 40, 64);
+  const RandomTensor y = x;
+  std::vector<int> positions(40);
+  std::iota(positions.begin(), positions.end(), 7);
+  EXPECT_THROW(stopped->rope(x.view(), positions, plain_rotation(32, 1e4F)), Stopped);
+  flag = false;
+  stopped->rope(x.view(), positions, plain_rotation(32, 1e4F));
+  cpu(1)->rope(y.view(), positions, plain_rotation(32, 1e4F));
+  for (int c = 0; c < 64; ++c) EXPECT_EQ(x.view().f32(39)[c], y.view().f32(39)[c]);
 }
 
 TEST_P(CpuBackend, RowsOfProductsDoNotDependOnTheirNeighboursOrThreads) {

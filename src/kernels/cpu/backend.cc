@@ -33,7 +33,7 @@ const cpu::AttentionKernels& attention_kernels(const cpu::KernelTable& table, We
 class CpuBackend final : public Backend {
  public:
   explicit CpuBackend(const CpuOptions& options)
-      : pool_(options.threads == 0 ? available_threads() : options.threads),
+      : pool_(options.threads == 0 ? available_threads() : options.threads, options.stop),
         table_(cpu::select_variant(options.kernels).table()),
         weights_(options.weights),
         experts_(pool_, table_, [this](Tensor x, std::span<const LinearMap> m) { linear(x, m); }),
@@ -174,12 +174,12 @@ const float* CpuBackend::angles(int positions, const Rotation& rotation) {
     return static_cast<const float*>(known.values.data());
   }
   // Half as many more: a text that grows token by token would compute them all again and again.
-  known.positions = positions + positions / 2;
-  known.rotation = rotation;
+  const int more = positions + positions / 2;
   const int head_dim = rotation.head_dim();
-  float* values = cpu::reserve(known.values, int64_t{known.positions} * head_dim);
+  known.positions = 0;  // until they are computed: that may be stopped
+  float* values = cpu::reserve(known.values, int64_t{more} * head_dim);
   const int half = head_dim / 2;
-  each_row(known.positions, [&](int position) {
+  each_row(more, [&](int position) {
     float* cos = values + int64_t{position} * head_dim;
     for (int i = 0; i < half; ++i) {
       const float angle =
@@ -188,6 +188,8 @@ const float* CpuBackend::angles(int positions, const Rotation& rotation) {
       cos[i + half] = std::sin(angle) * rotation.scale;
     }
   });
+  known.positions = more;
+  known.rotation = rotation;
   return values;
 }
 
