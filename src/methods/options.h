@@ -27,6 +27,8 @@ class Options {
 
   /// To be called after the last reader: throws Error for an option that nobody read.
   void check_all_read() const;
+  /// Names that were asked for.
+  const std::vector<std::string>& known() const { return known_; }
 
  private:
   /// The value of an option; null when the user gave none.

@@ -145,4 +145,12 @@ std::vector<std::string> method_names() {
   return names;
 }
 
+std::vector<std::string> method_options(std::string_view name) {
+  ModelConfig config;
+  config.n_layers = config.n_heads = config.n_kv_heads = 1;
+  Options options(name, "");
+  entry_of(name).create(options, {config, 0});
+  return options.known();
+}
+
 }  // namespace unmask

@@ -18,5 +18,7 @@ std::unique_ptr<Method> create_method(std::string_view spec, const MethodContext
 
 /// Names of all methods.
 std::vector<std::string> method_names();
+/// Names of the options of one of them. Throws Error when there is none of that name.
+std::vector<std::string> method_options(std::string_view name);
 
 }  // namespace unmask

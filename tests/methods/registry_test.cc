@@ -20,5 +20,15 @@ TEST(Registry, BuildsByNameAndNamesWhatItDoesNotKnow) {
   EXPECT_EQ(std::count(names.begin(), names.end(), "full"), 1);
 }
 
+TEST(Registry, KnowsTheOptionsOfEveryMethod) {
+  EXPECT_TRUE(method_options("full").empty());
+  const std::vector<std::string> options = method_options("sparsed");
+  for (const char* name : {"skip", "select", "block", "reuse"}) {
+    EXPECT_EQ(std::count(options.begin(), options.end(), name), 1) << name;
+  }
+  for (const std::string& name : method_names()) EXPECT_NO_THROW(method_options(name)) << name;
+  EXPECT_THROW(method_options("ful"), Error);
+}
+
 }  // namespace
 }  // namespace unmask

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "apps/options/arguments.h"
+#include "methods/registry.h"
 
 namespace unmask {
 
@@ -17,7 +18,9 @@ CompletionArgument describe(const CLI::Option& option) {
   for (const auto& name : option.get_snames()) argument.names.push_back("-" + name);
   for (const auto& name : option.get_lnames()) argument.names.push_back("--" + name);
   const std::string type = option.get_type_name();
-  if (!argument.words.empty()) {
+  if (option.check_lname("method")) {
+    argument.kind = CompletionKind::methods;
+  } else if (!argument.words.empty()) {
     argument.kind = CompletionKind::words;
   } else if (type == "DIR" || type == "DIR[:SCALE]") {
     argument.kind = CompletionKind::directories;
@@ -32,6 +35,18 @@ CompletionCommand describe(const CLI::App& app) {
   for (const CLI::Option* option : app.get_options())
     command.arguments.push_back(describe(*option));
   return command;
+}
+
+/// Text for each method whose options are known, made of its name and its options ("skip=").
+template <typename Make>
+std::string each_method(const Make& make) {
+  std::string out;
+  for (const std::string& name : method_names()) {
+    std::vector<std::string> options;
+    for (const std::string& option : method_options(name)) options.push_back(option + "=");
+    if (!options.empty()) out += make(name, options);
+  }
+  return out;
 }
 
 /// `text` for use between single quotes.
@@ -58,6 +73,7 @@ std::string bash_reply(const CompletionArgument& argument) {
     case CompletionKind::nothing: return "";
     case CompletionKind::words:
       return fmt::format(R"(compgen -W '{}' -- "$current")", fmt::join(argument.words, " "));
+    case CompletionKind::methods: return R"(_unmask_methods "$current")";
     case CompletionKind::files: return R"(compgen -f -- "$current")";
     case CompletionKind::directories: return R"(compgen -d -- "$current")";
   }
@@ -72,7 +88,9 @@ std::string bash_values(const CompletionCommand& command) {
     std::vector<std::string> patterns;
     for (const auto& name : argument.names) patterns.push_back(command.name + "," + name);
     const std::string reply = bash_reply(argument);
-    out += fmt::format("    {}) {}return ;;\n", fmt::join(patterns, "|"),
+    const bool method = argument.kind == CompletionKind::methods;  // options may follow
+    out += fmt::format("    {}) {}{}return ;;\n", fmt::join(patterns, "|"),
+                       method ? "compopt +o filenames -o nospace 2>/dev/null; " : "",
                        reply.empty() ? "" : fmt::format("mapfile -t COMPREPLY < <({}); ", reply));
   }
   return out;
@@ -94,6 +112,7 @@ std::string zsh_action(const CompletionArgument& argument) {
   switch (argument.kind) {
     case CompletionKind::nothing: return "value: ";
     case CompletionKind::words: return fmt::format("value:({})", fmt::join(argument.words, " "));
+    case CompletionKind::methods: return "method:_unmask_methods";
     case CompletionKind::files: return "file:_files";
     case CompletionKind::directories: return "directory:_files -/";
   }
@@ -127,12 +146,14 @@ std::string fish_argument(const CompletionArgument& argument) {
   for (const std::string& name : argument.names) {
     out += name.starts_with("--") ? " -l " + name.substr(2) : " -s " + name.substr(1);
   }
-  if (argument.takes_value && !argument.names.empty()) out += " -r";
+  const bool files = argument.kind == CompletionKind::files;
+  if (argument.takes_value && !argument.names.empty()) out += files ? " -r" : " -x";
   switch (argument.kind) {
     case CompletionKind::nothing: break;
     case CompletionKind::words:
       out += fmt::format(" -a '{}'", fmt::join(argument.words, " "));
       break;
+    case CompletionKind::methods: out += " -a '(__unmask_methods)'"; break;
     case CompletionKind::files: out += " -F"; break;
     case CompletionKind::directories: out += " -a '(__fish_complete_directories)'"; break;
   }
@@ -158,9 +179,35 @@ std::string bash_completion(const Commands& commands) {
     values += bash_values(command);
     words += bash_words(command, &command == &program ? names : std::vector<std::string>{});
   }
+  const std::string options = each_method([](const auto& name, const auto& known) {
+    return fmt::format("      {}) words='{}' ;;\n", name, fmt::join(known, " "));
+  });
   return fmt::format(R"(# bash completion of {0}; source it, or put it where bash-completion looks
+_unmask_methods() {{
+  local head=${{1%"${{1##*[:,+]}}"}} spec=${{1##*+}} words='{4}'
+  if [[ $spec == *:* ]]; then
+    words=
+    case ${{spec%%:*}} in
+{5}    esac
+  fi
+  compgen -P "$head" -W "$words" -- "${{1##*[:,+]}}"
+}}
 _{0}() {{
-  local current=${{COMP_WORDS[COMP_CWORD]}} previous=${{COMP_WORDS[COMP_CWORD-1]}}
+  # bash breaks words at colons and equal signs; here they belong to the words.
+  local i=$COMP_CWORD current=${{COMP_WORDS[COMP_CWORD]}}
+  while ((i > 1)) && [[ ${{COMP_WORDS[i-1]}} == [:=] || $current == [:=]* ]]; do
+    ((i--))
+    current=${{COMP_WORDS[i]}}$current
+  done
+  local previous=${{COMP_WORDS[i-1]}} head=${{current%"${{current##*[:=]}}"}}
+  if [[ $current == --*=* ]]; then
+    previous=${{current%%=*}} current=${{current#*=}}
+    head=${{head#*=}}
+  fi
+  _{0}_words
+  COMPREPLY=("${{COMPREPLY[@]#"$head"}}")
+}}
+_{0}_words() {{
   local word command={0}
   for word in "${{COMP_WORDS[@]:1:COMP_CWORD-1}}"; do
     case $word in {1}) command=$word; break ;; esac
@@ -173,7 +220,8 @@ _{0}() {{
 }}
 complete -o filenames -F _{0} {0}
 )",
-                     program.name, fmt::join(names, "|"), values, words);
+                     program.name, fmt::join(names, "|"), values, words,
+                     fmt::join(method_names(), " "), options);
 }
 
 std::string zsh_completion(const Commands& commands) {
@@ -184,7 +232,22 @@ std::string zsh_completion(const Commands& commands) {
     list += fmt::format("    '{}:{}'\n", commands[i].name, escaped(commands[i].help, R"('\'')"));
     branches += fmt::format("    {})\n      {} ;;\n", commands[i].name, zsh_arguments(commands[i]));
   }
+  const std::string options = each_method([](const auto& name, const auto& known) {
+    return fmt::format("      {}) words=({}) ;;\n", name, fmt::join(known, " "));
+  });
   return fmt::format(R"(#compdef {0}
+_unmask_methods() {{
+  local spec=${{PREFIX##*+}}
+  local -a words
+  words=({4})
+  if [[ $spec == *:* ]]; then
+    words=()
+    case ${{spec%%:*}} in
+{5}    esac
+  fi
+  compset -P '*[:,+]'
+  compadd -S '' -- $words
+}}
 _{0}() {{
   local -a commands=(
 {1}  )
@@ -201,12 +264,31 @@ _{0}() {{
 }}
 compdef _{0} {0}
 )",
-                     program.name, list, zsh_arguments(program), branches);
+                     program.name, list, zsh_arguments(program), branches,
+                     fmt::join(method_names(), " "), options);
 }
 
 std::string fish_completion(const Commands& commands) {
   const CompletionCommand& program = commands.front();
-  std::string out = fmt::format("# fish completion of {0}\ncomplete -c {0} -f\n", program.name);
+  const std::string options = each_method([](const auto& name, const auto& known) {
+    return fmt::format("      case {}\n        printf '%s\\n' \"$head\"{{{}}}\n", name,
+                       fmt::join(known, ","));
+  });
+  std::string out = fmt::format(R"(# fish completion of {0}
+function __unmask_methods
+  set -l token (string replace -r '^--method=' '' -- (commandline -ct))
+  set -l head (string match -r '^.*[:,+]' -- $token)
+  set -l spec (string replace -r '^.*\+' '' -- $token)
+  if string match -q '*:*' -- $spec
+    switch (string replace -r ':.*' '' -- $spec)
+{1}    end
+  else
+    printf '%s\n' "$head"{{{2}}}
+  end
+end
+complete -c {0} -f
+)",
+                                program.name, options, fmt::join(method_names(), ","));
   for (const CompletionArgument& argument : program.arguments) {
     out += fmt::format("complete -c {} -n __fish_use_subcommand{}", program.name,
                        fish_argument(argument));

@@ -6,8 +6,9 @@
 
 namespace unmask {
 
-/// What the shell may offer behind an option or as a positional argument.
-enum class CompletionKind { nothing, words, files, directories };
+/// What the shell may offer behind an option or as a positional argument: names of
+/// acceleration methods and, behind a colon, of their options are `methods`.
+enum class CompletionKind { nothing, words, methods, files, directories };
 
 struct CompletionArgument {
   std::vector<std::string> names{};  // "-m", "--model"; none: positional

@@ -8,6 +8,7 @@
 namespace unmask {
 namespace {
 
+using ::testing::ContainsRegex;
 using ::testing::HasSubstr;
 
 class CompletionTest : public ::testing::Test {
@@ -64,9 +65,23 @@ TEST_F(CompletionTest, Zsh) {
 TEST_F(CompletionTest, Fish) {
   const std::string script = fish_completion(commands_);
   EXPECT_THAT(script, HasSubstr(R"(-n __fish_use_subcommand -a cook -d 'It\'s warm [mostly]')"));
-  EXPECT_THAT(script, HasSubstr("from cook' -s d -l dir -r -a '(__fish_complete_directories)'"));
+  EXPECT_THAT(script, HasSubstr("from cook' -s d -l dir -x -a '(__fish_complete_directories)'"));
   EXPECT_THAT(script, HasSubstr("from cook' -l dry -d 'No water'"));
+  EXPECT_THAT(script, HasSubstr("from cook' -l heat -x -a 'low high'")) << "and no files";
   EXPECT_THAT(script, HasSubstr("from eat' -a 'lunch dinner' -d 'Which'"));
+}
+
+TEST(Completion, KnowsTheOptionsOfMethods) {
+  CLI::App app{"x", "x"};
+  RequestOptions options;
+  add_generation_arguments(*app.add_subcommand("run", "x"), options);
+  const auto commands = completion_commands(app);
+  EXPECT_THAT(bash_completion(commands), HasSubstr("_unmask_methods \"$current\""));
+  EXPECT_THAT(bash_completion(commands), ContainsRegex("sparsed\\) words='[^']*skip=[^']*block="));
+  EXPECT_THAT(zsh_completion(commands), HasSubstr(":method:_unmask_methods'"));
+  EXPECT_THAT(zsh_completion(commands), ContainsRegex("sparsed\\) words=.[^)]*skip="));
+  EXPECT_THAT(fish_completion(commands), HasSubstr("-l method -x -a '(__unmask_methods)'"));
+  EXPECT_THAT(fish_completion(commands), ContainsRegex("case sparsed\n[^\n]*skip="));
 }
 
 }  // namespace
