@@ -261,7 +261,8 @@ void AttentionView::axes(const Box& box, bool first_column) {
   const double y = box.y + box.height + 28;
   const std::string cells = record_.cell > 1 ? fmt::format(", {} a cell", record_.cell) : "";
   note({box.x, y}, "0");
-  note({box.x + box.width / 2, y}, "key position" + cells, Align::centre);
+  // Narrow maps have no room for more between the two numbers.
+  note({box.x + box.width / 2, y}, "key position", Align::centre);
   note({box.x + box.width, y}, fmt::format("{}", record_.length), Align::right);
   if (!first_column) return;
   picture_.text({box.x - 9, box.y + box.height / 2}, "query position" + cells,

@@ -4,6 +4,7 @@
 #include <array>
 #include <cmath>
 #include <fmt/format.h>
+#include <numbers>
 
 #include "apps/draw/html.h"
 
@@ -75,6 +76,59 @@ std::string frame(const PlotAxes& axes, double largest_x) {
   return out;
 }
 
+// Of the page's text, for what must not overlap: a little more than it takes.
+constexpr double kCharacter = 8, kLine = 13, kDot = 5;
+
+struct Place {
+  double x = 0, y = 0;  // the middle
+  double width = 0, height = 0;
+
+  bool overlaps(const Place& other) const {
+    return std::abs(x - other.x) * 2 < width + other.width &&
+           std::abs(y - other.y) * 2 < height + other.height;
+  }
+};
+
+/// Around `dot`, the nearest place for a mark of `width` that is in the box and overlaps nothing.
+Place free_place(const Place& dot, double width, const std::vector<Place>& taken) {
+  Place place{dot.x, dot.y, width, kLine};
+  const auto fits = [&] {
+    return place.x - width / 2 > kLeft && place.x + width / 2 < kWidth - kRight &&
+           place.y - kLine / 2 > kTop && place.y + kLine / 2 < kHeight - kBottom &&
+           std::none_of(taken.begin(), taken.end(),
+                        [&](const Place& other) { return place.overlaps(other); });
+  };
+  constexpr int kDirections = 16;
+  for (double distance = kDot + kLine; distance < kWidth; distance += 6) {
+    for (int i = 0; i < kDirections; ++i) {  // from the upper right on
+      const double angle = (i - kDirections / 8.0) * 2 * std::numbers::pi / kDirections;
+      place.x = dot.x + distance * std::cos(angle);
+      place.y = dot.y + distance * std::sin(angle);
+      if (fits()) return place;
+    }
+  }
+  return place;
+}
+
+/// The marks beside their dots, with a line to those that stand far from theirs.
+std::string marks(const std::vector<PlotPoint>& points, const std::vector<Place>& dots) {
+  std::vector<Place> taken = dots;
+  std::string out;
+  for (size_t i = 0; i < points.size(); ++i) {
+    const Place& dot = dots[i];
+    const Place place =
+        free_place(dot, kCharacter * static_cast<double>(points[i].mark.size()), taken);
+    taken.push_back(place);
+    const double distance = std::hypot(place.x - dot.x, place.y - dot.y);
+    if (distance > 2 * kLine) {
+      const double part = 1 - kLine / 2 / distance;
+      out += line(dot.x, dot.y, dot.x + part * (place.x - dot.x), dot.y + part * (place.y - dot.y));
+    }
+    out += text(place.x, place.y + 4, "middle", points[i].mark);
+  }
+  return out;
+}
+
 }  // namespace
 
 std::string plot_colour(int number) {
@@ -87,14 +141,16 @@ std::string scatter_plot(const PlotAxes& axes, const std::vector<PlotPoint>& poi
   if (!(largest > 0)) largest = 1;
   largest *= 1.05;
   std::string out = frame(axes, largest);
+  std::vector<Place> dots;
   for (const PlotPoint& p : points) {
     const double x = kLeft + (kWidth - kRight - kLeft) * p.x / largest;
     const double y = kHeight - kBottom - (kHeight - kBottom - kTop) * p.y;
     out += fmt::format(
         "<circle cx=\"{:.1f}\" cy=\"{:.1f}\" r=\"5\" fill=\"{}\"><title>{}</title></circle>\n", x,
         y, plot_colour(p.colour), html_text(p.name));
-    out += text(x + 7, y - 5, "start", p.mark);
+    dots.push_back({x, y, 2 * kDot, 2 * kDot});
   }
+  out += marks(points, dots);
   return out + "</svg>\n";
 }
 
