@@ -9,7 +9,6 @@ namespace unmask {
 
 namespace {
 
-constexpr std::string_view kHoleMark = "___";
 constexpr int kMaxHole = 100'000;
 
 /// Takes "{6}" from the front of `text`; `otherwise` where there is no number in braces.

@@ -7,6 +7,9 @@
 
 namespace unmask {
 
+/// What marks a hole.
+inline constexpr std::string_view kHoleMark = "___";
+
 /// A piece of text and the number of masks behind it; only the last piece may have none.
 struct FillPart {
   std::string text;

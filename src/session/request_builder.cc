@@ -155,9 +155,10 @@ Request build_request(const RequestOptions& asked, const ModelFiles& files,
 }
 
 Request build_fill_request(const RequestOptions& asked, const ModelFiles& files,
-                           std::span<const FillPart> parts) {
+                           std::span<const FillPart> parts, std::vector<TokenId> prompt) {
   const RequestOptions a = with_preset(asked, files.config());
   Request request;
+  request.tokens = std::move(prompt);
   set_common(a, files, request);
   request.sampler.suppress_eos = true;
   int masks = 0;

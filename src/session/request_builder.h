@@ -46,6 +46,7 @@ struct RequestOptions {
   std::optional<float> eps{};
   double cfg_scale = 0;
   uint64_t seed = 0;
+  bool seed_drawn = false;  // nobody chose it, so whoever shows results has to name it
   bool suppress_eos = false;
   bool defer_eos = false;
   bool early_stop = true;
@@ -61,9 +62,10 @@ Request build_request(const RequestOptions& options, const ModelFiles& files,
                       std::vector<TokenId> prompt);
 
 /// Masks in the holes of a text; everything from the first hole on is one block. End tokens are not
-/// offered, because the text goes on behind the holes. Throws Error as build_request.
+/// offered, because the text goes on behind the holes. `prompt` stands before the text, which then
+/// is its answer. Throws Error as build_request.
 Request build_fill_request(const RequestOptions& options, const ModelFiles& files,
-                           std::span<const FillPart> parts);
+                           std::span<const FillPart> parts, std::vector<TokenId> prompt = {});
 
 /// In what the request differs from the lengths that were asked for, and why, a sentence each.
 std::vector<std::string> adjustments(const RequestOptions& asked, const Request& built);

@@ -177,6 +177,13 @@ TEST(BuildFillRequest, PutsMasksBetweenTheTexts) {
   EXPECT_FALSE(request.early_stop);
 }
 
+TEST(BuildFillRequest, PutsAPromptBeforeTheText) {
+  const std::vector<FillPart> parts{{"a", 2}, {"b", 0}};
+  const Request request = build_fill_request({}, files_of(Family::llada), parts, {'q', '?'});
+  EXPECT_THAT(request.tokens, ElementsAre('q', '?', 'a', kMask, kMask, 'b'));
+  EXPECT_EQ(request.prompt_length, 3);
+}
+
 TEST(BuildFillRequest, MayBeginWithAHole) {
   const Request request =
       build_fill_request({.steps = 1}, files_of(Family::llada), parse_fill_template("___.", 1));

@@ -51,6 +51,11 @@ def write_safetensors(path: pathlib.Path, tensors: dict[str, torch.Tensor]) -> N
     os.replace(part, path)
 
 
+# What unmask tells those who ask the model.
+NOTE = ("trained to answer questions about a text, as in 'Text: ... Question: ...'; what it says to "
+        "anything else is noise")
+
+
 def model_config(c: Config, tokenizer: Tokenizer) -> dict[str, object]:
     """LLaDA's config.json for these sizes."""
     return {
@@ -69,7 +74,7 @@ def model_config(c: Config, tokenizer: Tokenizer) -> dict[str, object]:
         "pad_token_id": tokenizer.eos, "precision": "amp_bf16", "residual_dropout": 0.0,
         "rms_norm_eps": c.eps, "rope": True, "rope_full_precision": True, "rope_theta": c.theta,
         "scale_logits": False, "torch_dtype": "bfloat16", "transformers_version": "4.46.3",
-        "use_cache": False, "vocab_size": c.vocabulary, "weight_tying": False}
+        "unmask_note": NOTE, "use_cache": False, "vocab_size": c.vocabulary, "weight_tying": False}
 
 
 def export(model: Model, tokenizer: Tokenizer, tokenizer_folder: pathlib.Path,
