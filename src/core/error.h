@@ -13,6 +13,7 @@ namespace unmask {
 /// and no field of a request.
 enum class ErrorCode : uint8_t {
   other,
+  sampler,        // the message names fields of SamplerOptions
   chat_format,    // there is no chat template, or an unknown one
   device,         // there is no such device, or it cannot compute this
   device_type,    // the device does not compute with weights of this type

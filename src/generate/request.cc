@@ -59,10 +59,10 @@ void check_request(const Request& request, const ModelConfig& config) {
          printable(request.method));
   }
   if (method->needs_order() && request.sampler.algorithm != Algorithm::random) {
-    fail(
-        "[method] '{}' needs to know beforehand which positions a step decides: use algorithm "
-        "random, not '{}'",
-        printable(request.method), algorithm_name(request.sampler.algorithm));
+    fail(ErrorCode::sampler,
+         "[method] '{}' needs to know beforehand which positions a step decides: use algorithm "
+         "random, not '{}'",
+         printable(request.method), algorithm_name(request.sampler.algorithm));
   }
 }
 

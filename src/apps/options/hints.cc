@@ -1,6 +1,46 @@
 #include "apps/options/hints.h"
 
+#include <algorithm>
+#include <cctype>
+
 namespace unmask {
+
+namespace {
+
+constexpr std::string_view kFields[] = {"algorithm",   "alg_temp",  "eps",   "factor",
+                                        "temperature", "threshold", "top_k", "top_p"};
+
+bool belongs_to_word(char c) {
+  return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';
+}
+
+/// The option that sets a field of SamplerOptions: alg_temp, --alg-temp.
+std::string option_of(std::string_view field) {
+  std::string name = "--" + std::string(field);
+  std::replace(name.begin(), name.end(), '_', '-');
+  return name;
+}
+
+std::string with_options(std::string_view message) {
+  std::string out;
+  while (!message.empty()) {
+    const auto word_end = std::find_if_not(message.begin(), message.end(), belongs_to_word);
+    const auto length = std::max<size_t>(1, static_cast<size_t>(word_end - message.begin()));
+    const std::string_view word = message.substr(0, length);
+    const bool field = std::find(std::begin(kFields), std::end(kFields), word) != std::end(kFields);
+    out += field ? option_of(word) : std::string(word);
+    message.remove_prefix(length);
+  }
+  return out;
+}
+
+}  // namespace
+
+std::string as_typed(const Error& error) {
+  const std::string message =
+      error.code() == ErrorCode::sampler ? with_options(error.what()) : error.what();
+  return message + std::string(hint(error.code()));
+}
 
 std::string_view hint(ErrorCode code) {
   switch (code) {
@@ -15,6 +55,7 @@ std::string_view hint(ErrorCode code) {
     case ErrorCode::canvas_length: return "; use a larger --length";
     case ErrorCode::memory: return "; use fewer tokens or a smaller --dtype";
     case ErrorCode::results_exist: return "; choose another --out";
+    case ErrorCode::sampler:
     case ErrorCode::other: break;
   }
   return "";
