@@ -1,15 +1,12 @@
 #!/usr/bin/env python3
 """Runs the program on small models and looks at what comes out: cli_test.py PROGRAM ROOT."""
 
-import csv
 import json
 import os
 import pathlib
-import signal
 import subprocess
 import sys
 import tempfile
-import time
 import unittest
 import xml.etree.ElementTree
 
@@ -95,9 +92,44 @@ class Run(Case):
         self.assert_success(result)
         self.assertRegex(result.stdout, r"\AThe code.* otter is.*\.\n\Z")
         self.assert_error(unmask("run", "-m", demo(), "--fill", "no hole"), "___")
+        self.assert_error(unmask("run", "-m", demo(), "--fill", "a ___", "--system", "x"), "-p or -f")
+
+    def test_fills_holes_of_an_answer(self):
+        result = unmask("run", "-m", demo(), "-p", PROMPT, "--fill", "brave otter:___{2}")
+        self.assert_success(result)
+        self.assertEqual(result.stdout, ANSWER + "\n")
+        report = json.loads(unmask("run", "-m", demo(), "-p", PROMPT, "--fill", "brave otter:___{2}",
+                                   "--json").stdout)
+        self.assertEqual((report["text"], report["canvas"] - report["prompt_tokens"]), (ANSWER, 2))
+
+    def test_a_blank_answer_is_explained(self):
+        result = unmask("run", "-m", demo(), "--raw", "-p", "The end.<|eot_id|>", "--fill", "___{1}<|eot_id|>")
+        if result.stdout.strip() == "":
+            self.assertIn("the answer is blank", result.stderr)
+
+    def test_a_drawn_seed_is_named(self):
+        result = run("--seed", "-1", "--json")
+        self.assertEqual(result.returncode, 0)
+        self.assertEqual(result.stderr, f"unmask: seed {json.loads(result.stdout)['seed']}\n")
+        self.assert_error(run("--seed", "-2"), "--seed", status=2)
+
+    def test_names_what_was_meant(self):
+        for arguments, said in ((["rnu"], "did you mean run?"),
+                                (["run", "-m", "x", "--tempature", "1"], "did you mean --temperature?"),
+                                (["run", "--modle", "x", "-p", "hi"], "did you mean --model?"),
+                                (["run", "-m", "x", "--ctx-size", "8"], "there is nothing to set"),
+                                (["run", "-m", "x", "What is it?"], "a prompt stands behind -p"),
+                                ([], "which command?")):
+            self.assert_error(unmask(*arguments), said, status=2)
+        misspelt = unmask("run", "-m", "x", "--promt", "a long text that nobody wants to see again")
+        self.assert_error(misspelt, "there is no option --promt; did you mean --prompt?", status=2)
+        self.assertNotIn("nobody", misspelt.stderr)
+        self.assertEqual(unmask("help", "run").stdout, unmask("run", "--help").stdout)
+        for word in ("version", "-v", "-V"):
+            self.assertEqual(unmask(word).stdout, unmask("--version").stdout)
 
     def test_refuses_what_is_impossible(self):
-        self.assert_error(run("--top-p", "0.5"), "top_p")
+        self.assert_error(run("--top-p", "0.5"), "--top-p")
         self.assert_error(run("--threshold", "2"), "threshold")
         self.assert_error(run("--method", "magic"), "magic")
         self.assert_error(run(stdin=""), "empty")
@@ -175,28 +207,6 @@ class Batch(Case):
         self.assert_error(unmask("batch", "-m", demo()), "--file", status=2)
 
 
-class Trace(Case):
-    def test_has_every_decision(self):
-        with tempfile.TemporaryDirectory() as folder:
-            for name in ("trace.csv", "trace.jsonl"):
-                path = pathlib.Path(folder) / name
-                self.assert_success(run("--no-early-stop", "--trace", str(path)))
-                text = path.read_text(encoding="utf-8")
-                rows = list(csv.DictReader(text.splitlines())) if name.endswith("csv") else [
-                    json.loads(line) for line in text.splitlines()]
-                self.assertEqual(len({int(row["position"]) for row in rows}), 32)
-                self.assertEqual(max(int(row["step"]) for row in rows), 15)
-            self.assertEqual(len(os.listdir(folder)), 2, "nothing else is left")
-
-    def test_standard_output_takes_the_place_of_the_answer(self):
-        lines = run("--trace", "-").stdout.splitlines()
-        self.assertTrue(all("confidence" in json.loads(line) for line in lines))
-        self.assert_error(run("--trace", "-", "--json"), "--trace")
-
-    def test_is_refused_before_any_work_where_it_cannot_be_written(self):
-        self.assert_error(run("--trace", "/nonexistent/trace.csv"), "/nonexistent/trace.csv")
-
-
 class InspectAttention(Case):
     def inspect(self, *arguments: str) -> subprocess.CompletedProcess:
         return unmask("inspect-attention", "-m", demo(), "-n", "16", "--block-length", "8",
@@ -241,30 +251,6 @@ class InspectAttention(Case):
         self.assert_error(self.inspect("--json", "--head", "0,4"), "heads 0 to 3")
         self.assert_error(self.inspect("--json", "--steps-shown", "16"), "steps 0 to 15")
         self.assert_error(self.inspect("-o", "/nonexistent/a.png"), "/nonexistent/a.png")
-
-
-class Interrupt(Case):
-    def interrupted(self, *arguments: str) -> tuple[int, str, str]:
-        # Enough steps to be still at work when the signal comes.
-        command = [PROGRAM, "run", "-m", demo(), "-p", PROMPT, "-n", "1024", "--steps", "1024",
-                   "--suppress-eos", *arguments]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-        time.sleep(2)
-        process.send_signal(signal.SIGINT)
-        out, err = process.communicate(timeout=60)
-        return process.returncode, out, err
-
-    def test_prints_nothing_half(self):
-        with tempfile.TemporaryDirectory() as folder:
-            outcome = self.interrupted("--trace", os.path.join(folder, "trace.csv"))
-            self.assertEqual(outcome, (130, "", ""))
-            self.assertEqual(os.listdir(folder), [])
-
-    def test_json_says_that_it_was_cancelled(self):
-        status, out, _ = self.interrupted("--json")
-        report = json.loads(out)
-        self.assertEqual((status, report["finish"]), (130, "cancelled"))
-        self.assertGreater(report["masks_left"], 0)
 
 
 class Bench(Case):
@@ -353,6 +339,12 @@ class Others(Case):
         self.assertEqual(completions("run", "--dtype", ""), ["auto", "f32", "bf16", "int8", "int4"])
         self.assertEqual(completions("chat", "--device", ""), ["cpu", "cuda", "auto"])
         self.assertEqual(completions("completion", "z"), ["zsh"])
+        # bash hands over what is between colons and equal signs word by word.
+        self.assertIn("select=", completions("run", "--method", "sparsed", ":", "s"))
+        self.assertIn("block=", completions("run", "--method", "sparsed", ":", ""))
+        self.assertIn("0.2,select=", completions("run", "--method", "sparsed", ":", "skip", "=", "0.2,s"))
+        self.assertIn("sparse-dllm+sparsed", completions("run", "--method", "sparse-dllm+spar"))
+        self.assertEqual(completions("run", "--dtype", "=", "int8"), ["int8"])
 
     def test_a_full_disk_is_an_error(self):
         with open("/dev/full", "w", encoding="utf-8") as full:

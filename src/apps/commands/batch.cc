@@ -5,77 +5,24 @@
 #include <numeric>
 #include <set>
 
+#include "apps/commands/batch_input.h"
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/denoise.h"
+#include "apps/options/hints.h"
 #include "apps/reports/report.h"
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
 #include "core/platform/memory.h"
-#include "io/json_file.h"
 
 namespace unmask {
 
 namespace {
 
-constexpr size_t kMaxFileBytes = size_t{1} << 30;
-
-/// One line of the input: a prompt or a conversation, and everything to be handed back with its
-/// answer.
-struct Entry {
-  std::string prompt;
-  std::vector<ChatMessage> messages;
-  std::string record;  // the line itself
-  std::string where;   // it stands, for messages
-};
-
-bool has_string(const nlohmann::json& object, const char* key) {
-  return object.is_object() && object.contains(key) && object[key].is_string();
-}
-
-/// Throws Error unless the line has a prompt or messages.
-Entry parse_entry(std::string_view line, const std::string& where) {
-  const nlohmann::json value = parse_json(line, where);
-  Entry entry;
-  if (has_string(value, "prompt")) {
-    entry.prompt = value["prompt"].get<std::string>();
-  } else if (value.is_object() && value.contains("messages") && value["messages"].is_array()) {
-    for (const nlohmann::json& m : value["messages"]) {
-      if (!has_string(m, "role") || !has_string(m, "content")) {
-        fail("{}: each message needs a \"role\" and a \"content\", both strings", where);
-      }
-      entry.messages.push_back({m["role"].get<std::string>(), m["content"].get<std::string>()});
-    }
-  } else {
-    fail("{}: expected an object with a string \"prompt\" or an array \"messages\"", where);
-  }
-  if (entry.prompt.empty() && entry.messages.empty()) fail("{}: the prompt is empty", where);
-  entry.record = line;
-  entry.where = where;
-  return entry;
-}
-
-std::vector<Entry> read_entries(const std::string& file) {
-  const std::string text = read_text_file(file, kMaxFileBytes);
-  std::vector<Entry> entries;
-  int line_number = 0;
-  for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find('\n', begin), text.size());
-    const std::string_view line(text.data() + begin, end - begin);
-    begin = end + 1;
-    ++line_number;
-    if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    const std::string where = fmt::format("[batch] {}:{}", file, line_number);
-    entries.push_back(parse_entry(line, where));
-  }
-  if (entries.empty()) fail("[batch] {}: no prompts in it", file);
-  return entries;
-}
-
 /// Does something for an entry; an Error then says whose it is.
 template <typename Work>
-auto at_line(const Entry& entry, const Work& work) {
+auto at_line(const BatchEntry& entry, const Work& work) {
   try {
     return work();
   } catch (const Error& error) {
@@ -83,7 +30,7 @@ auto at_line(const Entry& entry, const Work& work) {
   }
 }
 
-Request request_of(const BatchArguments& a, const ModelFiles& files, const Entry& entry) {
+Request request_of(const BatchArguments& a, const ModelFiles& files, const BatchEntry& entry) {
   if (a.chat.raw && !entry.messages.empty()) {
     fail("{}: --raw completes prompts, but there are messages", entry.where);
   }
@@ -94,43 +41,69 @@ Request request_of(const BatchArguments& a, const ModelFiles& files, const Entry
   });
 }
 
+/// What is to be answered, and for which line.
+struct BatchJob {
+  BatchEntry entry;
+  Request request;
+};
+
 /// Tokens of all canvases that run side by side at most.
-int tokens_side_by_side(std::span<const Request> requests, size_t batch_size) {
+int tokens_side_by_side(std::span<const BatchJob> jobs, size_t batch_size) {
   std::vector<int> sizes;
-  for (const Request& r : requests) sizes.push_back(r.most_tokens());
+  for (const BatchJob& job : jobs) sizes.push_back(job.request.most_tokens());
   std::sort(sizes.rbegin(), sizes.rend());
   sizes.resize(std::min(sizes.size(), batch_size));
   return std::accumulate(sizes.begin(), sizes.end(), 0);
 }
 
+/// Leaves out what cannot be answered, or ends the command there: as --on-error says.
+class Sieve {
+ public:
+  Sieve(bool skips, Console& console) : skips_(skips), console_(console) {}
+
+  /// Skips what `work` throws an Error for.
+  template <typename Work>
+  void let_through(const Work& work) {
+    try {
+      work();
+    } catch (const Error& error) {
+      if (!skips_) throw;
+      console_.err << "unmask: skipped: " << as_typed(error) << '\n';
+      ++skipped_;
+    }
+  }
+  int skipped() const { return skipped_; }
+
+ private:
+  bool skips_;
+  Console& console_;
+  int skipped_ = 0;
+};
+
 /// Answers the prompts of a file and prints them in its order.
 class Batch {
  public:
-  Batch(const BatchArguments& a, Model& model, const std::vector<Entry>& entries,
-        const std::vector<Request>& requests, Console& console)
+  Batch(const BatchArguments& a, Model& model, const std::vector<BatchJob>& jobs, Console& console)
       : model_(model),
-        entries_(entries),
-        requests_(requests),
+        jobs_(jobs),
         preset_(a.generation.preset),
         console_(console),
-        line_(console.err, console.err_terminal),
-        engine_(model.transformer(), options(a, model)),
-        shares_(requests.size()) {}
+        line_(console.err, console.err_terminal, kLogInterval),
+        engine_(model.transformer(), options(a, model)) {}
 
-  /// The program's exit status. Answers that failed leave an "error" in their place.
-  int run() {
-    for (size_t i = 0; i < requests_.size(); ++i) {
-      at_line(entries_[i], [&] {
-        engine_.submit(requests_[i], [this](const StepEvent& event) { return advance(event); });
-      });
-    }
-    while (engine_.step() && !interrupted()) print_ended();
-    print_ended();
-    if (interrupted()) return kInterrupted;
-    return failed_ ? kFailure : kSuccess;
-  }
+  /// Answers what `sieve` lets through. Answers that failed leave an "error" in their place.
+  void run(Sieve& sieve);
+  /// Of those that were let through.
+  int failed() const { return failed_; }
+  int answered() const { return answered_; }
 
  private:
+  struct Submitted {
+    RequestId id;
+    const BatchJob* job;
+    double share = 0;  // of it that is done
+  };
+
   static EngineOptions options(const BatchArguments& a, const Model& model) {
     EngineOptions options{.max_running = a.batch_size};
     const auto available = available_memory();
@@ -143,47 +116,83 @@ class Batch {
   }
   bool advance(const StepEvent& event);
   /// Prints what has ended, up to the first that has not.
-  void print_ended();
+  void print_in_order();
+  void print(Submitted& submitted);
 
   Model& model_;
-  const std::vector<Entry>& entries_;
-  const std::vector<Request>& requests_;
+  const std::vector<BatchJob>& jobs_;
   Preset preset_;
   Console& console_;
   ProgressLine line_;
   Engine engine_;
-  std::vector<double> shares_;  // of each request that are done
-  size_t printed_ = 0;          // requests; their ids count from 0
-  bool failed_ = false;
+  std::vector<Submitted> submitted_;  // their ids count from 0
+  size_t next_ = 0;                   // to be printed
+  int failed_ = 0;
+  int answered_ = 0;
 };
 
+void Batch::run(Sieve& sieve) {
+  for (const BatchJob& job : jobs_) {
+    sieve.let_through([&] {
+      at_line(job.entry, [&] {
+        const RequestId id =
+            engine_.submit(job.request, [this](const StepEvent& event) { return advance(event); });
+        submitted_.push_back({id, &job});
+      });
+    });
+  }
+  while (engine_.step() && !interrupted()) print_in_order();
+  print_in_order();
+  if (!interrupted()) return;
+  for (Submitted& s : submitted_) {  // nobody waits for those before them any more
+    if (engine_.ended(s.id)) print(s);
+  }
+}
+
 bool Batch::advance(const StepEvent& event) {
-  shares_[static_cast<size_t>(event.request)] =
+  submitted_[static_cast<size_t>(event.request)].share =
       event.masks_left == 0 ? 1 : (event.step + 1.0) / event.total_steps;
-  const double share =
-      std::accumulate(shares_.begin(), shares_.end(), 0.0) / static_cast<double>(shares_.size());
-  line_.show(fmt::format("{} of {} prompts, {} left", printed_, requests_.size(),
+  double share = 0;
+  for (const Submitted& s : submitted_) share += s.share / static_cast<double>(submitted_.size());
+  line_.show(fmt::format("{} of {} prompts, {} left", answered_, submitted_.size(),
                          format_duration(line_.seconds() / share * (1 - share))));
   return !interrupted();
 }
 
-void Batch::print_ended() {
-  for (; printed_ < requests_.size(); ++printed_) {
-    const auto id = static_cast<RequestId>(printed_);
-    if (!engine_.ended(id)) return;
-    auto record = nlohmann::ordered_json::parse(entries_[printed_].record);
-    try {
-      const Result result = engine_.take(id);
-      if (result.cancelled) return;
-      record.update(report(model_, {preset_, requests_[printed_]}, result,
-                           answer_text(model_.tokenizer(), result)));
-    } catch (const Error& error) {
-      record["error"] = error.what();
-      failed_ = true;
-    }
-    line_.clear();
-    console_.out << json_line(record) << std::flush;
+void Batch::print_in_order() {
+  for (; next_ < submitted_.size() && engine_.ended(submitted_[next_].id); ++next_) {
+    print(submitted_[next_]);
   }
+}
+
+void Batch::print(Submitted& submitted) {
+  const BatchJob& job = *submitted.job;
+  nlohmann::ordered_json answer;
+  try {
+    const Result result = engine_.take(submitted.id);
+    if (result.cancelled) return;
+    answer =
+        report(model_, {preset_, job.request}, result, answer_text(model_.tokenizer(), result));
+  } catch (const Error& error) {
+    answer = {{"error", as_typed(error)}};
+    ++failed_;
+  }
+  ++answered_;
+  line_.clear();
+  console_.out << answered_line(job.entry.record, answer) << std::flush;
+}
+
+/// A word on what was left out, and the program's exit status.
+int conclude(const Batch& batch, const Sieve& sieve, size_t lines, Console& console) {
+  if (interrupted()) {
+    console.err << fmt::format("unmask: interrupted; {} of {} prompts answered\n",
+                               batch.answered() - batch.failed(), lines);
+    return kInterrupted;
+  }
+  if (sieve.skipped() > 0) {
+    console.err << fmt::format("unmask: {} of {} lines skipped\n", sieve.skipped(), lines);
+  }
+  return batch.failed() > 0 || sieve.skipped() > 0 ? kFailure : kSuccess;
 }
 
 }  // namespace
@@ -194,8 +203,9 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
   command
       ->add_option(
           "-f,--file", a.file,
-          "JSON lines, each an object with a \"prompt\" or with \"messages\" of \"role\" and "
-          "\"content\"; all its members come back with the answer")
+          "JSON lines (-: standard input), each an object with a \"prompt\" or with \"messages\" "
+          "of "
+          "\"role\" and \"content\"; its other members come back with the answer as they are")
       ->required()
       ->type_name("FILE")
       ->group("Prompt");
@@ -205,6 +215,11 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
       ->group("Prompt")
       ->excludes("--system")
       ->excludes("--template");
+  restrict_to(command->add_option("--on-error", a.on_error,
+                                  "A line that cannot be answered ends the command before any work "
+                                  "(stop), or is named and left out (skip)"),
+              {"stop", "skip"})
+      ->group("Prompt");
   command->add_option("--batch-size", a.batch_size, "Prompts denoised side by side at most (8)")
       ->check(CLI::Range(1, 4096).description(""))
       ->type_name("N")
@@ -214,7 +229,7 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
       "Prints one JSON object a prompt, in the order of the file, as soon as it and those before\n"
       "it are done; one that failed has an \"error\" instead of a text. An answer does not depend\n"
       "on the prompts beside it. A prompt waits while there is no memory for it beside the "
-      "others.\n\n"
+      "others.\nAfter Ctrl-C those that are done are printed.\n\n"
       "Examples:\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl > answers.jsonl\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl --batch-size 4 "
@@ -224,18 +239,27 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
 
 int batch(const BatchArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory);
-  const std::vector<Entry> entries = read_entries(a.file);
-  std::vector<Request> requests;
+  const std::vector<BatchLine> lines = read_batch_lines(a.file, console);
+  Sieve sieve(a.on_error == "skip", console);
+  std::vector<BatchJob> jobs;
   std::set<std::string> said;  // lines that are adjusted alike are spoken of once
-  for (const Entry& entry : entries) {
-    requests.push_back(request_of(a, files, entry));
-    for (const std::string& line : length_warnings(a.generation, requests.back(), files.config())) {
-      if (said.insert(line).second) warn(console, "{}", line);
-    }
+  for (const BatchLine& line : lines) {
+    sieve.let_through([&] {
+      BatchEntry entry = parse_batch_entry(line);
+      Request request = request_of(a, files, entry);
+      for (const std::string& warning : length_warnings(a.generation, request, files.config())) {
+        if (said.insert(warning).second) warn(console, "{}", warning);
+      }
+      jobs.push_back({std::move(entry), std::move(request)});
+    });
   }
-  const int canvas = tokens_side_by_side(requests, static_cast<size_t>(a.batch_size));
+  if (jobs.empty()) fail("[batch] {}: none of its {} lines can be answered", a.file, lines.size());
+  announce_seed(a.generation.seed, a.generation.seed_drawn, console);
+  const int canvas = tokens_side_by_side(jobs, static_cast<size_t>(a.batch_size));
   Model model = load_model(a.model, files, canvas, console);
-  return Batch(a, model, entries, requests, console).run();
+  Batch batch(a, model, jobs, console);
+  batch.run(sieve);
+  return conclude(batch, sieve, lines.size(), console);
 }
 
 }  // namespace unmask

@@ -7,12 +7,11 @@
 #include "apps/commands/commands.h"
 #include "apps/reports/bench_view.h"
 #include "apps/reports/report.h"
-#include "apps/reports/trace.h"
+#include "apps/terminal/output_file.h"
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
 #include "bench/model_shapes.h"
-#include "core/platform/processor.h"
 #include "io/json_file.h"
 #include "methods/registry.h"
 #include "session/model.h"
@@ -100,7 +99,7 @@ BenchRun measure(const BenchArguments& a, const std::vector<BenchCase>& cases, W
                  const Ceilings& ceilings, Console& console) {
   ProgressLine line(console.err, console.err_terminal);
   const auto making = [&](int64_t done, int64_t total) {
-    if (interrupted()) throw Interrupted{};
+    if (interrupted()) throw Stopped{};
     const double share = static_cast<double>(done) / static_cast<double>(total);
     line.show(fmt::format("making {} weights: {:.0f} %, {} left", weight_type_name(type),
                           100 * share, format_duration(line.seconds() / share * (1 - share))));
@@ -113,7 +112,7 @@ BenchRun measure(const BenchArguments& a, const std::vector<BenchCase>& cases, W
                {}};
   for (const BenchCase& about : cases) {
     const auto progress = [&](int step, int steps) {
-      if (interrupted()) throw Interrupted{};
+      if (interrupted()) throw Stopped{};
       line.show(fmt::format("{}, {} tokens, {}: step {}/{}", run.weights, about.context,
                             about.method, step, steps));
     };
@@ -126,7 +125,7 @@ int measure_targets(const BenchArguments& a, int threads, Console& console) {
   ProgressLine line(console.err, console.err_terminal);
   std::vector<Target> targets;
   const auto sink = [&](const Target& target) {
-    if (interrupted()) throw Interrupted{};
+    if (interrupted()) throw Stopped{};
     line.clear();
     if (!a.json) {
       console.out << (targets.empty() ? target_header() : "") << target_line(target) << std::flush;
@@ -172,14 +171,14 @@ CLI::App* add_bench(CLI::App& app, BenchArguments& a) {
 }
 
 int bench(const BenchArguments& a, Console& console) {
-  const int threads = a.threads == 0 ? available_threads() : a.threads;
+  const int threads = threads_for(a.threads, console);
   if (a.preset) {
     if (a.plot) fail("[bench] --plot draws generations; leave it or --preset out");
     return measure_targets(a, threads, console);
   }
   const PictureFormat format = a.plot ? picture_format(*a.plot) : PictureFormat::svg;
   const std::vector<BenchCase> cases = cases_of(a);
-  std::optional<AtomicFile> file;  // before the work, which may take hours
+  std::optional<OutputFile> file;  // before the work, which may take hours
   if (a.plot) file.emplace(*a.plot);
   const Ceilings ceilings = measure_ceilings(threads);
   if (!a.json) console.out << ceilings_text(ceilings);
@@ -188,7 +187,7 @@ int bench(const BenchArguments& a, Console& console) {
     runs.push_back(measure(a, cases, *parse_weight_type(dtype), ceilings, console));
     if (!a.json) console.out << bench_text(runs.back()) << std::flush;
   }
-  if (a.json) console.out << json_line(bench_json(ceilings, runs));
+  if (a.json) console.out << json_line(bench_json(ceilings, runs)) << std::flush;
   if (file) {
     file->stream() << bench_plot(runs, format);
     file->commit();

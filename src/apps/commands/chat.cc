@@ -4,61 +4,34 @@
 
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
-#include "apps/commands/denoise.h"
+#include "apps/commands/conversation.h"
 #include "apps/options/hints.h"
-#include "apps/terminal/canvas.h"
+#include "apps/terminal/line_editor.h"
 #include "apps/terminal/terminal.h"
-#include "session/answer.h"
 
 namespace unmask {
 
 namespace {
 
-constexpr std::string_view kHelp =
-    "/system TEXT  set the system text and begin anew\n"
-    "/reset        begin anew\n"
-    "/help         this text\n"
-    "/exit         leave, as does Ctrl-D; Ctrl-C cancels an answer\n";
-
-constexpr int kUsualLength = 1024;  // tokens of a conversation, to estimate memory for
-
-/// A conversation and the model that carries it on.
-class Conversation {
+/// Where the lines of a conversation come from: an editor at a terminal, else the input as it is.
+class Lines {
  public:
-  Conversation(const ConverseArguments& arguments, Console& console)
-      : arguments_(arguments),
-        console_(console),
-        files_(ModelFiles::open(arguments.model.directory)),
-        format_(choose_chat_format(files_, arguments.chat.format)),
-        model_(load_model(arguments.model, files_, kUsualLength, console)),
-        system_(arguments.chat.system) {
-    reset();
+  Lines(const ConverseArguments& arguments, Console& console) : console_(console) {
+    if (!console.in_terminal || !console.err_terminal) return;
+    editor_.emplace(LineHistory(arguments.history ? state_file("chat_history") : std::nullopt),
+                    Conversation::commands());
   }
-
-  /// Reads and answers lines until the end.
-  void run();
+  /// Nothing at the end of the input, after Ctrl-C twice, and when the process is told to end.
+  std::optional<std::string> next();
 
  private:
-  void reset() {
-    messages_.clear();
-    if (system_) messages_.push_back({"system", *system_});
-  }
-  /// The next line of the user; nothing at the end of the input or after Ctrl-C.
-  std::optional<std::string> read_line();
-  /// False: leave.
-  bool obey(std::string_view command);
-  void answer(const std::string& question);
+  std::optional<std::string> plain();
 
-  const ConverseArguments& arguments_;
   Console& console_;
-  ModelFiles files_;
-  ChatFormat format_;
-  Model model_;
-  std::optional<std::string> system_;
-  std::vector<ChatMessage> messages_;
+  std::optional<LineEditor> editor_;
 };
 
-std::optional<std::string> Conversation::read_line() {
+std::optional<std::string> Lines::plain() {
   if (console_.in_terminal) console_.err << "> " << std::flush;
   std::string line;
   if (std::getline(console_.in, line)) return line;
@@ -66,60 +39,18 @@ std::optional<std::string> Conversation::read_line() {
   return std::nullopt;
 }
 
-void Conversation::run() {
-  if (console_.in_terminal) {
-    const PresetSettings& preset = settings_of(arguments_.generation.preset);
-    console_.err << fmt::format("{}, {}: {}.\nType /help for the commands.\n", files_.name(),
-                                preset.name, preset.what);
-  }
-  while (const auto line = read_line()) {
-    if (line->find_first_not_of(" \t\r") == std::string::npos) continue;
-    if (line->starts_with('/')) {
-      if (!obey(*line)) return;
-      continue;
-    }
-    try {
-      answer(*line);
-    } catch (const Error& error) {
-      // The conversation may be mended, for example by /reset.
-      console_.err << "unmask: error: " << error.what() << hint(error.code()) << '\n';
-    }
-  }
-}
-
-bool Conversation::obey(std::string_view command) {
-  constexpr std::string_view kSystem = "/system ";
-  if (command == "/exit") return false;
-  if (command == "/reset") {
-    reset();
-  } else if (command.starts_with(kSystem)) {
-    system_ = command.substr(kSystem.size());
-    reset();
-  } else {
-    if (command != "/help") warn(console_, "unknown command '{}'", printable(command, 40));
-    console_.err << kHelp;
-  }
-  return true;
-}
-
-void Conversation::answer(const std::string& question) {
-  std::vector<ChatMessage> messages = messages_;
-  messages.push_back({"user", question});
-  const Request request = build_request(arguments_.generation, files_,
-                                        files_.tokenizer().encode(render_chat(format_, messages)));
-  warn_about_lengths(arguments_.generation, request, files_.config(), console_);
-  const Watch watch{.view = {.live = true},
-                    .shown = {request.prompt_length, request.most_tokens()}};
-  const Result result = denoise(model_, request, watch, console_);
-  if (result.cancelled) {
+std::optional<std::string> Lines::next() {
+  if (!editor_) return plain();
+  bool warned = false;
+  while (true) {
+    LineEditor::Line line = editor_->read("> ");
+    if (line.end == LineEditor::End::line) return std::move(line.text);
+    if (line.end == LineEditor::End::closed) return std::nullopt;
     clear_interrupt();
-    console_.err << "(cancelled)\n";
-    return;
+    if (!line.was_empty) continue;
+    if (std::exchange(warned, true)) return std::nullopt;
+    console_.err << "(Ctrl-C once more leaves, as does Ctrl-D)\n";
   }
-  std::string text = answer_text(files_.tokenizer(), result);
-  console_.out << (console_.out_terminal ? terminal_safe(text) : text) << std::endl;
-  messages.push_back({"assistant", std::move(text)});
-  messages_ = std::move(messages);
 }
 
 }  // namespace
@@ -129,14 +60,32 @@ CLI::App* add_chat(CLI::App& app, ConverseArguments& a) {
   add_model_arguments(*command, a.model);
   add_chat_arguments(*command, a.chat);
   add_generation_arguments(*command, a.generation);
+  command
+      ->add_flag("--no-history{false}", a.history,
+                 "Neither read nor keep lines of earlier conversations (chat_history in the folder "
+                 "unmask of XDG_STATE_HOME or ~/.local/state)")
+      ->group("History");
   command->footer(
-      "Within the conversation:\n  /system TEXT, /reset, /help, /exit\n\n"
+      "Within the conversation /help lists the commands: /system, /reset, /retry, /undo, /save,\n"
+      "/load, /preset, /set, /exit. Lines are edited as in a shell, pastes keep their line "
+      "breaks.\n\n"
       "Example:\n  unmask chat -m models/LLaDA-8B-Instruct -n 256 --system 'Be brief.'");
   return command;
 }
 
 int chat(const ConverseArguments& arguments, Console& console) {
-  Conversation(arguments, console).run();
+  Lines lines(arguments, console);  // first: what is typed while the model loads is kept whole
+  announce_seed(arguments.generation.seed, arguments.generation.seed_drawn, console);
+  Conversation conversation(arguments, console);
+  if (console.in_terminal) console.err << conversation.greeting() << '\n';
+  while (const auto line = lines.next()) {
+    try {
+      if (!conversation.take(*line)) break;
+    } catch (const Error& error) {
+      // The conversation may be mended, for example by /reset.
+      console.err << "unmask: error: " << as_typed(error) << '\n';
+    }
+  }
   return interrupted() ? kInterrupted : kSuccess;
 }
 

@@ -5,10 +5,12 @@
 #include <functional>
 #include <new>
 #include <string>
+#include <vector>
 
 #include "apps/commands/commands.h"
 #include "apps/options/help.h"
 #include "apps/options/hints.h"
+#include "apps/options/mistakes.h"
 #include "apps/terminal/terminal.h"
 #include "core/error.h"
 
@@ -30,9 +32,12 @@ int complain(Console& console, std::string message, int status) {
 /// Help and version arrive as exceptions, too.
 int after_parsing(const CLI::App& app, const CLI::ParseError& error, Console& console) {
   if (error.get_exit_code() == 0) return app.exit(error, console.out, console.err);
-  std::string command = "unmask";
-  for (const CLI::App* sub : app.get_subcommands()) command += " " + sub->get_name();
-  return complain(console, fmt::format("{}; see {} --help", error.what(), command), kUsage);
+  const std::vector<CLI::App*> chosen = app.get_subcommands();
+  const CLI::App& where = chosen.empty() ? app : *chosen[0];
+  return complain(console,
+                  fmt::format("{}; see {} --help", wrong_arguments(where, error),
+                              chosen.empty() ? "unmask" : "unmask " + where.get_name()),
+                  kUsage);
 }
 
 /// Turns what a command throws into an exit status.
@@ -41,11 +46,12 @@ int guarded(const std::function<int()>& work, Console& console) {
     const int status = work();
     // A full disk shows only here.
     if (!console.out.flush()) return complain(console, "cannot write the output", kFailure);
-    return status;
-  } catch (const Interrupted&) {
-    return kInterrupted;
+    return status == kInterrupted ? interrupted_status() : status;
+  } catch (const Stopped&) {
+    console.err << "unmask: interrupted\n";
+    return interrupted_status();
   } catch (const Error& error) {
-    return complain(console, fmt::format("{}{}", error.what(), hint(error.code())), kFailure);
+    return complain(console, as_typed(error), kFailure);
   } catch (const std::bad_alloc&) {
     return complain(console, fmt::format("not enough memory{}", hint(ErrorCode::memory)), kFailure);
   } catch (const std::exception& error) {
@@ -96,8 +102,12 @@ int run_main(int argc, const char* const* argv, Console& console) {
       "  unmask chat -m models/Dream-7B-Instruct\n"
       "  unmask COMMAND --help");
 
+  std::vector<std::string> words = usual_words({argv + std::min(1, argc), argv + argc});
+  const std::string wrong = wrong_command(app, words);
+  if (!wrong.empty()) return complain(console, wrong + "; see unmask --help", kUsage);
   try {
-    app.parse(argc, argv);
+    std::reverse(words.begin(), words.end());  // as CLI11 takes them
+    app.parse(std::move(words));
   } catch (const CLI::ParseError& error) {
     return after_parsing(app, error, console);
   }

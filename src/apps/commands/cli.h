@@ -10,7 +10,7 @@ enum ExitStatus : int {
   kFailure = 1,        // Error: the user, a file or the machine
   kUsage = 2,          // the command line cannot be understood
   kDefect = 70,        // LogicError (EX_SOFTWARE of sysexits.h)
-  kInterrupted = 130,  // Ctrl-C: 128 + SIGINT
+  kInterrupted = 130,  // Ctrl-C: 128 + SIGINT; after another signal, 128 and its number
 };
 
 /// Returns the exit status. Everything printed goes through `console`; every error is one line.

@@ -32,6 +32,7 @@ struct BatchArguments {
   PromptOptions chat;
   RequestOptions generation;
   std::string file;
+  std::string on_error = "stop";
   int batch_size = 8;
 };
 CLI::App* add_batch(CLI::App& app, BatchArguments& arguments);
@@ -41,6 +42,7 @@ struct ConverseArguments {
   ModelArguments model;
   PromptOptions chat;
   RequestOptions generation;
+  bool history = true;
 };
 CLI::App* add_chat(CLI::App& app, ConverseArguments& arguments);
 int chat(const ConverseArguments& arguments, Console& console);
@@ -111,6 +113,7 @@ struct ScoreArguments {
   std::vector<std::string> answers;
   int samples = 128;
   uint64_t seed = 0;
+  bool seed_drawn = false;
   bool json = false;
 };
 CLI::App* add_score(CLI::App& app, ScoreArguments& arguments);

@@ -9,6 +9,7 @@
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
 #include "core/platform/memory.h"
+#include "session/answer.h"
 #include "session/find_model.h"
 
 namespace unmask {
@@ -76,7 +77,7 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files, int c
   if (device.kind == DeviceKind::cpu) warn_about_memory(arguments, files, canvas, console);
   ProgressLine line(console.err, console.err_terminal);
   const auto on_progress = [&](int64_t done, int64_t total) {
-    if (interrupted()) throw Interrupted{};
+    if (interrupted()) throw Stopped{};
     if (done == 0 || total == 0) return;
     const double share = static_cast<double>(done) / static_cast<double>(total);
     line.show(fmt::format("loading weights, {:.0f} %, {} left", 100 * share,
@@ -84,9 +85,10 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files, int c
   };
   return Model(files, {.device = device.kind,
                        .weights = parse_weight_type(arguments.dtype),
-                       .threads = arguments.threads,
+                       .threads = threads_for(arguments.threads, console),
                        .adapters = std::move(adapters),
-                       .progress = on_progress});
+                       .progress = on_progress,
+                       .stop = interrupt_token()});
 }
 
 Result denoise(Model& model, const Request& request, const Watch& watch, Console& console) {
@@ -112,6 +114,30 @@ Result denoise(Model& model, const Request& request, const Watch& watch, Console
     return !interrupted();
   };
   return std::move(generate(model.transformer(), {&request, 1}, on_step).front());
+}
+
+void show_note(const ModelFiles& files, Console& console) {
+  if (!console.err_terminal) return;
+  const std::string note = files.note();
+  if (!note.empty()) console.err << fmt::format("unmask: {}: {}\n", files.name(), note);
+}
+
+void explain_blank(std::string_view text, const Request& request, const Result& result,
+                   Console& console) {
+  if (result.cancelled || text.find_first_not_of(" \t\r\n") != std::string_view::npos) return;
+  const bool ended = finish_reason(request, result) == "stop";
+  warn(console, "the answer is blank: {}; try another prompt or template, {}",
+       ended ? "the model ended it at once" : "the model filled it with what cannot be seen",
+       ended ? "--suppress-eos, --defer-eos or another length" : "another length or --temperature");
+}
+
+std::string interruption(const Request& request, const Result& result) {
+  if (result.steps == 0) return "interrupted before the first step was done";
+  // How many steps a threshold or a canvas that grows takes, nobody knows.
+  const bool grows = request.most_tokens() > static_cast<int>(request.tokens.size());
+  const std::string of =
+      grows || request.sampler.dynamic() ? "" : fmt::format(" of {}", request.steps);
+  return fmt::format("interrupted after step {}{}", result.steps, of);
 }
 
 }  // namespace unmask

@@ -10,7 +10,7 @@
 namespace unmask {
 
 /// Loads the weights, with a warning when they and a canvas of `canvas` tokens will hardly fit into
-/// memory. Throws Interrupted after Ctrl-C.
+/// memory. Throws Stopped after Ctrl-C.
 Model load_model(const ModelArguments& arguments, const ModelFiles& files, int canvas,
                  Console& console);
 
@@ -20,7 +20,17 @@ struct Watch {
   TraceWriter* trace = nullptr;  // optional
 };
 
-/// Runs one request. Ctrl-C cancels it.
+/// Runs one request. Ctrl-C cancels it, also in the midst of a step.
 Result denoise(Model& model, const Request& request, const Watch& watch, Console& console);
+
+/// Tells a person what the model's maker has to say of it.
+void show_note(const ModelFiles& files, Console& console);
+
+/// Says why nothing is to be seen of an answer without visible text, and what to try.
+void explain_blank(std::string_view text, const Request& request, const Result& result,
+                   Console& console);
+
+/// "interrupted after step 3 of 64", of a cancelled request.
+std::string interruption(const Request& request, const Result& result);
 
 }  // namespace unmask

@@ -8,11 +8,10 @@
 #include "apps/commands/denoise.h"
 #include "apps/reports/eval_page.h"
 #include "apps/reports/eval_tables.h"
-#include "apps/reports/trace.h"
+#include "apps/terminal/output_file.h"
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
-#include "core/platform/processor.h"
 #include "eval/example.h"
 #include "eval/experiments.h"
 #include "eval/metric.h"
@@ -89,10 +88,8 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
   return settings;
 }
 
-EvalFacts facts_of(const EvalArguments& a, const Json& settings) {
-  EvalFacts facts{
-      {"version", UNMASK_VERSION},
-      {"threads", std::to_string(a.model.threads > 0 ? a.model.threads : available_threads())}};
+EvalFacts facts_of(int threads, const Json& settings) {
+  EvalFacts facts{{"version", UNMASK_VERSION}, {"threads", std::to_string(threads)}};
   for (const auto& [name, value] : settings.items()) {
     if (value.is_null() || value == false) continue;
     facts.emplace_back(name, value.is_string() ? value.get<std::string>() : value.dump());
@@ -113,7 +110,7 @@ std::string progress_text(const EvalProgress& p) {
 }
 
 void write_file(const std::filesystem::path& path, const std::string& content) {
-  AtomicFile file(path);
+  OutputFile file(path);
   file.stream() << content;
   file.commit();
 }
@@ -225,6 +222,7 @@ int eval(const EvalArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory);
   const EvalPlan plan = plan_evaluation(a.settings, files);
   const Json settings = settings_of(a, plan, files);
+  announce_seed(a.settings.generation.seed, a.settings.generation.seed_drawn, console);
   ResultStore store(a.out, settings);
   if (plan.longest() > files.config().max_positions) {
     warn(console, "{} tokens are more than the {} positions the model was trained for",
@@ -232,14 +230,15 @@ int eval(const EvalArguments& a, Console& console) {
   }
   Model model = load_model(a.model, files, std::max(plan.longest(), 1), console);
   const EvalRun run{a.settings, plan};
-  ProgressLine line(console.err, console.err_terminal);
+  ProgressLine line(console.err, console.err_terminal, kLogInterval);
   const auto on_progress = [&](const EvalProgress& progress) {
     line.show(progress_text(progress));
     return !interrupted();
   };
   if (!run_evaluation(run, model, store, on_progress)) {
     line.clear();
-    if (a.out) warn(console, "interrupted; the same command goes on from {}", *a.out);
+    console.err << "unmask: interrupted"
+                << (a.out ? "; the same command goes on from " + *a.out : "") << '\n';
     return kInterrupted;
   }
   line.clear();
@@ -247,14 +246,15 @@ int eval(const EvalArguments& a, Console& console) {
   add_costs(run, model, summary);
   Json json{{"settings", settings}};
   json.update(to_json(summary));
+  console.out << (a.json ? json_line(json) : tables_of(summary, to_text))
+              << std::flush;  // before the files: a full disk must not cost the tables
   if (a.out) {
     const std::filesystem::path folder(*a.out);
     write_file(folder / "summary.json", json.dump(1) + '\n');
     write_file(folder / "summary.md", tables_of(summary, to_markdown));
     write_file(folder / "report.html",
-               eval_page(facts_of(a, settings), summary, files.config().n_heads));
+               eval_page(facts_of(model.threads(), settings), summary, files.config().n_heads));
   }
-  console.out << (a.json ? json_line(json) : tables_of(summary, to_text));
   return kSuccess;
 }
 

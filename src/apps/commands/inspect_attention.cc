@@ -8,7 +8,7 @@
 #include "apps/commands/commands.h"
 #include "apps/commands/denoise.h"
 #include "apps/draw/attention_view.h"
-#include "apps/reports/trace.h"
+#include "apps/terminal/output_file.h"
 #include "eval/attention_probe.h"
 #include "io/json_file.h"
 
@@ -154,13 +154,14 @@ int inspect_attention(const InspectAttentionArguments& a, Console& console) {
   Request request =
       build_request(a.generation, files, read_question(a.prompt, a.chat, files, console));
   request.early_stop = false;
+  announce_seed(a.generation.seed, a.generation.seed_drawn, console);
   warn_about_lengths(a.generation, request, files.config(), console);
   AttentionRecord record = empty_record(a, files, request);
   // How many steps a dynamic sampler takes shows only when it is done.
   const bool count_first = a.steps.empty() && request.sampler.dynamic();
   if (!count_first) watch_steps(record, a.steps, request.steps);
 
-  std::optional<AtomicFile> file;  // before the work, which may take hours
+  std::optional<OutputFile> file;  // before the work, which may take hours
   if (a.output) file.emplace(*a.output);
   Model model = load_model(a.model, files, record.length, console);
   const Watch watch{{}, request.generated()};
@@ -173,11 +174,11 @@ int inspect_attention(const InspectAttentionArguments& a, Console& console) {
     return std::make_unique<AttentionProbe>(std::move(method), record);
   };
   if (denoise(model, request, watch, console).cancelled) return kInterrupted;
+  if (a.json) console.out << json_line(to_json(record)) << std::flush;
   if (file) {
     file->stream() << render(record, format);
     file->commit();
   }
-  if (a.json) console.out << json_line(to_json(record));
   return kSuccess;
 }
 

@@ -8,6 +8,7 @@
 #include "apps/reports/explain_view.h"
 #include "apps/reports/report.h"
 #include "apps/terminal/canvas.h"
+#include "apps/terminal/output_file.h"
 #include "apps/terminal/terminal.h"
 #include "io/json_file.h"
 
@@ -27,36 +28,70 @@ void refuse_impossible(const RunArguments& a) {
   }
 }
 
-Request request_of(const RunArguments& a, const ModelFiles& files, Console& console) {
-  if (a.fill) {
-    return build_fill_request(a.generation, files, parse_fill_template(*a.fill, a.hole));
+/// A request, and where the text begins that is shown of it.
+struct Asked {
+  Request request;
+  int shown_from = 0;
+  bool filled = false;
+};
+
+Asked request_of(const RunArguments& a, const ModelFiles& files, Console& console) {
+  if (!a.fill) {
+    Request request =
+        build_request(a.generation, files, read_question(a.prompt, a.chat, files, console));
+    const int begin = request.prompt_length;
+    return {std::move(request), begin};
   }
-  return build_request(a.generation, files, read_question(a.prompt, a.chat, files, console));
+  std::vector<TokenId> prompt;
+  if (a.prompt.text || a.prompt.file) {
+    prompt = read_question(a.prompt, a.chat, files, console);
+  } else if (a.chat.system || a.chat.format) {
+    fail("[run] --fill with --system or --template needs a question, -p or -f, that it answers");
+  }
+  const auto begin = static_cast<int>(prompt.size());
+  return {build_fill_request(a.generation, files, parse_fill_template(*a.fill, a.hole),
+                             std::move(prompt)),
+          begin, true};
 }
 
-/// The whole text of a filled one, else the answer.
-std::string text_of(const RunArguments& a, const ModelFiles& files, const Result& result) {
-  return a.fill ? files.tokenizer().decode(result.tokens, {.skip_special = true})
-                : answer_text(files.tokenizer(), result);
+/// The whole text of a filled one, else the answer; what there is of it by now.
+std::string text_of(const Asked& asked, const ModelFiles& files, const Result& result) {
+  const int end = asked.filled ? static_cast<int>(result.tokens.size()) : result.answer.end;
+  const Range range{asked.shown_from, end};
+  const auto tokens =
+      std::span(result.tokens)
+          .subspan(static_cast<size_t>(range.begin), static_cast<size_t>(range.size()));
+  return known_text(files.tokenizer(), tokens, files.config().mask_id);
 }
 
 /// The filled text with the found parts highlighted.
-std::string painted_fill(const ModelFiles& files, const Request& request, const Result& result) {
+std::string painted_fill(const ModelFiles& files, const Asked& asked, const Result& result) {
+  const TokenId mask = files.config().mask_id;
   std::vector<bool> found;
-  for (const TokenId token : request.tokens) found.push_back(token == files.config().mask_id);
-  const Range all{0, static_cast<int>(result.tokens.size())};
-  return paint(to_cells(
-      canvas_pieces(files.tokenizer(), result.tokens, all, files.config().mask_id, found)));
+  for (const TokenId token : asked.request.tokens) found.push_back(token == mask);
+  const Range shown{asked.shown_from, static_cast<int>(result.tokens.size())};
+  return paint(to_cells(canvas_pieces(files.tokenizer(), result.tokens, shown, mask, found)));
 }
 
-void print_answer(const RunArguments& a, const ModelFiles& files, const Request& request,
-                  const Result& result, Console& console) {
-  if (a.fill && console.out_terminal) {
-    console.out << painted_fill(files, request, result) << '\n';
+void print_answer(const ModelFiles& files, const Asked& asked, const Result& result,
+                  Console& console) {
+  if (asked.filled && console.out_terminal) {
+    console.out << painted_fill(files, asked, result) << '\n';
     return;
   }
-  const std::string text = text_of(a, files, result);
+  const std::string text = text_of(asked, files, result);
   console.out << (console.out_terminal ? terminal_safe(text) : text) << '\n';
+}
+
+/// After Ctrl-C: the text so far, and a word on it.
+int end_early(const RunArguments& a, const ModelFiles& files, const Asked& asked,
+              const Result& result, Console& console) {
+  const std::string text = text_of(asked, files, result);
+  const bool shown = !a.json && a.trace != kStandardOutput && result.steps > 0 && !text.empty();
+  if (shown) console.out << (console.out_terminal ? terminal_safe(text) : text) << std::endl;
+  console.err << fmt::format("unmask: {}{}\n", interruption(asked.request, result),
+                             shown ? "; text so far above" : "");
+  return kInterrupted;
 }
 
 /// What the live view showed last, in one line. A delay makes its times worthless.
@@ -82,7 +117,7 @@ class Trace {
   }
 
  private:
-  std::optional<AtomicFile> file_;
+  std::optional<OutputFile> file_;
   std::optional<TraceWriter> writer_;
 };
 
@@ -115,11 +150,11 @@ void add_explain_argument(CLI::App& app, RunArguments& a) {
 void add_fill_arguments(CLI::App& app, RunArguments& a) {
   CLI::Option* fill = app.add_option("--fill", a.fill,
                                      "Fill the holes of a text: ___ or, with a number of tokens, "
-                                     "___{6}; a blank before a hole belongs to it")
+                                     "___{6}; a blank before a hole belongs to it. With -p "
+                                     "or -f the text is the answer to that")
                           ->type_name("TEXT")
                           ->group("Prompt");
-  for (const char* other : {"--prompt", "--file", "--raw", "--system", "--template", "--gen-length",
-                            "--max-tokens", "--block-length", "--no-early-stop"}) {
+  for (const char* other : {"--gen-length", "--max-tokens", "--block-length", "--no-early-stop"}) {
     fill->excludes(other);
   }
   app.add_option("--hole", a.hole, "Tokens of a hole without a number (4)")
@@ -139,7 +174,7 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
   const Costs costs(files.config(), element_sizes(device, weights));
   const Explanation plan = costs.explain(request);
   const Explanation full = costs.explain(vanilla);
-  const CpuOptions on_cpu{.threads = a.model.threads, .weights = weights};
+  const CpuOptions on_cpu{.threads = threads_for(a.model.threads, console), .weights = weights};
   const ExplainedRequest about{a.generation.preset, request, files.config(),
                                std::string(weight_type_name(weights)),
                                device == DeviceKind::cpu ? create_cpu_backend(on_cpu)->describe()
@@ -166,6 +201,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
       "  unmask run -m models/LLaDA-8B-Instruct -p 'Why is the sky blue?' --live\n"
       "  unmask run -m models/Dream-7B -f question.txt -n 256 --steps 128 --temperature 0.2\n"
       "  unmask run -m models/LLaDA-8B-Base --fill 'The ___{2} of France is ___.'\n"
+      "  unmask run -m models/LLaDA-8B-Instruct -p 'Is it so?' --fill 'No, because ___{12}.'\n"
       "  unmask run -m models/LLaDA-8B-Instruct --preset exact --json < question.txt\n"
       "  unmask run -m models/LLaDA-8B-Instruct -f long.txt --method sparsed --explain\n\n" +
       preset_help());
@@ -175,23 +211,27 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
 int run(const RunArguments& a, Console& console) {
   refuse_impossible(a);
   const ModelFiles files = ModelFiles::open(a.model.directory);
-  const Request request = request_of(a, files, console);
+  const Asked asked = request_of(a, files, console);
+  const Request& request = asked.request;
   warn_about_lengths(a.generation, request, files.config(), console);
+  announce_seed(a.generation.seed, a.generation.seed_drawn, console);
   if (a.explain) return explain_request(a, files, request, console);
+  show_note(files, console);
   Trace trace(a.trace, files.tokenizer(), console);
 
   Model model = load_model(a.model, files, request.most_tokens(), console);
-  const Range shown{a.fill ? 0 : request.prompt_length, request.most_tokens()};
+  const Range shown{asked.shown_from, request.most_tokens()};
   const Result result = denoise(model, request, {a.view, shown, trace.writer()}, console);
+  const std::string text = text_of(asked, files, result);
   if (a.json) {
-    console.out << json_line(
-        report(model, {a.generation.preset, request}, result, text_of(a, files, result)));
+    console.out << json_line(report(model, {a.generation.preset, request}, result, text));
   }
-  if (result.cancelled) return kInterrupted;
-  trace.commit();
-  if (!a.json && a.trace != kStandardOutput) print_answer(a, files, request, result, console);
+  if (result.cancelled) return end_early(a, files, asked, result, console);
+  if (!a.json && a.trace != kStandardOutput) print_answer(files, asked, result, console);
   console.out.flush();
+  explain_blank(text, request, result, console);
   print_summary(a, files, request, result, console);
+  trace.commit();  // last: a full disk must not cost the answer
   return kSuccess;
 }
 

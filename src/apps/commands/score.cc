@@ -38,7 +38,7 @@ std::vector<Scored> score_answers(const ScoreArguments& a, Model& model,
     const Likelihood found =
         answer_log_likelihood(model.transformer(), prompt, answer, options, on_progress);
     all.push_back({text, static_cast<int>(answer.size()), found});
-    if (interrupted()) throw Interrupted{};
+    if (interrupted()) throw Stopped{};
   }
   return all;
 }
@@ -82,9 +82,8 @@ CLI::App* add_score(CLI::App& app, ScoreArguments& a) {
       ->check(CLI::Range(1, 1'000'000).description(""))
       ->type_name("N")
       ->group("Estimate");
-  command->add_option("--seed", a.seed, "Seed of the maskings (0)")
-      ->type_name("N")
-      ->group("Estimate");
+  add_seed_argument(*command, a.seed, a.seed_drawn, "Seed of the maskings (0); -1 draws one",
+                    "Estimate");
   command->add_flag("--json", a.json, "One JSON object a line and answer")->group("Output");
   command->footer(
       "Prints for each answer the log-likelihood in nats with its standard error, the same for a\n"
@@ -102,6 +101,7 @@ int score(const ScoreArguments& a, Console& console) {
   }
   const ModelFiles files = ModelFiles::open(a.model.directory);
   const std::vector<TokenId> prompt = read_question(a.prompt, a.chat, files, console);
+  announce_seed(a.seed, a.seed_drawn, console);
   Model model = load_model(a.model, files, static_cast<int>(prompt.size()), console);
   std::vector<Scored> all = score_answers(a, model, prompt, console);
   add_probabilities(all);

@@ -1,8 +1,12 @@
 #include "apps/options/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 #include <fmt/format.h>
+#include <random>
 
+#include "core/error.h"
+#include "core/platform/processor.h"
 #include "methods/registry.h"
 #include "sampling/sampler.h"
 #include "session/device.h"
@@ -40,22 +44,21 @@ void add_number(CLI::App& app, const std::string& name, T& value, const std::str
 }
 
 void add_sampler_arguments(CLI::App& app, RequestOptions& g) {
-  restrict_to(app.add_option("--algorithm", g.algorithm,
+  restrict_to(app.add_option("--algorithm,--alg", g.algorithm,
                              "How masks are ranked (LLaDA: low_confidence; Dream: entropy, "
                              "unless its generation_config.json names another but origin)"),
               algorithm_names())
       ->group(kSamplingGroup);
-  add_number(app, "--temperature", g.temperature, "0: always the likeliest token");
+  add_number(app, "--temperature,--temp", g.temperature, "0: always the likeliest token");
   add_number(app, "--top-p", g.top_p, "Smallest set of tokens of this mass (Dream's algorithms)");
   add_number(app, "--top-k", g.top_k, "The k likeliest tokens (Dream's algorithms)");
   add_number(app, "--alg-temp", g.alg_temp, "Randomness of the ranking (Dream's algorithms)");
   add_number(app, "--eps", g.eps, "End of Dream's time schedule (0.001)");
   add_number(app, "--threshold", g.threshold, "Decide all tokens at least this probable");
   add_number(app, "--factor", g.factor, "Decide the longest prefix that the factor rule allows");
-  add_number(app, "--cfg-scale", g.cfg_scale, "Guidance; above 0 each step takes two passes");
-  app.add_option("--seed", g.seed, "Seed of all randomness (0)")
-      ->type_name("N")
-      ->group(kSamplingGroup);
+  add_number(app, "--cfg-scale,--cfg", g.cfg_scale, "Guidance; above 0 each step takes two passes");
+  add_seed_argument(app, g.seed, g.seed_drawn, "Seed of all randomness (0); -1 draws one",
+                    kSamplingGroup);
   app.add_flag("--suppress-eos", g.suppress_eos, "End tokens are never chosen")
       ->group(kSamplingGroup);
   app.add_flag("--defer-eos", g.defer_eos, "End tokens are decided last")->group(kSamplingGroup);
@@ -107,7 +110,8 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
                              "What computes (cpu; auto: a CUDA device where there is one)"),
               device_names())
       ->group(kModelGroup);
-  app.add_option("--threads", m.threads, "Threads to compute with (every processor there is)")
+  app.add_option("-t,--threads", m.threads,
+                 "Threads to compute with, at most one a processor (one each)")
       ->check(CLI::Range(1, kMaxThreads).description(""))
       ->type_name("N")
       ->group(kModelGroup);
@@ -124,6 +128,14 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
       ->group(kModelGroup);
 }
 
+int threads_for(int asked, Console& console) {
+  const int processors = available_threads();
+  if (asked <= processors) return asked == 0 ? processors : asked;
+  warn(console, "{} threads on {} processor{} would wait for each other; computing with {}", asked,
+       processors, processors == 1 ? "" : "s", processors);
+  return processors;
+}
+
 void add_prompt_arguments(CLI::App& app, PromptArguments& p) {
   CLI::Option* text = app.add_option("-p,--prompt", p.text,
                                      "The prompt; without -p and -f it is "
@@ -137,11 +149,12 @@ void add_prompt_arguments(CLI::App& app, PromptArguments& p) {
 }
 
 void add_chat_arguments(CLI::App& app, PromptOptions& c) {
-  app.add_option("--system", c.system, "System text of the conversation")
+  app.add_option("--system,--system-prompt", c.system, "System text of the conversation")
       ->type_name("TEXT")
       ->group(kPromptGroup);
-  restrict_to(app.add_option("--template", c.format, "Chat template (the model's own)"),
-              {"llada", "chatml"})
+  restrict_to(
+      app.add_option("--template,--chat-template", c.format, "Chat template (the model's own)"),
+      {"llada", "chatml"})
       ->group(kPromptGroup);
 }
 
@@ -150,6 +163,29 @@ void add_raw_argument(CLI::App& app, bool& raw) {
       ->group(kPromptGroup)
       ->excludes("--system")
       ->excludes("--template");
+}
+
+void add_seed_argument(CLI::App& app, uint64_t& seed, bool& drawn, const std::string& help,
+                       const std::string& group) {
+  const auto take = [&seed, &drawn](const std::string& text) {
+    drawn = text == "-1";
+    if (drawn) {
+      seed = std::random_device()();
+      return;
+    }
+    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
+    if (error != std::errc{} || end != text.data() + text.size()) {
+      throw CLI::ValidationError("--seed",
+                                 fmt::format("found {}, expected a number from 0 on, or -1 "
+                                             "to draw one",
+                                             printable(text, 30)));
+    }
+  };
+  app.add_option_function<std::string>("--seed", take, help)->type_name("N")->group(group);
+}
+
+void announce_seed(uint64_t seed, bool drawn, Console& console) {
+  if (drawn) console.err << fmt::format("unmask: seed {}\n", seed);
 }
 
 void add_denoising_arguments(CLI::App& app, RequestOptions& g) {

@@ -1,11 +1,13 @@
 // Command line options that several commands share.
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "apps/terminal/console.h"
 #include "session/request_builder.h"
 
 namespace CLI {
@@ -37,10 +39,18 @@ struct ViewArguments {
 void add_directory(CLI::App& app, std::string& directory);
 /// --model, --device, --threads, --dtype, --lora.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
+/// Threads to compute with: as many as asked for, but no more than processors, with a warning; 0:
+/// one for each.
+int threads_for(int asked, Console& console);
 void add_prompt_arguments(CLI::App& app, PromptArguments& arguments);
 void add_chat_arguments(CLI::App& app, PromptOptions& options);
 /// --raw; after add_chat_arguments, whose options it excludes.
 void add_raw_argument(CLI::App& app, bool& raw);
+/// --seed; -1 draws one.
+void add_seed_argument(CLI::App& app, uint64_t& seed, bool& drawn, const std::string& help,
+                       const std::string& group);
+/// Names a seed that was drawn, so that the same answer can be had again.
+void announce_seed(uint64_t seed, bool drawn, Console& console);
 /// All of RequestOptions but the method.
 void add_denoising_arguments(CLI::App& app, RequestOptions& options);
 /// The presets and what they stand for, a line each, for the end of a help text.

@@ -12,10 +12,13 @@ namespace unmask {
 
 namespace {
 
-std::string read_all(std::istream& in) {
+constexpr size_t kMostBytes = size_t{64} << 20;  // of a prompt: a hundred times the longest context
+
+/// Up to one byte more than `most`.
+std::string read_all(std::istream& in, size_t most) {
   std::string text;
   std::array<char, 4096> chunk{};
-  while (in.read(chunk.data(), chunk.size()) || in.gcount() > 0) {
+  while (text.size() <= most && (in.read(chunk.data(), chunk.size()) || in.gcount() > 0)) {
     text.append(chunk.data(), static_cast<size_t>(in.gcount()));
   }
   return text;
@@ -42,22 +45,31 @@ std::string without_final_break(std::string text) {
 
 }  // namespace
 
+std::string read_whole(std::string_view where, const std::string& file, size_t most,
+                       Console& console) {
+  std::string text;
+  if (file == "-") {
+    text = read_all(console.in, most);
+  } else {
+    std::ifstream in(file, std::ios::binary);
+    const bool opened = in.is_open();
+    text = read_all(in, most);
+    // A directory can be opened, but not read.
+    if (!opened || in.bad()) fail("[{}] {}: cannot be read: {}", where, file, std::strerror(errno));
+  }
+  if (interrupted()) throw Stopped{};
+  if (text.size() > most) fail("[{}] {}: more than {} MiB", where, file, most >> 20);
+  return text;
+}
+
 std::string read_prompt(const PromptArguments& arguments, Console& console) {
   if (arguments.text) return *arguments.text;
-  if (arguments.file) {
-    std::ifstream file(*arguments.file, std::ios::binary);
-    const bool opened = file.is_open();
-    const std::string text = read_all(file);
-    // A directory can be opened, but not read.
-    if (!opened || file.bad()) {
-      fail("[prompt] {}: cannot be read: {}", *arguments.file, std::strerror(errno));
-    }
-    return without_final_break(plain_text(text, *arguments.file));
+  if (!arguments.file && console.in_terminal) {
+    console.err << "Type the prompt and end it with Ctrl-D.\n";
   }
-  if (console.in_terminal) console.err << "Type the prompt and end it with Ctrl-D.\n";
-  const std::string text = read_all(console.in);
-  if (interrupted()) throw Interrupted{};
-  return without_final_break(plain_text(text, "standard input"));
+  const std::string file = arguments.file.value_or("-");
+  return without_final_break(plain_text(read_whole("prompt", file, kMostBytes, console),
+                                        file == "-" ? "standard input" : file));
 }
 
 std::vector<TokenId> read_question(const PromptArguments& arguments, const PromptOptions& options,

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "apps/options/arguments.h"
@@ -9,6 +10,11 @@
 #include "session/model_files.h"
 
 namespace unmask {
+
+/// Everything that a file or, for "-", standard input has; a pipe is as good. Throws Error, which
+/// begins with [`where`], when it cannot be read or has more than `most` bytes.
+std::string read_whole(std::string_view where, const std::string& file, size_t most,
+                       Console& console);
 
 /// The text of -p, -f or standard input. The latter two lose a byte order mark, the carriage return
 /// of each line's end, and one line break at the end.

@@ -1,10 +1,6 @@
 #include "apps/reports/trace.h"
 
-#include <cstring>
 #include <nlohmann/json.hpp>
-#include <unistd.h>
-
-#include "core/error.h"
 
 namespace unmask {
 
@@ -47,28 +43,6 @@ void TraceWriter::add(const StepEvent& event, Range first_block) {
                                         {"seconds", event.seconds}};
     out_ << record.dump() << '\n';
   }
-}
-
-AtomicFile::AtomicFile(fs::path path)
-    : path_(std::move(path)),
-      temporary_(path_.string() + fmt::format(".{}.tmp", getpid())),
-      stream_(temporary_, std::ios::binary | std::ios::trunc) {
-  if (!stream_) fail("[output] {}: cannot be written: {}", path_.string(), std::strerror(errno));
-}
-
-AtomicFile::~AtomicFile() {
-  if (committed_) return;
-  std::error_code ignored;
-  fs::remove(temporary_, ignored);
-}
-
-void AtomicFile::commit() {
-  stream_.close();
-  if (!stream_) fail("[output] {}: cannot be written: {}", path_.string(), std::strerror(errno));
-  std::error_code error;
-  fs::rename(temporary_, path_, error);
-  if (error) fail("[output] {}: cannot be written: {}", path_.string(), error.message());
-  committed_ = true;
 }
 
 }  // namespace unmask

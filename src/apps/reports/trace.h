@@ -2,7 +2,6 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
 #include <ostream>
 #include <string>
 
@@ -27,27 +26,6 @@ class TraceWriter {
   std::ostream& out_;
   TraceFormat format_;
   const Tokenizer& tokenizer_;
-};
-
-/// A file that appears under its name only when it is complete.
-class AtomicFile {
- public:
-  /// Throws Error when nothing can be written beside `path`.
-  explicit AtomicFile(std::filesystem::path path);
-  /// Removes what was not committed.
-  ~AtomicFile();
-  AtomicFile(const AtomicFile&) = delete;
-  AtomicFile& operator=(const AtomicFile&) = delete;
-
-  std::ostream& stream() { return stream_; }
-  /// Throws Error when something could not be written.
-  void commit();
-
- private:
-  std::filesystem::path path_;
-  std::filesystem::path temporary_;
-  std::ofstream stream_;
-  bool committed_ = false;
 };
 
 }  // namespace unmask

@@ -44,17 +44,25 @@ double ProgressLine::seconds() const {
   return std::chrono::duration<double>(Clock::now() - start_).count();
 }
 
-void ProgressLine::show(const std::string& text) {
+void ProgressLine::log(const std::string& text) {
   const auto now = Clock::now();
-  if (!enabled_ || now - start_ < kPatience || now - last_ < kInterval) return;
+  if (!interval_ || now - last_ < *interval_) return;
+  last_ = now;
+  out_ << "unmask: " << text << std::endl;
+}
+
+void ProgressLine::show(const std::string& text) {
+  if (!terminal_) return log(text);
+  const auto now = Clock::now();
+  if (now - start_ < kPatience || now - last_ < kInterval) return;
   last_ = now;
   visible_ = true;
   const auto room = static_cast<size_t>(std::max(1, window_size().columns - 1));
-  terminal_ << "\r\x1b[K" << text.substr(0, room) << std::flush;
+  out_ << "\r\x1b[K" << text.substr(0, room) << std::flush;
 }
 
 void ProgressLine::clear() {
-  if (visible_) terminal_ << "\r\x1b[K" << std::flush;
+  if (visible_) out_ << "\r\x1b[K" << std::flush;
   visible_ = false;
 }
 

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <ostream>
 #include <string>
 
@@ -26,12 +27,17 @@ class StepMeter {
   double seconds_ = 0;
 };
 
+/// How often work that takes hours says how far it is where there is no terminal.
+inline constexpr std::chrono::milliseconds kLogInterval{10'000};
+
 /// One line on a terminal, rewritten in place. It appears only when the work takes more than a
 /// second, and leaves nothing behind.
 class ProgressLine {
  public:
-  /// Not `enabled`: writes nothing.
-  ProgressLine(std::ostream& terminal, bool enabled) : terminal_(terminal), enabled_(enabled) {}
+  /// Without a `terminal` behind `out`: whole lines, one in each `interval`, or nothing.
+  ProgressLine(std::ostream& out, bool terminal,
+               std::optional<std::chrono::milliseconds> interval = {})
+      : out_(out), terminal_(terminal), interval_(interval) {}
   ~ProgressLine() { clear(); }
   ProgressLine(const ProgressLine&) = delete;
   ProgressLine& operator=(const ProgressLine&) = delete;
@@ -43,8 +49,11 @@ class ProgressLine {
  private:
   using Clock = std::chrono::steady_clock;
 
-  std::ostream& terminal_;
-  bool enabled_;
+  void log(const std::string& text);
+
+  std::ostream& out_;
+  bool terminal_;
+  std::optional<std::chrono::milliseconds> interval_;
   bool visible_ = false;
   Clock::time_point start_ = Clock::now();
   Clock::time_point last_ = start_;

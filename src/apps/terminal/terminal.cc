@@ -4,6 +4,7 @@
 #include <csignal>
 #include <string_view>
 #include <sys/ioctl.h>
+#include <termios.h>
 #include <unistd.h>
 
 namespace unmask {
@@ -12,35 +13,51 @@ namespace {
 
 constexpr std::string_view kHide = "\x1b[?25l";
 constexpr std::string_view kShow = "\x1b[?25h";
-constexpr int kInterruptedExit = 130;  // 128 + SIGINT, as shells report it
+constexpr int kSignalled = 128;  // what shells add to the number of a signal
 
 // A signal handler has no other way to reach the program.
 std::atomic<bool> interrupt_flag{false};
+std::atomic<int> last_signal{SIGINT};
 std::atomic<bool> cursor_hidden{false};
+termios first_modes{};  // of the terminal
+std::atomic<bool> modes_known{false};
 static_assert(std::atomic<bool>::is_always_lock_free);
 
-void on_interrupt(int /*signal*/) {
+void on_interrupt(int signal) {
+  last_signal = signal;
   if (!interrupt_flag.exchange(true)) return;
   if (cursor_hidden) {
     // Nothing can be done about a failure here.
     [[maybe_unused]] const auto written = write(STDERR_FILENO, kShow.data(), kShow.size());
   }
-  _exit(kInterruptedExit);
+  if (modes_known) tcsetattr(STDIN_FILENO, TCSANOW, &first_modes);
+  _exit(kSignalled + signal);
 }
 
 }  // namespace
 
 void install_interrupt_handler() {
+  modes_known = tcgetattr(STDIN_FILENO, &first_modes) == 0;
   struct sigaction action {};
   action.sa_handler = on_interrupt;
   sigemptyset(&action.sa_mask);
   // Without SA_RESTART: a prompt that waits for input has to return.
   sigaction(SIGINT, &action, nullptr);
+  sigaction(SIGTERM, &action, nullptr);
+  struct sigaction before {};
+  sigaction(SIGHUP, nullptr, &before);
+  if (before.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, nullptr);  // else run by nohup
 }
 
 bool interrupted() { return interrupt_flag; }
 
 void clear_interrupt() { interrupt_flag = false; }
+
+StopToken interrupt_token() { return StopToken(interrupt_flag); }
+
+int interrupted_status() { return kSignalled + last_signal; }
+
+bool told_to_end() { return interrupt_flag && last_signal != SIGINT; }
 
 WindowSize window_size() {
   winsize size{};

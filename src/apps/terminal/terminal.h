@@ -3,16 +3,22 @@
 
 #include <ostream>
 
+#include "core/stop.h"
+
 namespace unmask {
 
-/// Thrown to leave a command after Ctrl-C.
-struct Interrupted {};
-
-/// From now on Ctrl-C raises a flag instead of ending the process, and interrupts a read. A second
-/// one while the flag is up ends the process at once, with a visible cursor.
+/// From now on Ctrl-C (SIGINT), SIGTERM and SIGHUP raise a flag instead of ending the process, and
+/// interrupt a read. A second one while the flag is up ends the process at once, with a visible
+/// cursor and the modes that the terminal has now.
 void install_interrupt_handler();
 bool interrupted();
 void clear_interrupt();
+/// The flag, for work that is to stop with it.
+StopToken interrupt_token();
+/// What shells report of a process that the last such signal ended: 128 + its number.
+int interrupted_status();
+/// The process was told to end, not only to leave what it is doing.
+bool told_to_end();
 
 struct WindowSize {
   int columns = 80;

@@ -4,16 +4,11 @@
 #include <gtest/gtest.h>
 #include <sstream>
 
-#include "core/error.h"
-#include "io/json_file.h"
 #include "io/text/byte_alphabet.h"
 #include "io/text/tokenizer_spec.h"
-#include "support/temp_dir.h"
 
 namespace unmask {
 namespace {
-
-namespace fs = std::filesystem;
 
 Tokenizer byte_tokenizer() {
   TokenizerSpec spec{.origin = "test", .patterns = {R"([\s\S]+)"}};
@@ -57,25 +52,6 @@ TEST(Trace, TheSuffixChoosesTheFormat) {
   EXPECT_EQ(trace_format("a/b.csv"), TraceFormat::csv);
   EXPECT_EQ(trace_format("b.jsonl"), TraceFormat::json_lines);
   EXPECT_EQ(trace_format("-"), TraceFormat::json_lines);
-}
-
-TEST(AtomicFile, AppearsOnlyWhenCommitted) {
-  const testing::TempDir directory;
-  const fs::path path = directory.path() / "trace.csv";
-  {
-    AtomicFile file(path);
-    file.stream() << "half";
-    EXPECT_FALSE(fs::exists(path));
-  }
-  EXPECT_TRUE(fs::is_empty(directory.path())) << "nothing is left behind";
-  AtomicFile file(path);
-  file.stream() << "whole";
-  file.commit();
-  EXPECT_EQ(read_text_file(path, 100), "whole");
-}
-
-TEST(AtomicFile, SaysWhenNothingCanBeWritten) {
-  EXPECT_THROW(AtomicFile("/nonexistent/trace.csv"), Error);
 }
 
 }  // namespace
