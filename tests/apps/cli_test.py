@@ -4,6 +4,7 @@
 import json
 import os
 import pathlib
+import re
 import subprocess
 import sys
 import tempfile
@@ -95,17 +96,12 @@ class Run(Case):
         self.assert_error(unmask("run", "-m", demo(), "--fill", "a ___", "--system", "x"), "-p or -f")
 
     def test_fills_holes_of_an_answer(self):
-        result = unmask("run", "-m", demo(), "-p", PROMPT, "--fill", "brave otter:___{2}")
+        result = unmask("run", "-m", demo(), "-p", PROMPT, "--fill", "brave otter:___{5}")
         self.assert_success(result)
         self.assertEqual(result.stdout, ANSWER + "\n")
-        report = json.loads(unmask("run", "-m", demo(), "-p", PROMPT, "--fill", "brave otter:___{2}",
+        report = json.loads(unmask("run", "-m", demo(), "-p", PROMPT, "--fill", "brave otter:___{5}",
                                    "--json").stdout)
-        self.assertEqual((report["text"], report["canvas"] - report["prompt_tokens"]), (ANSWER, 2))
-
-    def test_a_blank_answer_is_explained(self):
-        result = unmask("run", "-m", demo(), "--raw", "-p", "The end.<|eot_id|>", "--fill", "___{1}<|eot_id|>")
-        if result.stdout.strip() == "":
-            self.assertIn("the answer is blank", result.stderr)
+        self.assertEqual((report["text"], report["canvas"] - report["prompt_tokens"]), (ANSWER, 5))
 
     def test_a_drawn_seed_is_named(self):
         result = run("--seed", "-1", "--json")
@@ -183,6 +179,8 @@ class Batch(Case):
         lines = [json.dumps({"id": i, "prompt": prompt}) for i, prompt in enumerate(prompts)]
         for size in ("1", "3", "8"):
             result = self.batch(*lines, "", options=("--batch-size", size, "--method", "sparse-dllm"))
+            # A slow machine hears how far it is.
+            result.stderr = re.sub(r"unmask: \d of 4 prompts, [^\n]* left\n", "", result.stderr)
             self.assert_success(result)
             answers = [json.loads(line) for line in result.stdout.splitlines()]
             self.assertEqual([answer["id"] for answer in answers], [0, 1, 2, 3])

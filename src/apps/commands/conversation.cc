@@ -124,6 +124,7 @@ void Conversation::answer(const std::string& question) {
   const Request request =
       build_request(generation_, files_, files_.tokenizer().encode(render_chat(format_, messages)));
   asked_ = question;
+  answered_ = false;
   warn_about_lengths(generation_, request, files_.config(), console_);
   const Watch watch{.view = {.live = true},
                     .shown = {request.prompt_length, request.most_tokens()}};
@@ -144,11 +145,12 @@ void Conversation::answer(const std::string& question) {
   explain_blank(text, request, result, console_);
   messages.push_back({"assistant", std::move(text)});
   messages_ = std::move(messages);
+  answered_ = true;
 }
 
 void Conversation::begin_anew(const std::string& /*nothing*/) {
   messages_.clear();
-  asked_.reset();
+  find_last_question();
   if (system_) messages_.push_back({"system", *system_});
 }
 
@@ -161,20 +163,26 @@ void Conversation::retry(const std::string& /*nothing*/) {
   if (!asked_) fail("[chat] nothing was asked yet");
   const std::string question = *asked_;
   const std::vector<ChatMessage> before = messages_;
-  const size_t count = messages_.size();
-  if (count >= 2 && messages_[count - 2].role == "user" &&
-      messages_[count - 2].content == question) {
-    messages_.resize(count - 2);
-  }
+  const bool was_answered = answered_;
+  if (was_answered) messages_.resize(messages_.size() - 2);
   ++generation_.seed;
-  const size_t kept = messages_.size();
+  const auto restore = [&] {
+    messages_ = before;
+    answered_ = was_answered;
+  };
   try {
     answer(question);
   } catch (...) {
-    messages_ = before;
+    restore();
     throw;
   }
-  if (messages_.size() == kept) messages_ = before;  // it was interrupted
+  if (!answered_) restore();
+}
+
+void Conversation::find_last_question() {
+  answered_ = !messages_.empty() && messages_.back().role == "assistant";
+  asked_.reset();
+  if (answered_) asked_ = messages_[messages_.size() - 2].content;
 }
 
 void Conversation::undo(const std::string& /*nothing*/) {
@@ -182,7 +190,7 @@ void Conversation::undo(const std::string& /*nothing*/) {
     fail("[chat] there is no answer to take back");
   }
   messages_.resize(messages_.size() - 2);
-  asked_.reset();
+  find_last_question();
   console_.err << fmt::format("({} messages left)\n", messages_.size());
 }
 
@@ -206,7 +214,7 @@ void Conversation::load(const std::string& file) {
   system_.reset();
   if (!messages.empty() && messages[0].role == "system") system_ = messages[0].content;
   messages_ = std::move(messages);
-  asked_.reset();
+  find_last_question();
   console_.err << fmt::format("({} messages read)\n", messages_.size());
   if (open) answer(*open);
 }

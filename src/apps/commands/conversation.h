@@ -38,6 +38,8 @@ class Conversation {
 
   bool obey(const std::string& line);
   void answer(const std::string& question);
+  /// After the messages have changed.
+  void find_last_question();
 
   void begin_anew(const std::string& = {});
   void set_system(const std::string& text);
@@ -56,7 +58,8 @@ class Conversation {
   Model model_;
   std::optional<std::string> system_;
   std::vector<ChatMessage> messages_;
-  std::optional<std::string> asked_;  // the last question, answered or not
+  std::optional<std::string> asked_;  // the last question
+  bool answered_ = false;             // and its answer are the last messages
 };
 
 }  // namespace unmask
