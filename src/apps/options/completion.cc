@@ -271,24 +271,26 @@ compdef _{0} {0}
 std::string fish_completion(const Commands& commands) {
   const CompletionCommand& program = commands.front();
   const std::string options = each_method([](const auto& name, const auto& known) {
-    return fmt::format("      case {}\n        printf '%s\\n' \"$head\"{{{}}}\n", name,
-                       fmt::join(known, ","));
+    return fmt::format("      case {}\n        set words {}\n", name, fmt::join(known, " "));
   });
   std::string out = fmt::format(R"(# fish completion of {0}
 function __unmask_methods
   set -l token (string replace -r '^--method=' '' -- (commandline -ct))
   set -l head (string match -r '^.*[:,+]' -- $token)
   set -l spec (string replace -r '^.*\+' '' -- $token)
+  set -l words {2}
   if string match -q '*:*' -- $spec
+    set words
     switch (string replace -r ':.*' '' -- $spec)
 {1}    end
-  else
-    printf '%s\n' "$head"{{{2}}}
+  end
+  for word in $words
+    echo "$head$word"
   end
 end
 complete -c {0} -f
 )",
-                                program.name, options, fmt::join(method_names(), ","));
+                                program.name, options, fmt::join(method_names(), " "));
   for (const CompletionArgument& argument : program.arguments) {
     out += fmt::format("complete -c {} -n __fish_use_subcommand{}", program.name,
                        fish_argument(argument));
