@@ -142,7 +142,7 @@ void Conversation::answer(const std::string& question) {
                                 interruption(request, result));
     return;
   }
-  explain_blank(text, request, result, console_);
+  explain_blank(text, result, console_);
   messages.push_back({"assistant", std::move(text)});
   messages_ = std::move(messages);
   answered_ = true;

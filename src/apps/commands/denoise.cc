@@ -122,10 +122,9 @@ void show_note(const ModelFiles& files, Console& console) {
   if (!note.empty()) console.err << fmt::format("unmask: {}: {}\n", files.name(), note);
 }
 
-void explain_blank(std::string_view text, const Request& request, const Result& result,
-                   Console& console) {
+void explain_blank(std::string_view text, const Result& result, Console& console) {
   if (result.cancelled || text.find_first_not_of(" \t\r\n") != std::string_view::npos) return;
-  const bool ended = finish_reason(request, result) == "stop";
+  const bool ended = finish_reason(result) == "stop";
   warn(console, "the answer is blank: {}; try another prompt or template, {}",
        ended ? "the model ended it at once" : "the model filled it with what cannot be seen",
        ended ? "--suppress-eos, --defer-eos or another length" : "another length or --temperature");

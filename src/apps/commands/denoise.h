@@ -27,8 +27,7 @@ Result denoise(Model& model, const Request& request, const Watch& watch, Console
 void show_note(const ModelFiles& files, Console& console);
 
 /// Says why nothing is to be seen of an answer without visible text, and what to try.
-void explain_blank(std::string_view text, const Request& request, const Result& result,
-                   Console& console);
+void explain_blank(std::string_view text, const Result& result, Console& console);
 
 /// "interrupted after step 3 of 64", of a cancelled request.
 std::string interruption(const Request& request, const Result& result);

@@ -229,7 +229,7 @@ int run(const RunArguments& a, Console& console) {
   if (result.cancelled) return end_early(a, files, asked, result, console);
   if (!a.json && a.trace != kStandardOutput) print_answer(files, asked, result, console);
   console.out.flush();
-  explain_blank(text, request, result, console);
+  explain_blank(text, result, console);
   print_summary(a, files, request, result, console);
   trace.commit();  // last: a full disk must not cost the answer
   return kSuccess;

@@ -23,7 +23,7 @@ struct Finished {
     std::istringstream in;
     std::ostringstream err;
     Console console{in, err, err};
-    explain_blank(text, request, result, console);
+    explain_blank(text, result, console);
     return err.str();
   }
 };
