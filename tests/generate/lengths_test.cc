@@ -36,12 +36,12 @@ TEST(Lengths, StepsAreSpreadOverBlocksOfAnyLength) {
   auto model = load("llada-tiny");
   const int prompt = 5;
   for (const auto& [length, block, steps] : {std::tuple{16, 8, 16},
-                                            {19, 8, 19},
-                                            {19, 8, 3},
-                                            {19, 8, 7},
-                                            {19, 19, 1},
-                                            {17, 16, 2},
-                                            {7, 3, 30}}) {
+                                             {19, 8, 19},
+                                             {19, 8, 3},
+                                             {19, 8, 7},
+                                             {19, 19, 1},
+                                             {17, 16, 2},
+                                             {7, 3, 30}}) {
     SCOPED_TRACE(fmt::format("{} tokens in blocks of {}, {} steps", length, block, steps));
     const Request r = method_request(model, "full", prompt, length, block, steps);
     int sum = 0;

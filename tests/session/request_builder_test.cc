@@ -228,7 +228,7 @@ TEST(BuildRequest, AnAlgorithmOfAnotherProgramIsNamedWithItsFile) {
   advice.alg = "confidence_threshold";
   const ModelFiles files = files_of(Family::dream, advice);
   try {
-    build_request({}, files, {});
+    build_request({.preset = Preset::exact}, files, {});
     FAIL() << "expected an error";
   } catch (const Error& error) {
     EXPECT_EQ(error.code(), ErrorCode::algorithm);

@@ -226,7 +226,9 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
       ->group("Generation");
   add_generation_arguments(*command, a.generation);
   command->footer(
-      "Prints one JSON object a prompt, in the order of the file, as soon as it and those before\n"
+      preset_help() +
+      "\nPrints one JSON object a prompt, in the order of the file, as soon as it and those "
+      "before\n"
       "it are done; one that failed has an \"error\" instead of a text. An answer does not depend\n"
       "on the prompts beside it. A prompt waits while there is no memory for it beside the "
       "others.\nAfter Ctrl-C those that are done are printed.\n\n"
@@ -242,14 +244,12 @@ int batch(const BatchArguments& a, Console& console) {
   const std::vector<BatchLine> lines = read_batch_lines(a.file, console);
   Sieve sieve(a.on_error == "skip", console);
   std::vector<BatchJob> jobs;
-  std::set<std::string> said;  // lines that are adjusted alike are spoken of once
+  std::set<std::string> said;
   for (const BatchLine& line : lines) {
     sieve.let_through([&] {
       BatchEntry entry = parse_batch_entry(line);
       Request request = request_of(a, files, entry);
-      for (const std::string& warning : length_warnings(a.generation, request, files.config())) {
-        if (said.insert(warning).second) warn(console, "{}", warning);
-      }
+      warn_once(length_warnings(a.generation, request, files.config()), said, console);
       jobs.push_back({std::move(entry), std::move(request)});
     });
   }

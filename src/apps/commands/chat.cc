@@ -66,7 +66,8 @@ CLI::App* add_chat(CLI::App& app, ConverseArguments& a) {
                  "unmask of XDG_STATE_HOME or ~/.local/state)")
       ->group("History");
   command->footer(
-      "Within the conversation /help lists the commands: /system, /reset, /retry, /undo, /save,\n"
+      preset_help() +
+      "\nWithin the conversation /help lists the commands: /system, /reset, /retry, /undo, /save,\n"
       "/load, /preset, /set, /exit. Lines are edited as in a shell, pastes keep their line "
       "breaks.\n\n"
       "Example:\n  unmask chat -m models/LLaDA-8B-Instruct -n 256 --system 'Be brief.'");

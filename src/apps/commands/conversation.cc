@@ -125,7 +125,7 @@ void Conversation::answer(const std::string& question) {
       build_request(generation_, files_, files_.tokenizer().encode(render_chat(format_, messages)));
   asked_ = question;
   answered_ = false;
-  warn_about_lengths(generation_, request, files_.config(), console_);
+  warn_once(length_warnings(generation_, request, files_.config()), said_, console_);
   const Watch watch{.view = {.live = true},
                     .shown = {request.prompt_length, request.most_tokens()}};
   const Result result = denoise(model_, request, watch, console_);

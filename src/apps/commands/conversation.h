@@ -2,6 +2,7 @@
 #pragma once
 
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -58,6 +59,7 @@ class Conversation {
   Model model_;
   std::optional<std::string> system_;
   std::vector<ChatMessage> messages_;
+  std::set<std::string> said_;        // warnings
   std::optional<std::string> asked_;  // the last question
   bool answered_ = false;             // and its answer are the last messages
 };

@@ -95,6 +95,13 @@ std::vector<std::string> length_warnings(const RequestOptions& asked, const Requ
   return lines;
 }
 
+void warn_once(const std::vector<std::string>& lines, std::set<std::string>& said,
+               Console& console) {
+  for (const std::string& line : lines) {
+    if (said.insert(line).second) warn(console, "{}", line);
+  }
+}
+
 void warn_about_lengths(const RequestOptions& asked, const Request& request,
                         const ModelConfig& config, Console& console) {
   for (const std::string& line : length_warnings(asked, request, config)) warn(console, "{}", line);

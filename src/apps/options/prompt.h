@@ -1,6 +1,7 @@
 // The text that a command works on, from the command line, a file or standard input.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -28,6 +29,9 @@ std::vector<TokenId> read_question(const PromptArguments& arguments, const Promp
 /// texts the model was trained on; nothing where neither is so.
 std::vector<std::string> length_warnings(const RequestOptions& asked, const Request& request,
                                          const ModelConfig& config);
+/// Warns of what is not in `said` yet, and adds it: what many requests have in common is said once.
+void warn_once(const std::vector<std::string>& lines, std::set<std::string>& said,
+               Console& console);
 void warn_about_lengths(const RequestOptions& asked, const Request& request,
                         const ModelConfig& config, Console& console);
 

@@ -61,5 +61,15 @@ TEST(LengthWarnings, NameTheNumbers) {
               ElementsAre(HasSubstr("instead of 32")));
 }
 
+TEST(WarnOnce, SaysNothingTwice) {
+  std::istringstream in;
+  std::ostringstream err;
+  Console console{in, err, err};
+  std::set<std::string> said;
+  warn_once({"one", "two"}, said, console);
+  warn_once({"two", "three"}, said, console);
+  EXPECT_EQ(err.str(), "unmask: warning: one\nunmask: warning: two\nunmask: warning: three\n");
+}
+
 }  // namespace
 }  // namespace unmask
