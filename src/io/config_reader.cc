@@ -33,6 +33,9 @@ ConfigReader::ConfigReader(const std::string& text, const std::string& name)
   if (!values_.is_object()) fail("{}: expected a JSON object", where_);
 }
 
+ConfigReader::ConfigReader(const ConfigReader& outer, std::string_view key, const json& values)
+    : where_(fmt::format("{}: in '{}'", outer.where_, key)), values_(values) {}
+
 void ConfigReader::reject(std::string_view key, std::string_view what) const {
   fail("{}: key '{}' {}", where_, key, what);
 }
@@ -156,10 +159,7 @@ std::optional<ConfigReader> ConfigReader::section(std::string_view key) const {
   if (value == nullptr) return std::nullopt;
   if (!value->is_object()) reject(key, fmt::format("is {}, expected an object", shown(*value)));
   if (value->empty()) return std::nullopt;
-  ConfigReader inner;
-  inner.where_ = fmt::format("{}: in '{}'", where_, key);
-  inner.values_ = *value;
-  return inner;
+  return ConfigReader(*this, key, *value);
 }
 
 void ConfigReader::require_present(std::string_view key) const {

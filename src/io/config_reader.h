@@ -60,7 +60,8 @@ class ConfigReader {
   const std::string& where() const { return where_; }
 
  private:
-  ConfigReader() = default;
+  /// The object `values` inside another one.
+  ConfigReader(const ConfigReader& outer, std::string_view key, const nlohmann::json& values);
   const nlohmann::json* find(std::string_view key) const;
   const nlohmann::json& get(std::string_view key) const;
   int64_t integer(std::string_view key, const nlohmann::json& value, int64_t low,

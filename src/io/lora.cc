@@ -24,7 +24,7 @@ fs::path weights_of(const fs::path& directory) {
     fail("[lora] {}: no LoRA adapter: there is no {}", directory.string(),
          LoraAdapter::kConfigName);
   }
-  const fs::path weights = directory / kWeightsName;
+  fs::path weights = directory / kWeightsName;
   if (!fs::exists(weights, none) && fs::exists(directory / "adapter_model.bin", none)) {
     fail(
         "[lora] {}: holds adapter_model.bin, a pickle of PyTorch; save the adapter as safetensors "

@@ -46,6 +46,7 @@ RopeKind read_kind(const ConfigReader& section) {
     if (known.name == *name) return known.kind;
   }
   std::vector<std::string_view> names;
+  names.reserve(kKinds.size());
   for (const KindName& known : kKinds) names.push_back(known.name);
   section.reject("rope_type", fmt::format("is '{}', only {} are implemented", printable(*name),
                                           fmt::join(names, ", ")));

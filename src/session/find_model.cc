@@ -63,7 +63,7 @@ fs::path find_snapshot(const fs::path& repository) {
   const fs::path snapshots = repository / "snapshots";
   const fs::path main = repository / "refs" / "main";
   if (is_there(main)) {
-    const fs::path snapshot = snapshots / trimmed(read_text_file(main, kMaxRefBytes));
+    fs::path snapshot = snapshots / trimmed(read_text_file(main, kMaxRefBytes));
     if (is_folder(snapshot)) return snapshot;
   }
   const std::vector<fs::path> all = folders_in(snapshots);
@@ -207,7 +207,7 @@ fs::path from_environment(const char* name) {
 
 fs::path hub_cache() {
   for (const char* name : {"HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE"}) {
-    if (const fs::path cache = from_environment(name); !cache.empty()) return cache;
+    if (fs::path cache = from_environment(name); !cache.empty()) return cache;
   }
   if (const fs::path home = from_environment("HF_HOME"); !home.empty()) return home / "hub";
   if (const fs::path caches = from_environment("XDG_CACHE_HOME"); !caches.empty()) {

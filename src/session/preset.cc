@@ -46,6 +46,7 @@ std::string_view preset_name(Preset preset) { return settings_of(preset).name; }
 
 std::vector<std::string> preset_names() {
   std::vector<std::string> names;
+  names.reserve(kPresets.size());
   for (const PresetSettings& p : kPresets) names.emplace_back(p.name);
   return names;
 }
