@@ -67,9 +67,12 @@ class Terminal:
         self.send(text + "\r")
 
     def close(self) -> int:
-        """The exit status, and nothing left to read."""
-        while self.pump(SECONDS):
+        """The exit status, and nothing left to read. A program that does not end is killed."""
+        end = time.time() + SECONDS
+        while self.pump(max(end - time.time(), 0)):
             pass
+        if time.time() > end:
+            os.kill(self.pid, signal.SIGKILL)
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
@@ -208,10 +211,12 @@ class Chat(unittest.TestCase):
 
     def test_sigterm_leaves_with_the_terminal_as_it_was(self):
         terminal = self.open()
-        before = termios.tcgetattr(terminal.file)
+        modes = [termios.tcgetattr(terminal.file)[3]]
         os.kill(terminal.pid, signal.SIGTERM)
         self.assertEqual(terminal.close(), 128 + signal.SIGTERM)
-        self.assertFalse(before[3] & termios.ICANON, "lines are edited one key at a time")
+        modes.append(termios.tcgetattr(terminal.file)[3])
+        canonical = termios.ICANON | termios.ECHO
+        self.assertEqual([mode & canonical for mode in modes], [0, canonical])
 
     def test_a_conversation_is_saved_and_loaded(self):
         path = os.path.join(self.folder, "saved.jsonl")

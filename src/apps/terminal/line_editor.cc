@@ -9,6 +9,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <histedit.h>
+#include <poll.h>
 #include <string_view>
 #include <unistd.h>
 #include <utility>
@@ -29,6 +30,20 @@ std::atomic<bool> resized{false};
 std::atomic<bool> resumed{false};
 
 void on_signal(int signal) { (signal == SIGWINCH ? resized : resumed) = true; }
+
+/// Waits for input or a signal, one that came just before included.
+void wait_for_input() {
+  sigset_t ours;
+  sigset_t before;
+  sigemptyset(&ours);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGWINCH, SIGCONT}) sigaddset(&ours, signal);
+  pthread_sigmask(SIG_BLOCK, &ours, &before);
+  if (!interrupted() && !resized && !resumed) {
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    ppoll(&input, 1, nullptr, &before);
+  }
+  pthread_sigmask(SIG_SETMASK, &before, nullptr);
+}
 
 std::string to_utf8(std::wstring_view text) {
   std::string out;
@@ -167,11 +182,8 @@ int LineEditor::State::next_character(EditLine* editor, wchar_t* out) {
       }
     }
     s.pending.erase(0, std::exchange(s.taken, 0));
-    std::array<char, 4096> bytes{};
-    const ssize_t count = ::read(STDIN_FILENO, bytes.data(), bytes.size());
-    if (count == 0) return 0;
-    if (count > 0) s.pending.append(bytes.data(), static_cast<size_t>(count));
-    if (count < 0 && (errno != EINTR || interrupted())) return -1;
+    wait_for_input();
+    if (interrupted()) return -1;
     if (resumed.exchange(false)) {  // the shell has had the terminal since
       el_wset(editor, EL_PREP_TERM, 0);
       el_wset(editor, EL_PREP_TERM, 1);
@@ -181,6 +193,12 @@ int LineEditor::State::next_character(EditLine* editor, wchar_t* out) {
       el_resize(editor);
       el_wset(editor, EL_REFRESH);
     }
+    pollfd input{STDIN_FILENO, POLLIN, 0};
+    if (poll(&input, 1, 0) == 0) continue;
+    std::array<char, 4096> bytes{};
+    const ssize_t count = ::read(STDIN_FILENO, bytes.data(), bytes.size());
+    if (count == 0 || (count < 0 && errno != EINTR)) return static_cast<int>(count);
+    if (count > 0) s.pending.append(bytes.data(), static_cast<size_t>(count));
   }
 }
 
@@ -243,6 +261,7 @@ LineEditor::Line LineEditor::read(const std::string& prompt) {
   s.prompt = to_wide(prompt);
   s.cancelled = false;
   s.was_empty = true;
+  el_wset(s.editor, EL_PREP_TERM, 1);  // whoever sees the prompt finds Ctrl-C to be a key
   s.write_out(kPastesOn);
   int count = 0;
   const wchar_t* const entered = el_wgets(s.editor, &count);
