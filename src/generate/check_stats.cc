@@ -1,8 +1,13 @@
 #include "generate/check_stats.h"
 
+#include <algorithm>
 #include <cmath>
+#include <optional>
+#include <vector>
 
 #include "core/error.h"
+#include "generate/single_pass.h"
+#include "methods/full.h"
 
 namespace unmask {
 
@@ -24,6 +29,25 @@ void check_stats(std::span<const TokenStats> stats, std::span<const int> positio
       refuse(positions[i], step);
     }
   }
+}
+
+std::string place_of_overflow(Transformer& model, std::span<const TokenId> tokens) {
+  const Range all{0, static_cast<int>(tokens.size())};
+  const std::vector<int> last{all.end - 1};
+  Full method;
+  SinglePass canvas(model.config(), method, tokens, all);
+  SequencePass pass = canvas.slice(last);
+  pass.plan.all_queries = true;  // so that every row of the last layer is computed
+  std::optional<int> first;
+  std::vector<float> values;
+  model.forward({&pass, 1}, [&](int layer, Tensor x) {
+    if (first) return;
+    values.resize(static_cast<size_t>(x.rows) * static_cast<size_t>(x.cols));
+    model.backend().download(x, values.data());
+    const auto is_finite = [](float value) { return std::isfinite(value); };
+    if (!std::all_of(values.begin(), values.end(), is_finite)) first = layer;
+  });
+  return first ? fmt::format(", first in layer {}", *first) : ", behind the last layer";
 }
 
 void check_revealed(std::span<const Revealed> revealed, std::span<const int> positions,

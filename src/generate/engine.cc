@@ -191,6 +191,7 @@ void Engine::compute(const Participants& participants) {
   forward(participants);
   // Everybody takes the step before callbacks are asked: one that throws spoils nothing.
   for (RunningRequest* r : participants) {
+    if (r->error) continue;
     r->sequence.apply(std::exchange(r->stats, {}));
     r->end_step(r->seconds());
   }
@@ -221,6 +222,7 @@ void Engine::forward(const Participants& participants) {
   }
   if (batch.empty()) return;
   const Tensor hidden = model_.forward(batch);
+  std::vector<std::pair<RunningRequest*, Error>> overflowed;
   for (const Pass& pass : passes) {
     const Sequence& s = pass.of->sequence;
     const Tensor own = hidden.slice(pass.rows);
@@ -229,8 +231,19 @@ void Engine::forward(const Participants& participants) {
       model_.backend().extrapolate(own, hidden.slice(pass.unconditional),
                                    static_cast<float>(s.request().cfg_scale + 1));
     }
-    pass.of->stats = statistics(s, own);
+    try {
+      pass.of->stats = statistics(s, own);
+    } catch (const Error& error) {
+      if (error.code() != ErrorCode::not_finite) throw;
+      overflowed.emplace_back(pass.of, error);
+    }
   }
+  for (const auto& [r, error] : overflowed) end_overflowed(*r, error);
+}
+
+void Engine::end_overflowed(RunningRequest& r, const Error& error) {
+  const std::string place = place_of_overflow(model_, r.sequence.tokens());
+  r.error = std::make_exception_ptr(Error(error.what() + place, error.code()));
 }
 
 std::vector<TokenStats> Engine::statistics(const Sequence& sequence, Tensor hidden) {
@@ -265,7 +278,12 @@ bool Engine::take_series(RunningRequest& r) {
   const auto steps = static_cast<int>(plan->counts.size());
   const double each = (r.seconds() - begin) / steps;
   const std::vector<int> positions = s.candidates();
-  check_revealed(revealed, positions, s.step_index(), steps);
+  try {
+    check_revealed(revealed, positions, s.step_index(), steps);
+  } catch (const Error& error) {
+    end_overflowed(r, error);
+    return true;
+  }
   const int rows = pass.plan.rows.size();
   const bool had_text = r.result.seconds_to_first_text > 0;
   r.result.forward_passes += steps;
@@ -291,7 +309,7 @@ bool Engine::take_series(RunningRequest& r) {
 }
 
 void Engine::notify(RunningRequest& r) {
-  if (!r.on_step) return;
+  if (r.error || !r.on_step) return;
   const StepEvent event{.request = r.id,
                         .step = r.step.index,
                         .total_steps = r.sequence.most_steps(),
@@ -347,14 +365,10 @@ std::vector<RequestId> Engine::running() const {
 size_t Engine::waiting() const { return waiting_.size(); }
 
 Result Engine::take(RequestId id) {
-  const auto found = ended_.find(id);
-  if (found == ended_.end()) {
-    throw LogicError(fmt::format("request {} has not ended or was taken", id));
-  }
-  Ended ended = std::move(found->second);
-  ended_.erase(found);
-  if (ended.error) std::rethrow_exception(ended.error);
-  return std::move(ended.result);
+  auto ended = ended_.extract(id);
+  if (ended.empty()) throw LogicError(fmt::format("request {} has not ended or was taken", id));
+  if (ended.mapped().error) std::rethrow_exception(ended.mapped().error);
+  return std::move(ended.mapped().result);
 }
 
 size_t Engine::state_bytes(RequestId id) const { return find(id).sequence.state_bytes(); }

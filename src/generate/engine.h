@@ -90,9 +90,10 @@ class Engine {
   void cancel(RequestId id);
 
   /// One step of those who are due: everybody, or as many as max_rows allows. Returns false when
-  /// nothing runs or waits. A step that throws ends the requests in it, see take(). One that
-  /// is stopped (Stopped) cancels them: their results are those of the steps before. LogicError
-  /// comes out here, and what a callback throws, whose request is cancelled.
+  /// nothing runs or waits. A step that throws ends the requests in it, see take(); logits that are
+  /// no numbers end their own alone. One that is stopped (Stopped) cancels them: their results are
+  /// those of the steps before. LogicError comes out here, and what a callback throws, whose
+  /// request is cancelled.
   bool step();
   /// The same for a choice of running requests, each named once; throws LogicError for others.
   bool step(std::span<const RequestId> chosen);
@@ -136,7 +137,10 @@ class Engine {
   void compute(const Participants& participants);
   /// The forward pass of a step, up to each participant's statistics.
   void forward(const Participants& participants);
+  /// Throws Error (not_finite) when they are none.
   std::vector<TokenStats> statistics(const Sequence& sequence, Tensor hidden);
+  /// Ends a request whose logits are no numbers, naming the layer where that began.
+  void end_overflowed(RunningRequest& r, const Error& error);
   /// Takes the planned step of a request and those after it without asking between them, as far as
   /// the backend and the plan allow. False when they do not.
   bool take_series(RunningRequest& r);

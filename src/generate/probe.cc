@@ -4,6 +4,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "generate/check_stats.h"
 #include "generate/single_pass.h"
 #include "methods/full.h"
 
@@ -43,14 +44,14 @@ std::vector<double> Probe::log_probabilities(std::span<const ProbeCanvas> canvas
   std::vector<SinglePass> passes;
   passes.reserve(canvases.size());  // the slices refer to them
   std::vector<SequencePass> batch;
-  std::vector<const ProbePoint*> points;  // one for each wanted row
+  std::vector<std::pair<const ProbeCanvas*, const ProbePoint*>> points;  // one for each wanted row
   for (const ProbeCanvas& canvas : canvases) {
     check(canvas);
     if (canvas.points.empty()) continue;
     std::vector<int> positions;
     for (const ProbePoint& point : canvas.points) {
       positions.push_back(point.position);
-      points.push_back(&point);
+      points.emplace_back(&canvas, &point);
     }
     const Range all{0, static_cast<int>(canvas.tokens.size())};
     passes.emplace_back(model_.config(), method, canvas.tokens, all);
@@ -66,13 +67,14 @@ std::vector<double> Probe::log_probabilities(std::span<const ProbeCanvas> canvas
     for (size_t r = 0; r < static_cast<size_t>(logits.rows); ++r) {
       const auto row = std::span(host).subspan(r * vocab, vocab);
       const double whole = log_sum_exp(row);
+      const auto& [canvas, point] = points[static_cast<size_t>(first) + r];
       if (!std::isfinite(whole)) {
         fail(ErrorCode::not_finite,
              "[probe] the logits of position {} are no finite numbers although all weights are, so "
-             "values overflowed on the way",
-             points[static_cast<size_t>(first) + r]->position);
+             "values overflowed on the way{}",
+             point->position, place_of_overflow(model_, canvas->tokens));
       }
-      for (const TokenId id : points[static_cast<size_t>(first) + r]->tokens) {
+      for (const TokenId id : point->tokens) {
         found.push_back(static_cast<double>(row[static_cast<size_t>(id)]) - whole);
       }
     }

@@ -23,7 +23,7 @@ void Transformer::embed(std::span<const SequencePass> batch, Tensor x) {
   backend_.embed(tokens, weights_.embedding, x);
 }
 
-Tensor Transformer::forward(std::span<SequencePass> batch) {
+Tensor Transformer::forward(std::span<SequencePass> batch, const LayerObserver& observe) {
   const std::vector<Range> ranges = row_ranges(batch);
   int n_wanted = 0;
   for (const SequencePass& s : batch) n_wanted += s.wanted.size();
@@ -53,6 +53,7 @@ Tensor Transformer::forward(std::span<SequencePass> batch) {
         parts_.feed_forward(l, own_x, own_x, Into::add);
       }
     }
+    if (observe) observe(l, x);
   }
   for (const RowGroup& group : groups) {
     if (is_pruned(config_.n_layers - 1, group)) continue;

@@ -2,6 +2,7 @@
 // layer computes and which keys they see, and knows no method by name.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -11,6 +12,9 @@
 #include "model/workspace.h"
 
 namespace unmask {
+
+/// Looks at x [rows, dim], float32, after a layer; of the last one where all queries are wanted.
+using LayerObserver = std::function<void(int layer, Tensor x)>;
 
 class Transformer {
  public:
@@ -25,8 +29,8 @@ class Transformer {
   Backend& backend() const { return backend_; }
 
   /// Hidden states after the final norm of the wanted rows, sequence after sequence:
-  /// [sum of wanted, dim]. The memory is reused by the next call.
-  Tensor forward(std::span<SequencePass> batch);
+  /// [sum of wanted, dim]. The memory is reused by the next call. `observe` is optional.
+  Tensor forward(std::span<SequencePass> batch, const LayerObserver& observe = {});
   /// hidden W_head^T. [rows, vocab] into `out`.
   void logits(Tensor hidden, Tensor out) { backend_.linear(hidden, {weights_.head.get(), out}); }
 

@@ -49,6 +49,44 @@ TEST_P(NoNumbers, EndARequestAtItsFirstStep) {
   }
 }
 
+TEST_P(NoNumbers, NameTheLayerWhereTheyBegin) {
+  EXPECT_THAT(reason_with(std::nanf("")), HasSubstr("behind the last layer"));
+  reason_with(1);
+  std::vector<float> norm(static_cast<size_t>(model_.config.dim), 1);
+  norm[0] = std::numeric_limits<float>::infinity();
+  model_.backend->upload(norm.data(), model_.weights.layers[1].ffn_norm);
+  EXPECT_THAT(reason_with(1), HasSubstr("first in layer 1"));
+}
+
+TEST_P(NoNumbers, EndNobodyElse) {
+  // One token's embedding is beyond all numbers; only the request that has it suffers.
+  const HostMatrix& stored = model_.weights.embedding;
+  const auto values = static_cast<size_t>(stored.out) * static_cast<size_t>(stored.in);
+  std::vector<float> own(values);
+  to_f32(static_cast<const std::byte*>(stored.data), stored.dtype, values, own.data());
+  constexpr TokenId kBad = 7;
+  own[kBad * static_cast<size_t>(stored.in)] = std::numeric_limits<float>::infinity();
+  model_.weights.embedding.data = own.data();
+  model_.weights.embedding.dtype = DType::f32;
+  const Request good = testing::method_request(model_, "full", 5, 8, 8, 4);
+  Request bad = good;
+  bad.tokens[2] = kBad;
+  const std::vector<TokenId> alone = generate(model_.transformer, {&good, 1})[0].tokens;
+
+  Engine engine(model_.transformer);
+  const RequestId of_good = engine.submit(good);
+  const RequestId of_bad = engine.submit(bad);
+  while (engine.step()) {
+  }
+  EXPECT_EQ(engine.take(of_good).tokens, alone);
+  try {
+    engine.take(of_bad);
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), AllOf(HasSubstr("step 0"), HasSubstr("first in layer 0")));
+  }
+}
+
 TEST_P(NoNumbers, EndAProbe) {
   reason_with(std::nanf(""));
   Probe probe(model_.transformer);

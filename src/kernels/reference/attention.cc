@@ -74,7 +74,7 @@ void attend(const AttentionTask& task, const HeadShape& shape, int row, int head
   for (int d = 0; d < dim; ++d) {
     double value = 0;
     for (size_t s = 0; s < weights.size(); ++s) {
-      if (weights[s] > 0) value += weights[s] * task.kv.v.f32(static_cast<int>(s))[kv_column + d];
+      if (weights[s] != 0) value += weights[s] * task.kv.v.f32(static_cast<int>(s))[kv_column + d];
     }
     task.out.f32(row)[head * dim + d] = static_cast<float>(value);
   }
