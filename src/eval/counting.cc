@@ -21,14 +21,15 @@ constexpr int kCodeSyllables = 3;
 
 using List = std::vector<std::string>;
 
-std::string with_question(const List& list, std::string_view question) {
-  return fmt::format("Text: Words: {}. Question: {}", fmt::join(list, " "), question);
+std::string with_question(const List& list, const Frame& frame) {
+  return fmt::format("{} Words: {}.{}", frame.before, fmt::join(list, " "), frame.after);
 }
 
 /// The prompt of a list `make_list(n)` that just fits.
 template <typename MakeList>
 std::string fill(const Room& room, std::string_view question, MakeList make_list) {
-  const auto tokens = [&](int n) { return room.count(with_question(make_list(n), question)); };
+  const Frame frame = frame_of(question, room.wording);
+  const auto tokens = [&](int n) { return room.count(with_question(make_list(n), frame)); };
   const int fewest = tokens(kFewestWords);
   if (fewest > room.tokens) {
     fail(ErrorCode::canvas_length,
@@ -42,7 +43,7 @@ std::string fill(const Room& room, std::string_view question, MakeList make_list
     n -= 1 + static_cast<int>((found - room.tokens) / tokens_a_word);
     n = std::max(n, kFewestWords);
   }
-  return with_question(make_list(n), question);
+  return with_question(make_list(n), frame);
 }
 
 std::vector<std::string_view> plain_words() {

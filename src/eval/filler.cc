@@ -56,12 +56,16 @@ Wording parse_wording(std::string_view name) {
   return static_cast<Wording>(found - kWordings.begin());
 }
 
+Frame frame_of(std::string_view question, Wording wording) {
+  const std::string asked = fmt::format("Question: {}", question);
+  return {wording == Wording::last ? "Text:" : asked + " Text:",
+          wording == Wording::first ? "" : " " + asked};
+}
+
 std::string hide(Draw& draw, std::vector<std::string> facts, FactOrder order,
                  std::string_view question, const Room& room) {
-  const std::string asked = fmt::format("Question: {}", question);
-  const std::string before = room.wording == Wording::last ? "Text:" : asked + " Text:";
-  const std::string after = room.wording == Wording::first ? "" : " " + asked;
-  int left = room.tokens - room.count(before) - room.count(after);
+  const Frame frame = frame_of(question, room.wording);
+  int left = room.tokens - room.count(frame.before) - room.count(frame.after);
   for (const std::string& fact : facts) left -= room.count(" " + fact);
   if (left < 0) {
     fail(ErrorCode::canvas_length,
@@ -76,7 +80,7 @@ std::string hide(Draw& draw, std::vector<std::string> facts, FactOrder order,
   for (size_t i = 0; i < facts.size(); ++i) {
     sentences.insert(sentences.begin() + places[i], std::move(facts[i]));
   }
-  return fmt::format("{} {}{}", before, fmt::join(sentences, " "), after);
+  return fmt::format("{} {}{}", frame.before, fmt::join(sentences, " "), frame.after);
 }
 
 }  // namespace unmask

@@ -31,9 +31,16 @@ struct Room {
   int facts() const { return std::max(2, tokens / 24); }
 };
 
+/// What stands around a text that a question is asked about: "Text:" and " Question: ...", or as
+/// another wording has it.
+struct Frame {
+  std::string before, after;
+};
+Frame frame_of(std::string_view question, Wording wording);
+
 enum class FactOrder : uint8_t { any, given };
 
-/// "Text: ... Question: ..." or another wording: the facts among as many filler sentences as fit.
+/// The facts among as many filler sentences as fit into the room, in the frame of the question.
 /// Throws Error when not even the facts do.
 std::string hide(Draw& draw, std::vector<std::string> facts, FactOrder order,
                  std::string_view question, const Room& room);

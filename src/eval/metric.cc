@@ -5,7 +5,7 @@
 #include <fmt/ranges.h>
 
 #include "core/error.h"
-#include "eval/regex.h"
+#include "io/text/regex.h"
 
 namespace unmask {
 

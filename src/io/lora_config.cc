@@ -1,10 +1,10 @@
 #include "io/lora_config.h"
 
 #include <cmath>
-#include <regex>
 
 #include "core/error.h"
 #include "io/config_reader.h"
+#include "io/text/regex.h"
 
 namespace unmask {
 
@@ -17,15 +17,11 @@ constexpr const char* kRefused[] = {
     "use_dora",          "use_qalora",        "lora_bias",       "trainable_token_indices",
     "layer_replication", "target_parameters", "megatron_config", "alora_invocation_tokens"};
 
-/// The value of the first pattern that fits, as PEFT's get_pattern_key.
+/// The value of the first pattern that fits, as PEFT's get_pattern_key; PEFT sorts them, too.
 double value_for(const std::string& module, const std::vector<LoraPattern>& patterns,
                  double fallback) {
   for (const LoraPattern& p : patterns) {
-    try {
-      if (std::regex_match(module, std::regex("(.*\\.)?(" + p.pattern + ")"))) return p.value;
-    } catch (const std::regex_error&) {
-      fail("[lora] the pattern '{}' is no regular expression", printable(p.pattern));
-    }
+    if (Regex(R"(\A(?:.*\.)?(?:)" + p.pattern + R"()\z)").matches(module)) return p.value;
   }
   return fallback;
 }

@@ -220,6 +220,7 @@ ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigRea
   check_heads(config, model);
   read_token_ids(config, generation, tokenizer, model);
   if (generation) model.generation = read_generation(*generation);
+  model.note = config.optional_string("unmask_note").value_or("");
   return model;
 }
 

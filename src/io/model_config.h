@@ -56,6 +56,7 @@ struct ModelConfig {
   /// either file, each once.
   std::vector<TokenId> stop_ids;
   GenerationDefaults generation;
+  std::string note{};  // what the model's maker wants its users to know ("unmask_note")
 };
 
 /// Reads DIR/config.json and, if present, DIR/generation_config.json; the former wins where both

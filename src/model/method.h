@@ -115,8 +115,8 @@ class Method {
   virtual bool needs_order() const { return false; }
   /// True when a finished block with an end token ends the generation, whatever the request says.
   virtual bool stops_after_end() const { return false; }
-  /// Whether the canvas may have become longer when a block begins: nothing that was measured or
-  /// kept before is read again then.
+  /// Whether the canvas may have become longer when a block begins: what was measured or kept
+  /// before is not read again, or holds for the longer canvas, too.
   virtual bool allows_growth() const { return false; }
   /// All rows, or none in a step that has nothing to decide.
   virtual StepPlan plan_step(const Step& step) {

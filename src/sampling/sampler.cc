@@ -88,6 +88,11 @@ std::vector<Decision> draw_origin(const SamplerOptions& options, std::vector<Dec
   return all;
 }
 
+template <typename... Args>
+[[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) {
+  fail(ErrorCode::sampler, format, std::forward<Args>(args)...);
+}
+
 }  // namespace
 
 Algorithm parse_algorithm(std::string_view name) {
@@ -109,46 +114,36 @@ bool is_llada_algorithm(Algorithm algorithm) {
 void check_options(const SamplerOptions& o) {
   const auto name = algorithm_name(o.algorithm);
   if (!(o.temperature >= 0) || std::isinf(o.temperature)) {
-    fail(ErrorCode::sampler, "[sampler] temperature: found {}, expected a number >= 0",
-         o.temperature);
+    refuse("[sampler] temperature: found {}, expected a number >= 0", o.temperature);
   }
-  if (!(o.alg_temp >= 0))
-    fail(ErrorCode::sampler, "[sampler] alg_temp: found {}, expected >= 0", o.alg_temp);
+  if (!(o.alg_temp >= 0)) refuse("[sampler] alg_temp: found {}, expected >= 0", o.alg_temp);
   if (o.top_p && !(*o.top_p > 0 && *o.top_p <= 1)) {
-    fail(ErrorCode::sampler, "[sampler] top_p: found {}, expected a number in (0, 1]", *o.top_p);
+    refuse("[sampler] top_p: found {}, expected a number in (0, 1]", *o.top_p);
   }
-  if (o.top_k && *o.top_k < 1)
-    fail(ErrorCode::sampler, "[sampler] top_k: found {}, expected at least 1", *o.top_k);
-  if (!(o.eps > 0 && o.eps < 1))
-    fail(ErrorCode::sampler, "[sampler] eps: found {}, expected in (0, 1)", o.eps);
+  if (o.top_k && *o.top_k < 1) refuse("[sampler] top_k: found {}, expected at least 1", *o.top_k);
+  if (!(o.eps > 0 && o.eps < 1)) refuse("[sampler] eps: found {}, expected in (0, 1)", o.eps);
   if (is_llada_algorithm(o.algorithm) && (o.top_p || o.top_k)) {
-    fail(ErrorCode::sampler,
-         "[sampler] top_p and top_k belong to Dream's algorithms; '{}' has no such filter", name);
+    refuse("[sampler] top_p and top_k belong to Dream's algorithms; '{}' has no such filter", name);
   }
   if (o.alg_temp > 0 && (is_llada_algorithm(o.algorithm) || o.algorithm == Algorithm::origin)) {
-    fail(ErrorCode::sampler, "[sampler] alg_temp has no meaning for algorithm '{}'", name);
+    refuse("[sampler] alg_temp has no meaning for algorithm '{}'", name);
   }
-  if (o.threshold && o.factor)
-    fail(ErrorCode::sampler, "[sampler] use threshold or factor, not both");
+  if (o.threshold && o.factor) refuse("[sampler] use threshold or factor, not both");
   if (o.threshold && !(*o.threshold > 0 && *o.threshold <= 1)) {
-    fail(ErrorCode::sampler, "[sampler] threshold: found {}, expected a probability in (0, 1]",
-         *o.threshold);
+    refuse("[sampler] threshold: found {}, expected a probability in (0, 1]", *o.threshold);
   }
-  if (o.factor && !(*o.factor > 0))
-    fail(ErrorCode::sampler, "[sampler] factor: found {}, expected > 0", *o.factor);
-  if (o.paced && !o.threshold)
-    fail(ErrorCode::sampler, "[sampler] paced has a meaning only with a threshold");
+  if (o.factor && !(*o.factor > 0)) refuse("[sampler] factor: found {}, expected > 0", *o.factor);
+  if (o.paced && !o.threshold) refuse("[sampler] paced has a meaning only with a threshold");
   if (!o.order.empty() && o.algorithm != Algorithm::random) {
-    fail(ErrorCode::sampler,
-         "[sampler] order: '{}' chooses positions by itself; use algorithm random", name);
+    refuse("[sampler] order: '{}' chooses positions by itself; use algorithm random", name);
   }
   const bool probabilities =
       o.algorithm == Algorithm::low_confidence || o.algorithm == Algorithm::maskgit_plus;
   if (o.dynamic() && (!probabilities || o.alg_temp > 0)) {
-    fail(ErrorCode::sampler,
-         "[sampler] threshold and factor compare probabilities: use low_confidence or "
-         "maskgit_plus without alg_temp, not '{}'",
-         name);
+    refuse(
+        "[sampler] threshold and factor compare probabilities: use low_confidence or "
+        "maskgit_plus without alg_temp, not '{}'",
+        name);
   }
 }
 

@@ -2,22 +2,14 @@
 
 #include <algorithm>
 #include <mutex>
-#include <nlohmann/json.hpp>
 #include <optional>
 
 #include "core/error.h"
-#include "io/json_file.h"
 #include "io/lora.h"
 #include "model/families.h"
 #include "session/find_model.h"
 
 namespace unmask {
-
-namespace {
-
-constexpr size_t kMostOfNote = 300;
-
-}  // namespace
 
 struct ModelFiles::Data {
   Data(std::filesystem::path where, ModelConfig read_config, Tokenizer read_tokenizer)
@@ -58,14 +50,6 @@ std::string ModelFiles::name() const {
   const auto whole = std::filesystem::absolute(data_->directory);
   if (const auto name = hub_name(whole)) return printable(*name);
   return printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());
-}
-
-std::string ModelFiles::note() const {
-  const nlohmann::json config = read_json_file(data_->directory / "config.json");
-  const auto note = config.find("unmask_note");
-  return note == config.end() || !note->is_string()
-             ? ""
-             : printable(note->get<std::string>(), kMostOfNote);
 }
 
 const ModelConfig& ModelFiles::config() const { return data_->config; }

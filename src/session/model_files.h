@@ -27,9 +27,6 @@ class ModelFiles {
   /// The directory's own name, or ORG/NAME in a cache of the hub, safe to print.
   std::string name() const;
   const ModelConfig& config() const;
-  /// What whoever made the model wants its users to know, the "unmask_note" of its config.json,
-  /// safe to print; empty: nothing.
-  std::string note() const;
   const Tokenizer& tokenizer() const;
   /// Tokens that end an answer: those of the configuration and the ends of a turn of the known chat
   /// templates.

@@ -8,8 +8,6 @@
 #include <string_view>
 #include <vector>
 
-#include "io/model_config.h"
-
 namespace unmask {
 
 enum class Preset : uint8_t { exact, balanced, fast };
@@ -30,10 +28,5 @@ std::string_view preset_name(Preset preset);
 std::vector<std::string> preset_names();
 /// Throws Error listing the names for an unknown one.
 Preset parse_preset(std::string_view name);
-
-struct RequestOptions;
-/// Fills in what `options` leaves open and its preset sets. What a user asks for that excludes a
-/// threshold (steps, a factor, a ranking without probabilities) takes the preset's one away.
-RequestOptions with_preset(RequestOptions options, const ModelConfig& config);
 
 }  // namespace unmask

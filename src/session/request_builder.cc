@@ -12,6 +12,32 @@ namespace {
 constexpr int kDefaultLength = 128;
 constexpr int kLladaBlock = 32;  // of the published evaluations of LLaDA-8B-Instruct
 
+/// Whether decisions may wait for a probability, as far as the user's own choices go.
+bool takes_threshold(const RequestOptions& o) {
+  const bool counted = o.steps || o.tokens_per_step || o.factor || o.alg_temp.value_or(0) > 0;
+  if (counted) return false;
+  if (!o.algorithm) return true;
+  const Algorithm algorithm = parse_algorithm(*o.algorithm);
+  return algorithm == Algorithm::low_confidence || algorithm == Algorithm::maskgit_plus;
+}
+
+/// Fills in what is open and the preset sets, or the family's custom. What a user asks for that
+/// excludes a threshold (steps, a factor, a ranking without probabilities) takes the preset's one
+/// away.
+RequestOptions with_preset(RequestOptions options, const ModelConfig& config) {
+  const PresetSettings& preset = settings_of(options.preset);
+  const bool threshold = preset.threshold && !options.threshold && takes_threshold(options);
+  if (threshold) options.threshold = preset.threshold;
+  if (!options.method) {
+    // The blocks of such a model never change again, so its cache costs nothing.
+    const bool cached = config.visibility.is_block_causal() && options.preset != Preset::exact;
+    options.method = cached ? "block-cache" : preset.method;
+  }
+  if (!options.block_length) options.block_length = preset.block_length;
+  if (!options.block_length && config.family == Family::llada) options.block_length = kLladaBlock;
+  return options;
+}
+
 /// The algorithm by the user's word, the model's recommendation, or the family's custom.
 Algorithm choose_algorithm(const RequestOptions& a, const ModelConfig& config) {
   if (a.algorithm) return parse_algorithm(*a.algorithm);
@@ -65,6 +91,28 @@ int count_steps(const RequestOptions& a, int tokens) {
   return a.steps.value_or(divide_up(tokens, a.tokens_per_step.value_or(1)));
 }
 
+/// Says in a sentence in what a request differs from what was asked for.
+class Adjustments {
+ public:
+  explicit Adjustments(std::vector<std::string>* said) : said_(said) {}
+  template <typename... Args>
+  void say(fmt::format_string<Args...> format, Args&&... args) {
+    if (said_ != nullptr) said_->push_back(fmt::format(format, std::forward<Args>(args)...));
+  }
+
+ private:
+  std::vector<std::string>* said_;
+};
+
+/// The steps that are asked for, or as many as the method needs for a block.
+int enough_steps(const RequestOptions& a, int tokens, int fewest, Adjustments adjustments) {
+  const int steps = count_steps(a, tokens);
+  if (steps >= fewest) return steps;
+  adjustments.say("{} steps instead of {}: the first of a block decides one token with method {}",
+                  fewest, steps, printable(*a.method));
+  return fewest;
+}
+
 struct Lengths {
   int own = 0;   // masks
   int most = 0;  // as in Request
@@ -80,27 +128,40 @@ struct Lengths {
   }
 };
 
-Lengths choose_lengths(const RequestOptions& a, const ModelConfig& config) {
+/// How long the canvas is at first, and how long it may become.
+Lengths choose_canvas(const RequestOptions& a, const ModelConfig& config, bool grows,
+                      Adjustments adjustments) {
   const bool llada = config.family == Family::llada;
   const std::optional<int> advised = llada ? std::nullopt : config.generation.max_new_tokens;
   const int usual = advised.value_or(kDefaultLength);
   const int most = a.max_tokens.value_or(a.gen_length.value_or(usual));
-  Lengths lengths{.own = a.gen_length.value_or(std::min(usual, most))};
-  if (lengths.own < 1 || most < lengths.own) {
-    fail("[request] length: found {}, expected 1 to {}, the most tokens", lengths.own, most);
+  const int own = a.gen_length.value_or(std::min(usual, most));
+  if (own < 1 || most < own) {
+    fail("[request] length: found {}, expected 1 to {}, the most tokens", own, most);
   }
-  const std::optional<int> block = llada ? a.block_length.value_or(kLladaBlock) : a.block_length;
+  if (most == own) return {.own = own};
+  if (grows) return {.own = own, .most = most};
+  adjustments.say(
+      "the canvas has all {} tokens from the beginning: with method {}{} it cannot grow", most,
+      printable(*a.method), a.block_length ? "" : " and one block");
+  return {.own = most};
+}
+
+Lengths choose_lengths(const RequestOptions& a, const ModelConfig& config,
+                       Adjustments adjustments) {
   const auto method = create_method(*a.method, {config, a.seed});
-  if (block && method->allows_growth() && most > lengths.own) {
-    lengths.most = most;
-  } else {
-    lengths.own = most;
-  }
-  lengths.block = std::min(block.value_or(lengths.own), lengths.own);
+  const bool grows = a.block_length && method->allows_growth();
+  Lengths lengths = choose_canvas(a, config, grows, adjustments);
+  const int wanted = std::min(a.block_length.value_or(lengths.own), lengths.own);
   const int fewest = lengths.own == 1 ? 1 : method->fewest_steps();
-  lengths.steps = std::max(fewest, count_steps(a, lengths.own));
+  lengths.steps = enough_steps(a, lengths.own, fewest, adjustments);
+  lengths.block = wanted;
   while (lengths.block > 0 && !lengths.has_steps(fewest)) {
     lengths.block = divide_up(lengths.own, lengths.blocks() - 1);
+  }
+  if (lengths.block != wanted) {
+    adjustments.say("blocks have {} tokens instead of {}, to keep to the number of steps ({})",
+                    lengths.block, wanted, lengths.steps);
   }
   return lengths;
 }
@@ -140,10 +201,15 @@ std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOption
 }
 
 Request build_request(const RequestOptions& asked, const ModelFiles& files,
-                      std::vector<TokenId> prompt) {
+                      std::vector<TokenId> prompt, std::vector<std::string>* adjusted) {
   const ModelConfig& config = files.config();
   const RequestOptions a = with_preset(asked, config);
-  const Lengths lengths = choose_lengths(a, config);
+  Adjustments adjustments(adjusted);
+  const Lengths lengths = choose_lengths(a, config, adjustments);
+  if (asked.block_length && *asked.block_length > lengths.own) {
+    adjustments.say("blocks have {} tokens instead of {}: there are no more to generate",
+                    lengths.own, *asked.block_length);
+  }
   Request request = append_masks(std::move(prompt), lengths.own, config.mask_id);
   set_common(a, files, request);
   request.block_length = lengths.block;
@@ -155,7 +221,8 @@ Request build_request(const RequestOptions& asked, const ModelFiles& files,
 }
 
 Request build_fill_request(const RequestOptions& asked, const ModelFiles& files,
-                           std::span<const FillPart> parts, std::vector<TokenId> prompt) {
+                           std::span<const FillPart> parts, std::vector<TokenId> prompt,
+                           std::vector<std::string>* adjusted) {
   const RequestOptions a = with_preset(asked, files.config());
   Request request;
   request.tokens = std::move(prompt);
@@ -176,36 +243,11 @@ Request build_fill_request(const RequestOptions& asked, const ModelFiles& files,
   const std::vector<TokenId>& after = files.tokenizer().after_prompt();
   request.tokens.insert(request.tokens.end(), after.begin(), after.end());
   request.block_length = request.gen_length();
-  request.steps = count_steps(a, masks);
+  const auto method = create_method(request.method, {files.config(), a.seed});
+  request.steps =
+      enough_steps(a, masks, masks == 1 ? 1 : method->fewest_steps(), Adjustments(adjusted));
   check_request(request, files.config());
   return request;
-}
-
-std::vector<std::string> adjustments(const RequestOptions& asked, const Request& built) {
-  std::vector<std::string> said;
-  const int length = built.gen_length();
-  const int wanted = std::min(asked.block_length.value_or(kLladaBlock), length);
-  if (built.block_length > wanted && (asked.steps || asked.tokens_per_step)) {
-    said.push_back(
-        fmt::format("blocks have {} tokens instead of {}, to keep to the number of steps ({})",
-                    built.block_length, wanted, built.steps));
-  } else if (asked.block_length && *asked.block_length > length) {
-    said.push_back(fmt::format("blocks have {} tokens instead of {}: there are no more to generate",
-                               length, *asked.block_length));
-  }
-  if (asked.steps && built.steps > *asked.steps) {
-    said.push_back(
-        fmt::format("{} steps instead of {}: the first of a block decides one token "
-                    "with method {}",
-                    built.steps, *asked.steps, printable(built.method)));
-  }
-  if (asked.max_tokens && built.most_length == 0 &&
-      length > asked.gen_length.value_or(kDefaultLength)) {
-    said.push_back(fmt::format(
-        "the canvas has all {} tokens from the beginning: with method {} it cannot grow", length,
-        printable(built.method)));
-  }
-  return said;
 }
 
 }  // namespace unmask

@@ -57,17 +57,16 @@ struct RequestOptions {
 /// preset nor family has blocks (Dream, exact), one; a token a step or as many as are sure enough.
 /// Fewer steps than blocks make the blocks longer. A canvas that may grow begins at its usual
 /// length, or has its full length from the beginning where the method needs that or there are no
-/// blocks. Throws Error when the options are impossible for the model.
+/// blocks. `adjusted` gets a sentence for each length that differs from what was asked for. Throws
+/// Error when the options are impossible for the model.
 Request build_request(const RequestOptions& options, const ModelFiles& files,
-                      std::vector<TokenId> prompt);
+                      std::vector<TokenId> prompt, std::vector<std::string>* adjusted = nullptr);
 
 /// Masks in the holes of a text; everything from the first hole on is one block. End tokens are not
 /// offered, because the text goes on behind the holes. `prompt` stands before the text, which then
 /// is its answer. Throws Error as build_request.
 Request build_fill_request(const RequestOptions& options, const ModelFiles& files,
-                           std::span<const FillPart> parts, std::vector<TokenId> prompt = {});
-
-/// In what the request differs from the lengths that were asked for, and why, a sentence each.
-std::vector<std::string> adjustments(const RequestOptions& asked, const Request& built);
+                           std::span<const FillPart> parts, std::vector<TokenId> prompt = {},
+                           std::vector<std::string>* adjusted = nullptr);
 
 }  // namespace unmask

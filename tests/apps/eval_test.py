@@ -148,6 +148,15 @@ class Eval(Case):
         self.assertEqual(len(lines_of(out)), 1 + 4 * 4 * 2)
         self.failure("seed", "--out", of=(*self.SMALL, "3", "--seed", "9", "-o", out))
 
+    def test_presets_are_rows_like_methods(self):
+        summary = json.loads(self.success("eval", "--task", "single", "--length", "256", "--limit", "1",
+                                          "--method", "exact", "--method", "balanced", "--wording", "both",
+                                          "--json"))
+        rows = {method["method"]: method["rows"] for method in summary["methods"]}
+        self.assertEqual(list(rows), ["exact", "balanced"])
+        self.assertLess(rows["balanced"], rows["exact"] / 4)
+        self.assertEqual((summary["settings"]["preset"], summary["settings"]["wording"]), ("exact", "both"))
+
     def test_report_is_a_page_of_its_own(self):
         out = os.path.join(self.folder, "out")
         self.success(*self.SMALL, "3", "--fidelity", "--method", "full", "--method", "sparsed:block=8", "-o", out)

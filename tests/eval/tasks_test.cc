@@ -41,6 +41,27 @@ TEST(Tasks, FillTheRoomAndNoMore) {
   }
 }
 
+TEST(Tasks, TheWordingMovesTheQuestion) {
+  for (const GeneratedTask& task : generated_tasks()) {
+    const Puzzle last = make(task.name, 300);
+    const size_t at = last.prompt.rfind(" Question: ");
+    ASSERT_NE(at, std::string::npos) << task.name;
+    const std::string question = last.prompt.substr(at + 1);
+    for (const Wording wording : {Wording::first, Wording::both}) {
+      Room worded = room(300);
+      worded.wording = wording;
+      Draw draw(0, task.name, 300, 0);
+      const Puzzle puzzle = task.make(draw, worded);
+      EXPECT_THAT(puzzle.prompt, StartsWith(question + " Text: ")) << task.name;
+      EXPECT_EQ(puzzle.prompt.ends_with(question), wording == Wording::both) << task.name;
+      EXPECT_EQ(puzzle.references, last.references) << "the same facts, asked in another way";
+      EXPECT_LE(words_of(puzzle.prompt).size(), 300U) << task.name;
+    }
+  }
+  EXPECT_EQ(parse_wording("both"), Wording::both);
+  EXPECT_THROW(parse_wording("none"), Error);
+}
+
 TEST(Tasks, DependOnSeedLengthAndIndexAlone) {
   for (const GeneratedTask& task : generated_tasks()) {
     const Puzzle puzzle = make(task.name, 300, 5);

@@ -9,6 +9,7 @@
 #include "kernels/create_backend.h"
 #include "model/weights.h"
 #include "support/lora_files.h"
+#include "support/small_config.h"
 
 namespace unmask {
 namespace {
@@ -22,24 +23,11 @@ using testing::FileTensors;
 using ::testing::HasSubstr;
 using testing::lora_config;
 using testing::random_tensor;
+using testing::small;
 using testing::TempDir;
 using testing::tensor_of;
 using testing::values_of;
 using testing::write_adapter;
-
-ModelConfig small(Family family) {
-  ModelConfig config;
-  config.family = family;
-  config.vocab_size = 10;
-  config.dim = 8;
-  config.n_layers = 2;
-  config.n_heads = 2;
-  config.n_kv_heads = 1;
-  config.head_dim = 4;
-  config.ffn_dim = 6;
-  config.qkv_bias = family == Family::dream;
-  return config;
-}
 
 /// W + scale B A, as one writes it down.
 std::vector<float> plain_merge(const std::vector<float>& w, const FileTensor& a,

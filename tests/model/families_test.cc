@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "support/safetensors_bytes.h"
+#include "support/small_config.h"
 #include "support/temp_dir.h"
 
 namespace unmask {
@@ -16,21 +17,8 @@ namespace {
 using ::testing::AllOf;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using testing::small;
 using testing::TempDir;
-
-ModelConfig small(Family family) {
-  ModelConfig config;
-  config.family = family;
-  config.vocab_size = 10;
-  config.dim = 8;
-  config.n_layers = 2;
-  config.n_heads = 2;
-  config.n_kv_heads = 1;
-  config.head_dim = 4;
-  config.ffn_dim = 6;
-  config.qkv_bias = family == Family::dream;
-  return config;
-}
 
 /// A checkpoint file with these tensors; `dtype` BF16 or I16, two bytes an element.
 std::string file_of(const std::vector<TensorSpec>& specs, const std::string& dtype = "BF16") {

@@ -114,6 +114,20 @@ TEST_F(FindModel, FoldersSayWhatTheyHoldInstead) {
 }
 
 TEST_F(FindModel, TheCacheIsWhereTheToolsPutIt) {
+  const testing::EnvironmentVariable no_hub("HF_HUB_CACHE", "");
+  const testing::EnvironmentVariable no_old_hub("HUGGINGFACE_HUB_CACHE", "");
+  const testing::EnvironmentVariable no_tools("HF_HOME", "");
+  const testing::EnvironmentVariable no_caches("XDG_CACHE_HOME", "");
+  const testing::EnvironmentVariable no_home("HOME", "");
+  EXPECT_EQ(hub_cache(), "");
+  const testing::EnvironmentVariable home("HOME", "/e");
+  EXPECT_EQ(hub_cache(), "/e/.cache/huggingface/hub");
+  const testing::EnvironmentVariable caches("XDG_CACHE_HOME", "/d");
+  EXPECT_EQ(hub_cache(), "/d/huggingface/hub");
+  const testing::EnvironmentVariable tools("HF_HOME", "/c");
+  EXPECT_EQ(hub_cache(), "/c/hub");
+  const testing::EnvironmentVariable old_hub("HUGGINGFACE_HUB_CACHE", "/b");
+  EXPECT_EQ(hub_cache(), "/b");
   const testing::EnvironmentVariable hub("HF_HUB_CACHE", "/a");
   EXPECT_EQ(hub_cache(), "/a");
 }

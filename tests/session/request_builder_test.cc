@@ -134,13 +134,18 @@ TEST(BuildRequest, LeavesNoMaskUndecidedForWantOfSteps) {
   }
 }
 
+/// What building a request adjusts.
+std::vector<std::string> adjusted(const RequestOptions& asked, Family family) {
+  std::vector<std::string> said;
+  build_request(asked, files_of(family), {}, &said);
+  return said;
+}
+
 TEST(BuildRequest, SaysWhatItAdjusted) {
-  const ModelFiles files = files_of(Family::llada);
-  const auto said = [&](const RequestOptions& asked) {
-    return adjustments(asked, build_request(asked, files, {}));
-  };
+  const auto said = [](const RequestOptions& asked) { return adjusted(asked, Family::llada); };
   EXPECT_THAT(said({}), IsEmpty());
   EXPECT_THAT(said({.gen_length = 100}), IsEmpty());
+  EXPECT_THAT(said({.gen_length = 16}), IsEmpty()) << "nobody asked for blocks of 32";
   EXPECT_THAT(said({.gen_length = 64, .steps = 1}),
               ElementsAre(HasSubstr("64 tokens instead of 32")));
   EXPECT_THAT(said({.gen_length = 64, .steps = 3, .block_length = 8}),
@@ -150,6 +155,18 @@ TEST(BuildRequest, SaysWhatItAdjusted) {
   EXPECT_THAT(said({.max_tokens = 512, .method = "sparsed"}),
               ElementsAre(HasSubstr("all 512 tokens")));
   EXPECT_THAT(said({.max_tokens = 512}), IsEmpty());
+  EXPECT_THAT(said({.max_tokens = 50}), IsEmpty());
+}
+
+TEST(BuildRequest, AdjustsNothingOfACanvasWithoutBlocks) {
+  // Dream's published sampler denoises the whole canvas, whatever the number of steps.
+  const auto said = [](const RequestOptions& asked) { return adjusted(asked, Family::dream); };
+  EXPECT_THAT(said({.preset = Preset::exact, .steps = 64}), IsEmpty());
+  EXPECT_THAT(said({.preset = Preset::exact, .tokens_per_step = 2}), IsEmpty());
+  EXPECT_THAT(said({.preset = Preset::exact, .max_tokens = 512}),
+              ElementsAre(HasSubstr("one block it cannot grow")));
+  EXPECT_THAT(said({.gen_length = 64, .steps = 1}),
+              ElementsAre(HasSubstr("2 steps instead of 1"), HasSubstr("64 tokens instead of 32")));
 }
 
 TEST(BuildRequest, GrowsUpToTheMostTokens) {
@@ -182,6 +199,18 @@ TEST(BuildFillRequest, PutsAPromptBeforeTheText) {
   const Request request = build_fill_request({}, files_of(Family::llada), parts, {'q', '?'});
   EXPECT_THAT(request.tokens, ElementsAre('q', '?', 'a', kMask, kMask, 'b'));
   EXPECT_EQ(request.prompt_length, 3);
+}
+
+TEST(BuildFillRequest, HasTheStepsThatItsMethodNeeds) {
+  std::vector<std::string> said;
+  const auto parts = parse_fill_template("a ___{5} b", 4);
+  const Request request =
+      build_fill_request({.steps = 1}, files_of(Family::dream), parts, {}, &said);
+  EXPECT_EQ(request.steps, 2);
+  EXPECT_THAT(said, ElementsAre(HasSubstr("2 steps instead of 1")));
+  said.clear();
+  EXPECT_EQ(build_fill_request({.steps = 1}, files_of(Family::llada), parts, {}, &said).steps, 1);
+  EXPECT_THAT(said, IsEmpty());
 }
 
 TEST(BuildFillRequest, MayBeginWithAHole) {

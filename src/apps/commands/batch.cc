@@ -30,14 +30,16 @@ auto at_line(const BatchEntry& entry, const Work& work) {
   }
 }
 
-Request request_of(const BatchArguments& a, const ModelFiles& files, const BatchEntry& entry) {
+Request request_of(const BatchArguments& a, const ModelFiles& files, const BatchEntry& entry,
+                   std::vector<std::string>& adjusted) {
   if (a.chat.raw && !entry.messages.empty()) {
     fail("{}: --raw completes prompts, but there are messages", entry.where);
   }
   std::vector<ChatMessage> messages = entry.messages;
   if (messages.empty()) messages.push_back({"user", entry.prompt});
   return at_line(entry, [&] {
-    return build_request(a.generation, files, encode_messages(files, a.chat, std::move(messages)));
+    return build_request(a.generation, files, encode_messages(files, a.chat, std::move(messages)),
+                         &adjusted);
   });
 }
 
@@ -201,11 +203,10 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
   CLI::App* command = app.add_subcommand("batch", "Answer many prompts, several at a time");
   add_model_arguments(*command, a.model);
   command
-      ->add_option(
-          "-f,--file", a.file,
-          "JSON lines (-: standard input), each an object with a \"prompt\" or with \"messages\" "
-          "of "
-          "\"role\" and \"content\"; its other members come back with the answer as they are")
+      ->add_option("-f,--file", a.file,
+                   "JSON lines (-: standard input), each an object with a \"prompt\" or with "
+                   "\"messages\" of \"role\" and \"content\"; its other members come back with the "
+                   "answer as they are")
       ->required()
       ->type_name("FILE")
       ->group("Prompt");
@@ -227,11 +228,10 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
   add_generation_arguments(*command, a.generation);
   command->footer(
       preset_help() +
-      "\nPrints one JSON object a prompt, in the order of the file, as soon as it and those "
-      "before\n"
-      "it are done; one that failed has an \"error\" instead of a text. An answer does not depend\n"
-      "on the prompts beside it. A prompt waits while there is no memory for it beside the "
-      "others.\nAfter Ctrl-C those that are done are printed.\n\n"
+      "\nPrints one JSON object a prompt, in the order of the file, as soon as it and those\n"
+      "before it are done; one that failed has an \"error\" instead of a text. An answer does\n"
+      "not depend on the prompts beside it. A prompt waits while there is no memory for it\n"
+      "beside the others. After Ctrl-C those that are done are printed.\n\n"
       "Examples:\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl > answers.jsonl\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl --batch-size 4 "
@@ -248,8 +248,10 @@ int batch(const BatchArguments& a, Console& console) {
   for (const BatchLine& line : lines) {
     sieve.let_through([&] {
       BatchEntry entry = parse_batch_entry(line);
-      Request request = request_of(a, files, entry);
-      warn_once(length_warnings(a.generation, request, files.config()), said, console);
+      std::vector<std::string> adjusted;
+      Request request = request_of(a, files, entry, adjusted);
+      warn_once(adjusted, said, console);
+      warn_once(length_warnings(request, files.config()), said, console);
       jobs.push_back({std::move(entry), std::move(request)});
     });
   }

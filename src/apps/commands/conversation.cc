@@ -121,11 +121,13 @@ bool Conversation::obey(const std::string& line) {
 void Conversation::answer(const std::string& question) {
   std::vector<ChatMessage> messages = messages_;
   messages.push_back({"user", question});
-  const Request request =
-      build_request(generation_, files_, files_.tokenizer().encode(render_chat(format_, messages)));
+  std::vector<std::string> adjusted;
+  const Request request = build_request(
+      generation_, files_, files_.tokenizer().encode(render_chat(format_, messages)), &adjusted);
   asked_ = question;
   answered_ = false;
-  warn_once(length_warnings(generation_, request, files_.config()), said_, console_);
+  warn_once(adjusted, said_, console_);
+  warn_once(length_warnings(request, files_.config()), said_, console_);
   const Watch watch{.view = {.live = true},
                     .shown = {request.prompt_length, request.most_tokens()}};
   const Result result = denoise(model_, request, watch, console_);

@@ -16,6 +16,8 @@ namespace unmask {
 
 namespace {
 
+constexpr size_t kMostOfNote = 300;  // bytes
+
 /// Advice for weights that do not fit.
 std::string_view smaller_type(WeightType weights) {
   switch (weights) {
@@ -118,7 +120,7 @@ Result denoise(Model& model, const Request& request, const Watch& watch, Console
 
 void show_note(const ModelFiles& files, Console& console) {
   if (!console.err_terminal) return;
-  const std::string note = files.note();
+  const std::string note = printable(files.config().note, kMostOfNote);
   if (!note.empty()) console.err << fmt::format("unmask: {}: {}\n", files.name(), note);
 }
 

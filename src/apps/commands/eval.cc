@@ -132,8 +132,7 @@ void add_what_to_ask(CLI::App& app, EvalSettings& a) {
       ->group(kGroup);
   app.add_option("--length", a.lengths,
                  "Lengths of the canvas of generated tasks, prompt and answer (1024, or the "
-                 "experiment's), "
-                 "repeatable")
+                 "experiment's), repeatable")
       ->check(CLI::Range(64, kMaxLength).description(""))
       ->delimiter(',')
       ->allow_extra_args(false)

@@ -151,11 +151,13 @@ int inspect_attention(const InspectAttentionArguments& a, Console& console) {
   if (a.generation.max_tokens) {
     fail("[inspect-attention] a picture shows a canvas of one length; use -n, not --max-tokens");
   }
-  Request request =
-      build_request(a.generation, files, read_question(a.prompt, a.chat, files, console));
+  std::vector<std::string> adjusted;
+  Request request = build_request(a.generation, files,
+                                  read_question(a.prompt, a.chat, files, console), &adjusted);
   request.early_stop = false;
   announce_seed(a.generation.seed, a.generation.seed_drawn, console);
-  warn_about_lengths(a.generation, request, files.config(), console);
+  warn_of(adjusted, console);
+  warn_of(length_warnings(request, files.config()), console);
   AttentionRecord record = empty_record(a, files, request);
   // How many steps a dynamic sampler takes shows only when it is done.
   const bool count_first = a.steps.empty() && request.sampler.dynamic();

@@ -36,9 +36,11 @@ struct Asked {
 };
 
 Asked request_of(const RunArguments& a, const ModelFiles& files, Console& console) {
+  std::vector<std::string> adjusted;
   if (!a.fill) {
-    Request request =
-        build_request(a.generation, files, read_question(a.prompt, a.chat, files, console));
+    Request request = build_request(a.generation, files,
+                                    read_question(a.prompt, a.chat, files, console), &adjusted);
+    warn_of(adjusted, console);
     const int begin = request.prompt_length;
     return {std::move(request), begin};
   }
@@ -49,9 +51,10 @@ Asked request_of(const RunArguments& a, const ModelFiles& files, Console& consol
     fail("[run] --fill with --system or --template needs a question, -p or -f, that it answers");
   }
   const auto begin = static_cast<int>(prompt.size());
-  return {build_fill_request(a.generation, files, parse_fill_template(*a.fill, a.hole),
-                             std::move(prompt)),
-          begin, true};
+  Request request = build_fill_request(a.generation, files, parse_fill_template(*a.fill, a.hole),
+                                       std::move(prompt), &adjusted);
+  warn_of(adjusted, console);
+  return {std::move(request), begin, true};
 }
 
 /// The whole text of a filled one, else the answer; what there is of it by now.
@@ -213,7 +216,7 @@ int run(const RunArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory);
   const Asked asked = request_of(a, files, console);
   const Request& request = asked.request;
-  warn_about_lengths(a.generation, request, files.config(), console);
+  warn_of(length_warnings(request, files.config()), console);
   announce_seed(a.generation.seed, a.generation.seed_drawn, console);
   if (a.explain) return explain_request(a, files, request, console);
   show_note(files, console);

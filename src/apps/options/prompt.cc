@@ -81,18 +81,17 @@ std::vector<TokenId> read_question(const PromptArguments& arguments, const Promp
   return encode_question(files, options, text);
 }
 
-std::vector<std::string> length_warnings(const RequestOptions& asked, const Request& request,
-                                         const ModelConfig& config) {
-  std::vector<std::string> lines = adjustments(asked, request);
+std::vector<std::string> length_warnings(const Request& request, const ModelConfig& config) {
   const int length = request.most_tokens();
-  if (length > config.max_positions) {
-    lines.push_back(fmt::format(
-        "the canvas of {} tokens ({} of prompt, {} to generate) is longer than the {} positions "
-        "the "
-        "model was trained for; expect poor text",
-        length, request.prompt_length, length - request.prompt_length, config.max_positions));
-  }
-  return lines;
+  if (length <= config.max_positions) return {};
+  return {fmt::format(
+      "the canvas of {} tokens ({} of prompt, {} to generate) is longer than the {} positions the "
+      "model was trained for; expect poor text",
+      length, request.prompt_length, length - request.prompt_length, config.max_positions)};
+}
+
+void warn_of(const std::vector<std::string>& lines, Console& console) {
+  for (const std::string& line : lines) warn(console, "{}", line);
 }
 
 void warn_once(const std::vector<std::string>& lines, std::set<std::string>& said,
@@ -100,11 +99,6 @@ void warn_once(const std::vector<std::string>& lines, std::set<std::string>& sai
   for (const std::string& line : lines) {
     if (said.insert(line).second) warn(console, "{}", line);
   }
-}
-
-void warn_about_lengths(const RequestOptions& asked, const Request& request,
-                        const ModelConfig& config, Console& console) {
-  for (const std::string& line : length_warnings(asked, request, config)) warn(console, "{}", line);
 }
 
 }  // namespace unmask

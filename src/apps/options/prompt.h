@@ -25,14 +25,11 @@ std::string read_prompt(const PromptArguments& arguments, Console& console);
 std::vector<TokenId> read_question(const PromptArguments& arguments, const PromptOptions& options,
                                    const ModelFiles& files, Console& console);
 
-/// In what the request differs from what was asked for, and that its canvas is longer than the
-/// texts the model was trained on; nothing where neither is so.
-std::vector<std::string> length_warnings(const RequestOptions& asked, const Request& request,
-                                         const ModelConfig& config);
+/// That the canvas is longer than the texts the model was trained on; nothing where it is not.
+std::vector<std::string> length_warnings(const Request& request, const ModelConfig& config);
+void warn_of(const std::vector<std::string>& lines, Console& console);
 /// Warns of what is not in `said` yet, and adds it: what many requests have in common is said once.
 void warn_once(const std::vector<std::string>& lines, std::set<std::string>& said,
                Console& console);
-void warn_about_lengths(const RequestOptions& asked, const Request& request,
-                        const ModelConfig& config, Console& console);
 
 }  // namespace unmask

@@ -3,29 +3,17 @@
 #include <algorithm>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sstream>
+
+#include "support/program.h"
 
 namespace unmask {
 namespace {
 
 using ::testing::AllOf;
+using testing::call;
 using ::testing::HasSubstr;
+using testing::Outcome;
 using ::testing::StartsWith;
-
-struct Outcome {
-  int status;
-  std::string out, err;
-};
-
-Outcome call(std::vector<const char*> arguments) {
-  arguments.insert(arguments.begin(), "unmask");
-  std::istringstream in;
-  std::ostringstream out;
-  std::ostringstream err;
-  Console console{in, out, err};
-  const int status = run_main(static_cast<int>(arguments.size()), arguments.data(), console);
-  return {status, out.str(), err.str()};
-}
 
 TEST(Cli, HelpAndVersionSucceed) {
   EXPECT_EQ(call({"--version"}).status, kSuccess);
@@ -40,7 +28,7 @@ TEST(Cli, HelpAndVersionSucceed) {
 }
 
 TEST(Cli, MistakesOnTheCommandLineAreOneLineAndStatus2) {
-  const std::vector<std::vector<const char*>> mistakes{
+  const std::vector<std::vector<std::string>> mistakes{
       {},
       {"walk"},
       {"run"},

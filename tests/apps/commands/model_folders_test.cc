@@ -1,10 +1,9 @@
 // The program on folders as training tools leave them: what it answers, and what it says.
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sstream>
 
-#include "apps/commands/cli.h"
 #include "support/lora_files.h"
+#include "support/program.h"
 
 namespace unmask {
 namespace {
@@ -12,17 +11,13 @@ namespace {
 using ::testing::AllOf;
 using testing::FileTensors;
 using ::testing::HasSubstr;
+using testing::Outcome;
 using testing::TempDir;
 
 constexpr const char* kQuestion =
     "Text: It was late. The code of the brave otter is 4821. The sun was up. Question: What is the "
     "code of the brave otter?";
 constexpr const char* kAnswer = "brave otter: 4821\n";
-
-struct Outcome {
-  int status;
-  std::string out, err;
-};
 
 class ModelFolders : public ::testing::Test {
  protected:
@@ -32,17 +27,10 @@ class ModelFolders : public ::testing::Test {
     model_.write("model.safetensors", testing::file_bytes(tensors));
   }
   Outcome ask(const std::vector<std::string>& options = {}) const {
-    std::vector<std::string> words{"unmask", "run",     "-m", model_.path().string(),
-                                   "-p",     kQuestion, "-n", "16"};
+    std::vector<std::string> words{"run", "-m", model_.path().string(), "-p", kQuestion,
+                                   "-n",  "16"};
     words.insert(words.end(), options.begin(), options.end());
-    std::vector<const char*> arguments;
-    for (const std::string& word : words) arguments.push_back(word.c_str());
-    std::istringstream in;
-    std::ostringstream out;
-    std::ostringstream err;
-    Console console{in, out, err};
-    const int status = run_main(static_cast<int>(arguments.size()), arguments.data(), console);
-    return {status, out.str(), err.str()};
+    return testing::call(words);
   }
   void edit_config(const std::string& key, const nlohmann::json& value) const {
     std::ifstream in(model_.path() / "config.json");

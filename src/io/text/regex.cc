@@ -1,4 +1,4 @@
-#include "eval/regex.h"
+#include "io/text/regex.h"
 
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
@@ -30,7 +30,7 @@ Regex::Regex(std::string_view pattern) {
   code_.reset(pcre2_compile(code_units(pattern), pattern.size(), PCRE2_UTF | PCRE2_UCP, &error,
                             &place, nullptr));
   if (!code_) {
-    fail("[eval] regular expression '{}': {} at offset {}", printable(pattern), message_of(error),
+    fail("[regex] regular expression '{}': {} at offset {}", printable(pattern), message_of(error),
          place);
   }
 }
@@ -42,7 +42,7 @@ std::optional<std::string_view> Regex::find(std::string_view text, size_t from) 
   const int found =
       pcre2_match(code_.get(), code_units(text), text.size(), from, 0, match.get(), nullptr);
   if (found == PCRE2_ERROR_NOMATCH) return std::nullopt;
-  if (found < 0) fail("[eval] a regular expression failed on an answer: {}", message_of(found));
+  if (found < 0) fail("[regex] a search failed: {}", message_of(found));
   const size_t* bounds = pcre2_get_ovector_pointer(match.get());
   return text.substr(bounds[0], bounds[1] - bounds[0]);
 }
