@@ -1,0 +1,4 @@
+#include "serve/http/beast.h"
+
+#include <boost/asio/impl/src.hpp>
+#include <boost/beast/src.hpp>
