@@ -29,7 +29,6 @@ int connected(int family, const Address& address) {
   return descriptor;
 }
 
-/// The size at the beginning of `text`, or 0 when there is none.
 std::string join_chunks(std::string_view text) {
   std::string out;
   while (true) {
@@ -82,6 +81,14 @@ bool Client::send(std::string_view bytes) {
     bytes.remove_prefix(static_cast<size_t>(sent));
   }
   return true;
+}
+
+void Client::send_without_waiting(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent <= 0) return;
+    bytes.remove_prefix(static_cast<size_t>(sent));
+  }
 }
 
 bool Client::read_some(std::chrono::milliseconds patience) {

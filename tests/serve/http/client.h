@@ -20,6 +20,8 @@ class Client {
 
   /// False when the other side refuses more.
   bool send(std::string_view bytes);
+  /// Sends what the system takes at once.
+  void send_without_waiting(std::string_view bytes);
   /// Reads until `end` has come (all the text so far is returned), the end of the connection or
   /// until nothing comes for as long as `patience`.
   std::string read_until(std::string_view end, std::chrono::milliseconds patience = kPatience);

@@ -105,6 +105,13 @@ void TestServer::end() {
   });
 }
 
+void TestServer::end_held() {
+  inside([&] {
+    for (const auto& exchange : open_) exchange->reply({.body = "held"});
+    open_.clear();
+  });
+}
+
 size_t TestServer::streams() {
   size_t count = 0;
   inside([&] { count = open_.size(); });

@@ -37,6 +37,8 @@ class TestServer {
   size_t tick(const std::string& text);
   /// Writes "end" to every stream and finishes it.
   void end();
+  /// Replies to everything that /hold keeps.
+  void end_held();
   size_t streams();
   /// How often clients went in this way, and what the observer heard.
   int gone(Gone reason);
