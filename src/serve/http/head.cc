@@ -32,6 +32,7 @@ std::optional<Reply> refuse_lengths(const Head& head) {
     return error_reply(411, "length_required",
                        "[http] body: found no Content-Length, expected one or chunks");
   }
+  if (length) return malformed("[http] body: found a length and a coding, expected one of them");
   if (head.version == 10) {
     return malformed("[http] Transfer-Encoding: found in HTTP/1.0, expected Content-Length");
   }

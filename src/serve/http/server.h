@@ -49,9 +49,11 @@ struct Answered {
   double seconds = 0;  // since the headers had come
 };
 
-/// What is served. Everything is called on the thread that runs the server.
+/// What is served. Everything is called on the thread that runs the server; headers and observer
+/// must not throw.
 struct Service {
-  /// Asked when the headers are there and before the body is read: an answer ends the matter.
+  /// Asked when the headers are there and before the body is read: an answer ends the matter. What
+  /// it throws becomes a 500.
   std::function<std::optional<Reply>(const Head&, const Peer&)> gate;
   /// Headers that every answer to this request carries.
   std::function<Headers(const Head&)> headers;
@@ -76,7 +78,8 @@ class Server {
   /// replaced; throws Error for one that lives, and for any other file.
   void listen_unix(const std::string& path);
 
-  /// Serves until stop(), or until stop_accepting() and the last connection's end.
+  /// Serves until stop(), or until stop_accepting() and the last connection's end. Throws what
+  /// posted work, timers and callbacks of exchanges throw.
   void run();
 
   /// No more connections: those that wait for a request end, the others with their answer. Any

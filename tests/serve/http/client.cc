@@ -83,12 +83,15 @@ bool Client::send(std::string_view bytes) {
   return true;
 }
 
-void Client::send_without_waiting(std::string_view bytes) {
-  while (!bytes.empty()) {
-    const ssize_t sent = ::send(socket_, bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-    if (sent <= 0) return;
-    bytes.remove_prefix(static_cast<size_t>(sent));
+size_t Client::send_without_waiting(std::string_view bytes) {
+  size_t total = 0;
+  while (total < bytes.size()) {
+    const ssize_t sent =
+        ::send(socket_, bytes.data() + total, bytes.size() - total, MSG_NOSIGNAL | MSG_DONTWAIT);
+    if (sent <= 0) break;
+    total += static_cast<size_t>(sent);
   }
+  return total;
 }
 
 bool Client::read_some(std::chrono::milliseconds patience) {
@@ -103,6 +106,12 @@ bool Client::read_some(std::chrono::milliseconds patience) {
 
 std::string Client::read_until(std::string_view end, std::chrono::milliseconds patience) {
   while (text_.find(end) == std::string::npos && !ended_ && read_some(patience)) {
+  }
+  return std::exchange(text_, {});
+}
+
+std::string Client::read_response() {
+  while (!complete(text_) && !ended_ && read_some(kPatience)) {
   }
   return std::exchange(text_, {});
 }
@@ -147,13 +156,7 @@ Response parse_response(const std::string& text) {
 Response ask(int port, std::string_view bytes) {
   Client client(port);
   client.send(bytes);
-  std::string text;
-  while (!complete(text)) {
-    const std::string more = client.read_until("\r\n");
-    if (more.empty()) break;
-    text += more;
-  }
-  return parse_response(text);
+  return parse_response(client.read_response());
 }
 
 std::string post_text(std::string_view path, std::string_view body, std::string_view headers) {

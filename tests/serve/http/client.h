@@ -20,11 +20,13 @@ class Client {
 
   /// False when the other side refuses more.
   bool send(std::string_view bytes);
-  /// Sends what the system takes at once.
-  void send_without_waiting(std::string_view bytes);
+  /// Sends what the system takes at once and returns how much that was.
+  size_t send_without_waiting(std::string_view bytes);
   /// Reads until `end` has come (all the text so far is returned), the end of the connection or
   /// until nothing comes for as long as `patience`.
   std::string read_until(std::string_view end, std::chrono::milliseconds patience = kPatience);
+  /// Reads until a response is complete, or as read_until().
+  std::string read_response();
   /// Reads up to the end of the connection.
   std::string read_all(std::chrono::milliseconds patience = kPatience);
   /// True when the other side has closed, now or within `patience`; what comes is dropped.

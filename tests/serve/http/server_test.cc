@@ -52,6 +52,18 @@ TEST(Server, ReadsBodiesWithALengthAndInChunks) {
   EXPECT_EQ(ask(server.port(), post_text("/echo", large)).body, large);
 }
 
+TEST(Server, ReadsARequestByteByByte) {
+  TestServer server;
+  Client client(server.port());
+  for (const char byte :
+       std::string("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+                   "3\r\nabc\r\n4\r\ndefg\r\n0\r\n\r\n")) {
+    ASSERT_TRUE(client.send({&byte, 1}));
+    std::this_thread::yield();
+  }
+  EXPECT_EQ(parse_response(client.read_until("abcdefg")).body, "abcdefg");
+}
+
 TEST(Server, AHeadHasTheLengthOfTheBodyAndNoBody) {
   TestServer server;
   Client client(server.port());
@@ -110,13 +122,13 @@ TEST(Server, WhatAHandlerThrowsIsA500WithoutDetails) {
 }
 
 TEST(Server, EveryReplyCarriesTheHeadersOfTheService) {
-  TestServer server(short_limits(), {.gate = {},
-                                     .headers =
-                                         [](const Head& head) {
-                                           return Headers{{"X-Path", head.path}};
-                                         },
-                                     .handler = {},
-                                     .observer = {}});
+  TestServer server({}, {.gate = {},
+                         .headers =
+                             [](const Head& head) {
+                               return Headers{{"X-Path", head.path}};
+                             },
+                         .handler = {},
+                         .observer = {}});
   EXPECT_EQ(ask(server.port(), kHealth).headers.at("x-path"), "/health");
   EXPECT_EQ(ask(server.port(), post_text("/echo", "")).headers.at("x-path"), "/echo");
   EXPECT_EQ(ask(server.port(), "GET / HTTP/1.1\r\n\r\n").headers.count("x-path"), 0U);
@@ -129,7 +141,7 @@ Service with_gate(std::function<std::optional<Reply>(const Head&, const Peer&)> 
 }
 
 TEST(Server, TheGateRefusesBeforeTheBodyIsRead) {
-  TestServer server(short_limits(), with_gate([](const Head& head, const Peer& peer) {
+  TestServer server({}, with_gate([](const Head& head, const Peer& peer) {
                       EXPECT_EQ(peer.address, "127.0.0.1");
                       return head.path == "/echo" ? std::optional(refusal()) : std::nullopt;
                     }));
@@ -145,7 +157,7 @@ TEST(Server, TheGateRefusesBeforeTheBodyIsRead) {
 }
 
 TEST(Server, ARefusalWithoutABodyKeepsTheConnection) {
-  TestServer server(short_limits(), with_gate([](const Head& head, const Peer&) {
+  TestServer server({}, with_gate([](const Head& head, const Peer&) {
                       return head.path == "/echo" ? std::optional(refusal()) : std::nullopt;
                     }));
   Client client(server.port());
@@ -156,7 +168,7 @@ TEST(Server, ARefusalWithoutABodyKeepsTheConnection) {
 }
 
 TEST(Server, AGateThatThrowsRefuses) {
-  TestServer server(short_limits(), with_gate([](const Head&, const Peer&) -> std::optional<Reply> {
+  TestServer server({}, with_gate([](const Head&, const Peer&) -> std::optional<Reply> {
                       throw std::runtime_error("broken");
                     }));
   EXPECT_EQ(ask(server.port(), kHealth).status, 500);
