@@ -202,7 +202,7 @@ void Connection::next_request() {
 // Writing.
 
 void Connection::send(std::string bytes) {
-  if (closed()) return;
+  if (closed() || bytes.empty()) return;
   if (waiting_.empty()) {
     waiting_ = std::move(bytes);
   } else {

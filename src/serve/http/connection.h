@@ -33,7 +33,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const Peer& peer() const { return peer_; }
   // For the exchange in progress:
   void send(std::string bytes);
-  size_t queued() const { return sending_.size() - sent_ + waiting_.size(); }
+  size_t queued() const { return closed() ? 0 : sending_.size() - sent_ + waiting_.size(); }
   /// Everything has been queued; the next request is taken when it has been written.
   void answered(bool keep_alive);
   bool may_stay() const { return hub_ && !hub_->closing; }

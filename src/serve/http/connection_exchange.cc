@@ -79,8 +79,7 @@ void ConnectionExchange::reply(Reply reply) {
   const bool stays = keep_alive();
   Headers headers = common_headers();
   std::ranges::copy(reply.headers, std::back_inserter(headers));
-  connection_->send(reply_text(std::move(reply), std::move(headers), request_.method != "HEAD"));
-  end(status, stays);
+  end(status, reply_text(std::move(reply), std::move(headers), request_.method != "HEAD"), stays);
 }
 
 void ConnectionExchange::start_stream(const std::string& content_type, const Headers& more) {
@@ -110,15 +109,17 @@ void ConnectionExchange::write(std::string bytes) {
 void ConnectionExchange::finish() {
   if (!open()) return;
   UNMASK_CHECK(streaming_, "a stream ends before it begins");
-  if (request_.version == 11 && request_.method != "HEAD") connection_->send("0\r\n\r\n");
-  end(status_, keep_alive());
+  const bool chunks = request_.version == 11 && request_.method != "HEAD";
+  end(status_, chunks ? "0\r\n\r\n" : "", keep_alive());
 }
 
-void ConnectionExchange::end(int status, bool keep_alive) {
+void ConnectionExchange::end(int status, std::string last_bytes, bool keep_alive,
+                             const std::string& fault) {
   ended_ = true;
   status_ = status;
   on_gone_ = nullptr;
-  report({});
+  report(fault);  // first, so that who has the answer finds it counted
+  connection_->send(std::move(last_bytes));
   connection_->answered(keep_alive);
 }
 
@@ -143,14 +144,17 @@ std::function<void(Gone)> ConnectionExchange::gone(Gone reason) {
 
 void ConnectionExchange::fault(const std::string& what) {
   if (!open()) return;
-  ended_ = true;
-  on_gone_ = nullptr;
-  status_ = 500;
-  report(what);
-  if (streaming_) return connection_->close(Gone::disconnect);
-  connection_->send(
-      reply_text(internal_error(id_), reply_headers(id_, false), request_.method != "HEAD"));
-  connection_->answered(/*keep_alive=*/false);
+  if (streaming_) {
+    ended_ = true;
+    on_gone_ = nullptr;
+    report(what);
+    return connection_->close(Gone::disconnect);
+  }
+  // Without the service's headers, which may be what has failed.
+  end(500,
+      reply_text(internal_error(id_), reply_headers(id_, /*keep_alive=*/false),
+                 request_.method != "HEAD"),
+      /*keep_alive=*/false, what);
 }
 
 }  // namespace unmask::http

@@ -34,7 +34,7 @@ class ConnectionExchange : public Exchange {
   std::function<void(Gone)> gone(Gone reason);
 
  private:
-  void end(int status, bool keep_alive);
+  void end(int status, std::string last_bytes, bool keep_alive, const std::string& fault = {});
   void report(const std::string& fault);
   bool keep_alive() const;
   Headers common_headers() const;

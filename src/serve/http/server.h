@@ -59,6 +59,7 @@ struct Service {
   std::function<Headers(const Head&)> headers;
   /// Keeps the exchange until it has ended it. What it throws becomes a 500 without details.
   std::function<void(std::shared_ptr<Exchange>)> handler;
+  /// Told before the last bytes leave.
   std::function<void(const Answered&)> observer;
 };
 
