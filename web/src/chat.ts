@@ -66,6 +66,9 @@ export class Chat {
     this.turns.push(turn);
     this.log.append(asked, view.element);
     this.show_empty();
+    // Long ones scroll, which the keyboard reaches only where there is a tab stop.
+    const words = asked.firstElementChild as HTMLElement;
+    if (words.scrollHeight > words.clientHeight) words.tabIndex = 0;
     view.element.scrollIntoView({ block: 'nearest' });
     void this.task.run(async signal => {
       await view.run('v1/chat/completions', body, signal);

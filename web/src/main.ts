@@ -15,11 +15,12 @@ const kLoading = 2000;  // milliseconds between looks at a server that is loadin
 const tasks: Task[] = [];
 
 function show_screen(): void {
-  const wanted = location.hash.slice(1);
+  // "#/chat" rather than "#chat", which the browser would scroll to and take the focus for.
+  const wanted = location.hash.slice(2);
   const name = kScreens.includes(wanted) ? wanted : kScreens[0]!;
   for (const screen of kScreens) {
     by_id(screen).hidden = screen !== name;
-    const link = document.querySelector(`nav a[href="#${screen}"]`)!;
+    const link = document.querySelector(`nav a[href="#/${screen}"]`)!;
     if (screen === name) link.setAttribute('aria-current', 'page');
     else link.removeAttribute('aria-current');
   }

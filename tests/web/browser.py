@@ -1,0 +1,110 @@
+"""A server and Chromium for tests and pictures of the page."""
+
+import contextlib
+import pathlib
+import re
+import shutil
+import subprocess
+import tempfile
+import threading
+
+from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+from selenium.webdriver.support.ui import WebDriverWait
+
+PATIENCE = 60  # seconds: the machine may be busy
+ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--hide-scrollbars",
+             "--disable-background-networking", "--disable-component-update", "--disable-sync",
+             "--force-prefers-reduced-motion")
+
+
+def mock_command(root: pathlib.Path, *options: str) -> list[str]:
+    return ["node", str(root / "web/test/mock.mjs"), *options]
+
+
+def serve_command(program: str, root: pathlib.Path, *options: str) -> list[str]:
+    return [program, "serve", "-m", str(root / "models/demo"), "--port", "0", *options]
+
+
+@contextlib.contextmanager
+def server(command: list[str]):
+    """The process and its address, which it prints when it listens."""
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    heard = []
+    try:
+        for line in process.stderr:
+            heard.append(line)
+            if found := re.search(r"listening on (http://\S+)", line):
+                break
+        else:
+            raise RuntimeError(f"{command[0]} ended without listening:\n{''.join(heard)}")
+        # A full pipe would stop the server.
+        reader = threading.Thread(target=process.stderr.read, daemon=True)
+        reader.start()
+        yield process, found[1]
+    finally:
+        process.terminate()
+        process.wait(timeout=PATIENCE)
+        reader.join()
+        process.stderr.close()
+
+
+class Browser:
+    """Chromium with a fresh profile."""
+
+    def __init__(self, *more: str):
+        self.profile = tempfile.TemporaryDirectory()
+        options = webdriver.ChromeOptions()
+        options.binary_location = shutil.which("chromium")
+        for argument in (*ARGUMENTS, *more, f"--user-data-dir={self.profile.name}"):
+            options.add_argument(argument)
+        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        self.driver = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+        self.driver.set_script_timeout(PATIENCE)
+
+    def close(self) -> None:
+        self.driver.quit()
+        self.profile.cleanup()
+
+    def open(self, url: str, screen: str = "chat") -> None:
+        """A fresh page on one of the screens."""
+        self.driver.get("about:blank")
+        self.driver.get(f"{url}/#/{screen}")
+        self.wait(lambda: self.script("return document.documentElement.dataset.ready"))
+
+    def window(self, width: int, height: int, dark: bool = False, scale: float = 1) -> None:
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", {
+            "width": width, "height": height, "deviceScaleFactor": scale, "mobile": width < 640})
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": [
+            {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]})
+
+    def script(self, text: str, *arguments):
+        return self.driver.execute_script(text, *arguments)
+
+    def wait(self, holds):
+        return WebDriverWait(self.driver, PATIENCE, poll_frequency=0.05).until(lambda _: holds())
+
+    def find(self, selector: str):
+        return self.driver.find_element(By.CSS_SELECTOR, selector)
+
+    def all(self, selector: str) -> list:
+        return self.driver.find_elements(By.CSS_SELECTOR, selector)
+
+    def button(self, words: str, inside: str = "body"):
+        """The visible button that reads so."""
+        [found] = [b for b in self.all(f"{inside} button") if b.text == words and b.is_displayed()]
+        return found
+
+    def answer_is(self, state: str, which: int = -1) -> None:
+        """Waits for an answer of the page to be running, done, stopped or failed."""
+        self.wait(lambda: self.all(".answer") and
+                  self.all(".answer")[which].get_attribute("data-state") == state)
+
+    def masks(self) -> int:
+        return self.script("return [...document.querySelectorAll('.canvas .mask')]"
+                           ".filter(cell => cell.textContent).length")
+
+    def complaints(self) -> list[str]:
+        """What the console holds since the last look."""
+        return [entry["message"] for entry in self.driver.get_log("browser")]
