@@ -13,7 +13,7 @@ from PIL import Image
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/web"))
 from browser import Browser, mock_command, serve_command, server  # noqa: E402  (found through the path above)
 
-WIDE, PHONE = (1280, 860), (390, 844)
+WIDE, TALL, PHONE = (1280, 860), (1280, 1010), (390, 844)
 FRAME_MS, LAST_MS = 110, 2500
 LIMIT = {".png": 200_000, ".gif": 1_500_000}  # bytes, so that a clone stays small
 
@@ -86,7 +86,10 @@ class Pictures:
         b = self.browser
         b.answer_is("done")
         self.settle()
-        box = b.script("const r = document.querySelector('.canvas').getBoundingClientRect();"
+        # As high as at its highest, and alone.
+        box = b.script("const c = document.querySelector('.canvas'), r = c.getBoundingClientRect();"
+                       "c.style.minHeight = r.height + 'px';"
+                       "document.querySelector('.below').style.visibility = 'hidden';"
                        "return [r.left, r.top, r.width, r.height]")
         left, top, width, height = (round(value) for value in box)
         frames = []
@@ -121,6 +124,7 @@ def main() -> int:
                 pictures.middle(f"chat-{look}", long_answer)
                 pictures.finished("chat", f"chat-done-{look}", long_answer)
                 pictures.finished("fill", f"fill-{look}", 0)
+                browser.window(*TALL, dark)
                 pictures.finished("compare", f"compare-{look}", 0)
                 pictures.finished("decide", f"decide-{look}", 0)
                 browser.window(*PHONE, dark)

@@ -30,24 +30,23 @@ def serve_command(program: str, root: pathlib.Path, *options: str) -> list[str]:
 @contextlib.contextmanager
 def server(command: list[str]):
     """The process and its address, which it prints when it listens."""
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
-    heard = []
-    try:
-        for line in process.stderr:
-            heard.append(line)
-            if found := re.search(r"listening on (http://\S+)", line):
-                break
-        else:
-            raise RuntimeError(f"{command[0]} ended without listening:\n{''.join(heard)}")
-        # A full pipe would stop the server.
-        reader = threading.Thread(target=process.stderr.read, daemon=True)
-        reader.start()
-        yield process, found[1]
-    finally:
-        process.terminate()
-        process.wait(timeout=PATIENCE)
-        reader.join()
-        process.stderr.close()
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        heard = []
+        try:
+            for line in process.stderr:
+                heard.append(line)
+                if found := re.search(r"listening on (http://\S+)", line):
+                    break
+            else:
+                raise RuntimeError(f"{command[0]} ended without listening:\n{''.join(heard)}")
+            # A full pipe would stop the server.
+            reader = threading.Thread(target=process.stderr.read, daemon=True)
+            reader.start()
+            yield process, found[1]
+            process.terminate()
+            reader.join(PATIENCE)
+        finally:
+            process.kill()
 
 
 class Browser:

@@ -115,7 +115,7 @@ class Chat(PageTest):
     def test_keyboard_alone(self):
         b = self.open()
         self.assertEqual(b.driver.switch_to.active_element.get_attribute("id"), "chat-text")
-        b.driver.switch_to.active_element.send_keys("one", Keys.SHIFT + Keys.ENTER, "two")
+        b.driver.switch_to.active_element.send_keys("one", Keys.SHIFT + Keys.ENTER, Keys.NULL, "two")
         self.assertEqual(b.find("#chat-text").get_property("value"), "one\ntwo")
         seen = set()
         for _ in range(12):

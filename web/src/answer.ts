@@ -1,5 +1,6 @@
 // An answer while it comes and when it is there: canvas, text for ears, status, buttons.
 import type { CanvasEvent, FrameEvent } from './api';
+import { kLevels } from './canvas';
 import { CanvasView } from './canvas_view';
 import { button, el, seconds } from './dom';
 import { generate, type Figures, type Listener } from './generation';
@@ -22,19 +23,26 @@ export function figures_in_words(f: Figures): string {
   return words.join(' \u00b7 ');
 }
 
+/** What the colours mean. */
+function legend(): HTMLElement {
+  const shades = Array.from({ length: kLevels }, (_, i) => el('i', { class: `s${i}` }));
+  return el('p', { class: 'legend', 'aria-hidden': 'true' }, 'decided early', ...shades, 'late');
+}
+
 export class AnswerView implements Listener {
   readonly element: HTMLElement;
   readonly view = new CanvasView();
   text = '';
   private readonly spoken = el('p', { class: 'aloud', 'aria-live': 'polite' });
   private readonly status = el('p', { class: 'status' }, 'waiting for its turn');
+  private readonly below = el('div', { class: 'below' }, this.status);
   private readonly tools = el('div', { class: 'tools' });
   private spoken_length = 0;
   private timer = 0;
 
   constructor(private readonly options: AnswerOptions) {
     this.element = el('div', { class: 'answer', 'data-state': 'running' }, this.view.element,
-                      this.spoken, this.status, this.tools);
+                      this.spoken, this.below, this.tools);
   }
 
   on_canvas(event: CanvasEvent): void {
@@ -79,6 +87,7 @@ export class AnswerView implements Listener {
     this.speak();
     this.view.finish(this.text, tokens);
     this.status.textContent = status;
+    if (this.view.frames) this.below.append(legend());
     if (this.text) this.tools.append(this.copy_button());
     if (this.options.again && state !== 'failed') {
       this.tools.append(button('Ask again', this.options.again));

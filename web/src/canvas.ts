@@ -28,12 +28,10 @@ export function is_end_token(text: string): boolean {
 
 export class Canvas {
   readonly cells: Cell[] = [];
-  readonly frames: { step: number; masked: number }[] = [];
+  readonly frames: { step: number; block_end: number }[] = [];
   steps = 1;
-  block: [number, number] = [0, 0];
 
   constructor(event: CanvasEvent) {
-    this.block = [0, event.length];
     for (let i = 0; i < event.length; ++i) {
       this.cells.push({ text: '', step: 0, frame: Infinity, probability: 0 });
     }
@@ -45,9 +43,8 @@ export class Canvas {
   /** Takes the commits of a frame in and returns their positions. */
   apply(frame: FrameEvent): number[] {
     const index = this.frames.length;
-    this.frames.push({ step: frame.step, masked: frame.masked });
+    this.frames.push({ step: frame.step, block_end: frame.block[1] });
     this.steps = Math.max(frame.steps, frame.step, 1);
-    this.block = frame.block;
     for (const [position, , text, probability] of frame.commits) {
       this.cells[position] = { text, step: frame.step, frame: index, probability };
     }
@@ -63,6 +60,12 @@ export class Canvas {
   /** Whether `cell` is decided after the first `frames` frames. */
   shown(cell: Cell, frames: number): boolean {
     return cell.frame < frames;
+  }
+
+  /** End of the block that is worked on after the first `frames` frames; masks behind it wait. */
+  block_end(frames: number): number {
+    const last = Math.min(frames, this.frames.length) - 1;
+    return this.frames[Math.max(0, last)]?.block_end ?? this.cells.length;
   }
 
   /** Tokens that are not whole characters carry U+FFFD. `text` is the answer: gives each run of

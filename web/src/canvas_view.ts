@@ -24,11 +24,10 @@ export class CanvasView {
 
   apply(frame: FrameEvent): void {
     if (!this.canvas) return;
-    const [begin, end] = this.canvas.block;
+    const end = this.canvas.block_end(Infinity);
     const changed = this.canvas.apply(frame);
-    for (const i of changed) this.draw(i, Infinity);
-    if (begin === frame.block[0] && end === frame.block[1]) return;
-    this.items.forEach((_, i) => this.draw(i, Infinity));
+    if (end !== frame.block[1]) this.show(this.frames);
+    else for (const i of changed) this.draw(i, this.frames);
   }
 
   /** No more frames will come. `tokens`: how many belong to the answer, null for all. */
@@ -60,7 +59,7 @@ export class CanvasView {
     const item = this.items[i]!;
     const kept = item.classList.contains('differs') ? ' differs' : '';
     if (!canvas.shown(cell, frames)) {
-      const ahead = i >= canvas.block[1] ? ' ahead' : '';
+      const ahead = i >= canvas.block_end(frames) ? ' ahead' : '';
       this.put(item, i < this.length ? kMask : '', `mask${ahead}${kept}`, '');
     } else if (cell.frame < 0) {
       this.put(item, cell.text, `given${kept}`, '');
@@ -75,7 +74,10 @@ export class CanvasView {
 
   private put(item: HTMLLIElement, text: string, look: string, title: string): void {
     if (item.className !== look) item.className = look;
-    if (item.textContent !== text) item.textContent = text;
     if (item.title !== title) item.title = title;
+    if (item.textContent === text) return;
+    // Lines and grounds go below words, not below the blanks before them.
+    const word = text.trimStart();
+    item.replaceChildren(text.slice(0, text.length - word.length), el('span', {}, word));
   }
 }

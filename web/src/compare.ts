@@ -9,7 +9,9 @@ import { SettingsForm, type Field } from './settings';
 import { Task } from './task';
 
 const kSides = ['a', 'b'] as const;
-const kFields: Field[] = ['preset', 'method', 'steps', 'block_length', 'threshold'];
+const kFirstPresets = ['exact', 'fast'];
+const kMainFields: Field[] = ['preset', 'threshold'];
+const kMoreFields: Field[] = ['method', 'steps', 'block_length'];
 
 interface Measure { label: string; of: (f: Figures) => number | null; show: (value: number) => string }
 
@@ -30,8 +32,8 @@ function bar(value: number, most: number, side: string): HTMLElement {
 function measure_row(measure: Measure, both: Figures[]): HTMLElement {
   const values = both.map(measure.of);
   const most = Math.max(...values.map(value => value ?? 0));
-  const cells = values.map((value, i) => el('td', {}, ...(value === null ? ['unknown']
-    : [el('span', {}, measure.show(value)), bar(value, most, kSides[i]!)])));
+  const cells = values.map((value, i) => el('td', {}, value === null ? 'unknown'
+    : el('div', { class: 'measure' }, el('span', {}, measure.show(value)), bar(value, most, kSides[i]!))));
   return el('tr', {}, el('th', { scope: 'row' }, measure.label), ...cells);
 }
 
@@ -39,19 +41,20 @@ export class Compare {
   readonly task: Task;
   private readonly field = by_id<HTMLTextAreaElement>('compare-text');
   private readonly summary = by_id('compare-summary');
-  private readonly forms: SettingsForm[];
+  private readonly sides: SettingsForm[][];
 
   constructor(private readonly model: string, private readonly settings: SettingsForm, props: Props,
               examples: Example[]) {
     this.task = new Task(by_id('compare-go'), () => this.compare());
     send_on_enter(this.field, () => this.task.busy || this.compare());
-    this.forms = kSides.map(side => {
-      const form = new SettingsForm(kFields, props);
-      by_id(`compare-settings-${side}`).replaceChildren(form.element);
-      return form;
+    this.sides = kSides.map((side, i) => {
+      const main = new SettingsForm(kMainFields, props);
+      const more = new SettingsForm(kMoreFields, props);
+      main.set('preset', kFirstPresets[i]!);
+      by_id(`compare-settings-${side}`).replaceChildren(main.element, el('details', {},
+        el('summary', {}, 'Method, steps and blocks'), more.element));
+      return [main, more];
     });
-    this.forms[0]!.set('preset', 'exact');
-    this.forms[1]!.set('preset', 'fast');
     fill_chips(by_id('compare-examples'), examples, i => {
       this.field.value = examples[i]!.text;
       this.field.focus();
@@ -60,7 +63,7 @@ export class Compare {
 
   private compare(): void {
     const question = this.field.value.trim();
-    if (!question || ![...this.forms, this.settings].every(form => form.valid())) return;
+    if (!question || ![...this.sides.flat(), this.settings].every(form => form.valid())) return;
     this.summary.replaceChildren();
     const views = kSides.map(side => {
       const view = new AnswerView({ trims: true, again: null });
@@ -73,7 +76,8 @@ export class Compare {
       for (const [i, view] of views.entries()) {
         const body = { model: this.model, messages: [{ role: 'user', content: question }] };
         this.settings.apply(body, ['temperature', 'seed', 'max_tokens', 'algorithm']);
-        const figures = await view.run('v1/chat/completions', this.forms[i]!.apply(body), signal);
+        for (const form of this.sides[i]!) form.apply(body);
+        const figures = await view.run('v1/chat/completions', body, signal);
         if (!figures) return;
         both.push(figures);
       }

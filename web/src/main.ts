@@ -29,14 +29,16 @@ function show_screen(): void {
 
 async function start(): Promise<void> {
   const banner = by_id('banner');
-  banner.replaceChildren();
   try {
     const [models, props] = await Promise.all([ask_json<Models>('v1/models'), ask_json<Props>('props')]);
     const model = models.data[0]?.id ?? 'default';
     by_id('model').textContent = model;
+    banner.replaceChildren();
     create_screens(model, props);
   } catch (error) {
-    banner.replaceChildren(notice(error, () => void start()));
+    const said = notice(error, () => void start());
+    // The same words again would be read aloud again.
+    if (banner.textContent !== said.textContent) banner.replaceChildren(said);
     const status = error instanceof ApiError ? error.status : 0;
     if (status === 503) window.setTimeout(() => void start(), kLoading);
     if (status === 401) open_settings(true);

@@ -18,11 +18,18 @@ function unlines(list: { name: string; description?: string }[]): string {
   return list.map(({ name, description }) => description ? `${name}: ${description}` : name).join('\n');
 }
 
+/** A label for ears: eyes see what the control is. */
+function heard(text: string, control: HTMLElement): HTMLElement {
+  const block = labelled(text, control);
+  block.querySelector('label')!.className = 'aloud';
+  return block;
+}
+
 export class QuestionForm {
   readonly element: HTMLElement;
   private readonly kind = el('select', {}, ...kKinds.map(([value, text]) => el('option', { value }, text)));
-  private readonly asked = el('input', { type: 'text', required: '' });
-  private readonly answers = el('textarea', { rows: '4' });
+  private readonly asked = el('input', { type: 'text', required: '', placeholder: 'Ask about the text' });
+  private readonly answers = el('textarea', { rows: '3' });
   private readonly hint: HTMLElement;
   private readonly answers_block: HTMLElement;
 
@@ -46,8 +53,9 @@ export class QuestionForm {
     remove.setAttribute('aria-label', 'Remove this question');
     this.element = el('fieldset', { class: 'question-form' },
                       el('legend', { class: 'aloud' }, 'Question'),
-                      el('div', { class: 'row' }, labelled('Kind', this.kind), remove),
-                      labelled('Question', this.asked), this.answers_block);
+                      heard('Question', this.asked),
+                      el('div', { class: 'row' }, heard('Kind of answer', this.kind), remove),
+                      this.answers_block);
     this.show();
   }
 

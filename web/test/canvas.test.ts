@@ -37,6 +37,14 @@ test('earlier states can be shown again', () => {
   assert.deepEqual(shown(2), [true, true, true, true]);
 });
 
+test('masks behind the block wait', () => {
+  const c = new Canvas({ type: 'canvas', length: 4 });
+  assert.equal(c.block_end(0), 4);
+  c.apply({ ...frame(0, 2, [[0, 1, 'a', 1]]), block: [0, 2] });
+  c.apply({ ...frame(1, 2, [[2, 1, 'b', 1]]), block: [2, 4] });
+  assert.deepEqual([0, 1, 2, Infinity].map(frames => c.block_end(frames)), [2, 2, 4, 4]);
+});
+
 test('at the end the shades spread over the steps that were taken', () => {
   const c = canvas();
   assert.equal(c.steps, 10);

@@ -6,6 +6,9 @@ const kDiffusion =
   'A diffusion language model begins with a canvas on which every token is masked. In each step it ' +
   'looks at the whole canvas, before and behind a gap alike, and reveals the tokens of which it is ' +
   'surest. After a few steps no mask is left, and the text stands.';
+const kOdd =
+  'An odd number is twice something plus one, so two of them make twice something plus two. ' +
+  'That is twice a whole number again, and so the sum is even.';
 const kHaiku = 'Grey lifts from the masts,\none gull, then a red rooftop:\nthe harbour breathes out.';
 const kSum = 'First, add two hours: 11:40. Then add 35 minutes: 12:15.\n\nThe train arrives at 12:15.';
 
@@ -16,6 +19,7 @@ export function answer_for(question, holes, turns) {
   if (/codes of these/.test(question)) text = kThree;
   else if (/code of the brave otter/.test(question)) text = kOtter;
   else if (/Where does Mary live/.test(question)) text = 'Mary: Oslo';
+  else if (/two odd numbers/.test(question)) text = kOdd;
   else if (/haiku/i.test(question)) text = kHaiku;
   else if (/train/.test(question)) text = kSum;
   else if (turns > 1) text = 'As I said: the masks that are easy go first.';
@@ -69,7 +73,7 @@ export function denoise({ pieces, tail }, preset, block_length) {
     for (let at = 0; at < order.length; at += per_step) {
       const commits = order.slice(at, at + per_step).map(i => {
         open.delete(i);
-        return [i, 100 + i, all[i], 0.35 + 0.65 * Math.sqrt(random())];
+        return [i, 100 + i, all[i], 1 - 0.75 * random() ** 5];
       });
       let first = 0;
       while (first < texts.length && !open.has(first)) ++first;
