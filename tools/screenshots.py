@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/web"
 from browser import Browser, mock_command, serve_command, server  # noqa: E402  (found through the path above)
 
 WIDE, TALL, PHONE = (1280, 860), (1280, 1010), (390, 844)
+SHARP = 2  # pixels of the animation for each of the page's
 FRAME_MS, LAST_MS = 110, 2500
 LIMIT = {".png": 200_000, ".gif": 1_500_000}  # bytes, so that a clone stays small
 
@@ -91,12 +92,13 @@ class Pictures:
                        "c.style.minHeight = r.height + 'px';"
                        "document.querySelector('.below').style.visibility = 'hidden';"
                        "return [r.left, r.top, r.width, r.height]")
-        left, top, width, height = (round(value) for value in box)
+        left, top, width, height = box
+        cut = [round(SHARP * at) for at in (left - 8, top - 8, left + width + 8, top + height + 8)]
         frames = []
         for at in range(int(b.find(".replay input").get_attribute("max")) + 1):
             b.script("const s = document.querySelector('.replay input'); s.value = arguments[0];"
                      "s.dispatchEvent(new Event('input'))", at)
-            frames.append(self.picture().crop((left - 8, top - 8, left + width + 8, top + height + 8)))
+            frames.append(self.picture().crop(cut))
         # The colours of all frames are those of the last and of the first.
         both = Image.new("RGB", (frames[0].width, 2 * frames[0].height))
         both.paste(frames[0], (0, 0))
@@ -111,9 +113,8 @@ def main() -> int:
     program, root = sys.argv[1], pathlib.Path(sys.argv[2]).resolve()
     folder = pathlib.Path(sys.argv[3]) if len(sys.argv) > 3 else root / "docs/images"
     mock = program == "--mock"
-    command = mock_command(root, "--model", "llada", "--pace", "60") if mock else serve_command(program, root)
-    # Which of the examples the server's model answers best.
-    long_answer = 0 if mock else 1
+    command = mock_command(root, "--pace", "80") if mock else serve_command(program, root)
+    long_answer = 1  # of the examples for the embedded model
     browser = Browser()
     try:
         with server(command) as (_, url):
@@ -127,9 +128,9 @@ def main() -> int:
                 browser.window(*TALL, dark)
                 pictures.finished("compare", f"compare-{look}", 0)
                 pictures.finished("decide", f"decide-{look}", 0)
-                browser.window(*PHONE, dark)
+                browser.window(*PHONE, dark, scale=2)
                 pictures.middle(f"phone-{look}", long_answer)
-            browser.window(760, 860)
+            browser.window(760, 860, scale=SHARP)
             pictures.animation(long_answer)
     finally:
         browser.close()

@@ -110,6 +110,12 @@ class Chat(PageTest):
         b.answer_is("done")
         b.button("Settings", "header").click()
         b.button("Leave all to the server").click()
+        b.find("#settings [name=steps]").send_keys("-1")
+        b.button("Close").click()
+        b.find("#chat-text").send_keys("hello", Keys.ENTER)
+        b.wait(lambda: b.find("#settings").get_attribute("open"))
+        self.assertEqual(b.driver.switch_to.active_element.get_attribute("name"), "steps")
+        b.button("Leave all to the server").click()
         b.button("Close").click()
 
     def test_keyboard_alone(self):

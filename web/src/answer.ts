@@ -16,8 +16,11 @@ export interface AnswerOptions {
 
 /** "64 tokens in 1.90 s, 34 tokens/s, 41 passes" */
 export function figures_in_words(f: Figures): string {
-  const words = [f.tokens === null ? seconds(f.seconds) : `${f.tokens} tokens in ${seconds(f.seconds)}`];
-  if (f.tokens !== null) words.push(`${(f.tokens / Math.max(f.seconds, 1e-3)).toFixed(1)} tokens/s`);
+  const words = [seconds(f.seconds)];
+  if (f.tokens !== null) {
+    words[0] = `${f.tokens} tokens in ${seconds(f.seconds)}`;
+    words.push(`${(f.tokens / Math.max(f.seconds, 1e-3)).toFixed(1)} tokens/s`);
+  }
   if (f.passes !== null) words.push(`${f.passes} passes`);
   if (f.first_text !== null) words.push(`first text after ${seconds(f.first_text)}`);
   return words.join(' \u00b7 ');
@@ -52,8 +55,8 @@ export class AnswerView implements Listener {
 
   on_frame(frame: FrameEvent): void {
     this.view.apply(frame);
-    this.status.textContent =
-        `step ${frame.step + 1} of ${Math.max(frame.steps, frame.step + 1)} \u00b7 ${frame.masked} masks left`;
+    const steps = Math.max(frame.steps, frame.step + 1);
+    this.status.textContent = `step ${frame.step + 1} of ${steps} \u00b7 ${frame.masked} masks left`;
   }
 
   on_text(piece: string): void {
@@ -70,7 +73,8 @@ export class AnswerView implements Listener {
   }
 
   /** Runs to the end. Null when it was stopped or failed, which the answer then says. */
-  async run(path: string, body: Record<string, unknown>, signal: AbortSignal): Promise<Figures | null> {
+  async run(path: string, body: Record<string, unknown>,
+            signal: AbortSignal): Promise<Figures | null> {
     try {
       const figures = await generate(path, body, this, signal);
       this.finish('done', figures_in_words(figures), this.options.trims ? figures.tokens : null);

@@ -103,10 +103,10 @@ export async function ask(path: string, body?: object, signal?: AbortSignal): Pr
   const headers: Record<string, string> = {};
   if (body) headers['content-type'] = 'application/json';
   if (api_key()) headers['authorization'] = `Bearer ${api_key()}`;
-  const request = { method: body ? 'POST' : 'GET', headers, signal, body: body && JSON.stringify(body) };
+  const method = body ? 'POST' : 'GET';
   let response: Response;
   try {
-    response = await fetch(path, request);
+    response = await fetch(path, { method, headers, signal, body: body && JSON.stringify(body) });
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Unreachable('the server does not answer');

@@ -4,7 +4,7 @@ import type { CanvasEvent, FrameEvent } from './api';
 export interface Cell {
   text: string;
   step: number;         // of the commit
-  frame: number;        // index of the frame that brought it; -1 for given text, Infinity while masked
+  frame: number;        // index of its frame; -1 for given text, Infinity while masked
   probability: number;  // 0..1, the model's when it decided
 }
 
@@ -32,17 +32,23 @@ export class Canvas {
   steps = 1;
 
   constructor(event: CanvasEvent) {
-    for (let i = 0; i < event.length; ++i) {
-      this.cells.push({ text: '', step: 0, frame: Infinity, probability: 0 });
-    }
+    this.grow(event.length);
     for (const [position, text] of event.given ?? []) {
       this.cells[position] = { text, step: 0, frame: -1, probability: 1 };
     }
   }
 
-  /** Takes the commits of a frame in and returns their positions. */
+  private grow(length: number): void {
+    while (this.cells.length < length) {
+      this.cells.push({ text: '', step: 0, frame: Infinity, probability: 0 });
+    }
+  }
+
+  /** Takes the commits of a frame in and returns their positions. A canvas that is full without an
+   *  end may grow by a block, which the frame then works on. */
   apply(frame: FrameEvent): number[] {
     const index = this.frames.length;
+    this.grow(frame.block[1]);
     this.frames.push({ step: frame.step, block_end: frame.block[1] });
     this.steps = Math.max(frame.steps, frame.step, 1);
     for (const [position, , text, probability] of frame.commits) {

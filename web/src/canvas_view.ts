@@ -16,9 +16,9 @@ export class CanvasView {
 
   begin(event: CanvasEvent): void {
     this.canvas = new Canvas(event);
-    this.length = event.length;
-    this.items = this.canvas.cells.map(() => el('li'));
-    this.element.replaceChildren(...this.items);
+    this.items = [];
+    this.element.replaceChildren();
+    this.grow();
     this.show(0);
   }
 
@@ -26,8 +26,16 @@ export class CanvasView {
     if (!this.canvas) return;
     const end = this.canvas.block_end(Infinity);
     const changed = this.canvas.apply(frame);
+    this.grow();
     if (end !== frame.block[1]) this.show(this.frames);
     else for (const i of changed) this.draw(i, this.frames);
+  }
+
+  private grow(): void {
+    this.length = this.canvas!.cells.length;
+    const more = this.canvas!.cells.slice(this.items.length).map(() => el('li'));
+    this.items.push(...more);
+    this.element.append(...more);
   }
 
   /** No more frames will come. `tokens`: how many belong to the answer, null for all. */

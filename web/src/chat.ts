@@ -32,6 +32,7 @@ export class Chat {
   }
 
   private grow(): void {
+    this.field.rows = 1;  // or the height would only ever grow
     this.field.rows = Math.min(8, Math.max(1, Math.ceil(this.field.scrollHeight / 24)));
   }
 

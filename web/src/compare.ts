@@ -13,7 +13,11 @@ const kFirstPresets = ['exact', 'fast'];
 const kMainFields: Field[] = ['preset', 'threshold'];
 const kMoreFields: Field[] = ['method', 'steps', 'block_length'];
 
-interface Measure { label: string; of: (f: Figures) => number | null; show: (value: number) => string }
+interface Measure {
+  label: string;
+  of: (f: Figures) => number | null;
+  show: (value: number) => string;
+}
 
 const kMeasures: Measure[] = [
   { label: 'Time', of: f => f.seconds, show: seconds },
@@ -33,7 +37,8 @@ function measure_row(measure: Measure, both: Figures[]): HTMLElement {
   const values = both.map(measure.of);
   const most = Math.max(...values.map(value => value ?? 0));
   const cells = values.map((value, i) => el('td', {}, value === null ? 'unknown'
-    : el('div', { class: 'measure' }, el('span', {}, measure.show(value)), bar(value, most, kSides[i]!))));
+    : el('div', { class: 'measure' }, el('span', {}, measure.show(value)),
+         bar(value, most, kSides[i]!))));
   return el('tr', {}, el('th', { scope: 'row' }, measure.label), ...cells);
 }
 

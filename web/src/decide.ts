@@ -43,7 +43,7 @@ function card(question: Question, answer: Answer): HTMLElement {
   });
   const words = remark(answer);
   return el('article', { class: 'card' }, el('h3', {}, question.instructions),
-            el('ul', { class: 'shares' }, ...rows), ...(words ? [el('p', { class: 'status' }, words)] : []));
+            el('ul', { class: 'shares' }, ...rows), el('p', { class: 'status' }, words));
 }
 
 export class Decide {

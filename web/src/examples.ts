@@ -29,7 +29,8 @@ const kDemo: Examples = {
     { label: 'Where does Mary live?', text: kPeople },
   ],
   fill: [
-    { label: 'Two phrases', text: 'My cousin ___{4} the old school. The old man looked ___{4} every summer.' },
+    { label: 'Two phrases',
+      text: 'My cousin ___{4} the old school. The old man looked ___{4} every summer.' },
     { label: 'A sentence', text: 'It was late. The local band ___{8}. All was well.' },
   ],
   compare: [
@@ -52,15 +53,19 @@ const kTicket =
 
 const kGeneral: Examples = {
   chat: [
-    { label: 'Explain diffusion of text', text: 'Explain in three sentences how a diffusion language model writes a text.' },
+    { label: 'Explain diffusion of text',
+      text: 'Explain in three sentences how a diffusion language model writes a text.' },
     { label: 'A haiku', text: 'Write a haiku about fog that lifts from a harbour.' },
-    { label: 'A small function', text: 'Write a Python function that tells whether a word is a palindrome.' },
-    { label: 'A sum in words', text: 'A train leaves at 9:40 and takes 2 hours and 35 minutes. When does it arrive? Think step by step.' },
+    { label: 'A small function',
+      text: 'Write a Python function that tells whether a word is a palindrome.' },
+    { label: 'A sum in words',
+      text: 'A train leaves at 9:40 and takes 2 hours and 35 minutes. When does it arrive?' },
   ],
   fill: [
     { label: 'A sentence', text: 'The capital of France is ___{2}, a city on the river ___{3}.' },
     { label: 'A function', text: 'def is_even(n):\n    """Whether n is even."""\n    return ___{8}\n' },
-    { label: 'A letter', text: 'Dear Ada,\n\nthank you for ___{12}. I hope that ___{12}.\n\nYours, Charles' },
+    { label: 'A letter',
+      text: 'Dear Ada,\n\nthank you for ___{12}. I hope that ___{12}.\n\nYours, Charles' },
   ],
   compare: [
     { label: 'A proof', text: 'Why is the sum of two odd numbers even? Answer in two sentences.' },

@@ -30,7 +30,8 @@ function show_screen(): void {
 async function start(): Promise<void> {
   const banner = by_id('banner');
   try {
-    const [models, props] = await Promise.all([ask_json<Models>('v1/models'), ask_json<Props>('props')]);
+    const [models, props] = await Promise.all([ask_json<Models>('v1/models'),
+                                               ask_json<Props>('props')]);
     const model = models.data[0]?.id ?? 'default';
     by_id('model').textContent = model;
     banner.replaceChildren();

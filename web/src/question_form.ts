@@ -15,7 +15,8 @@ function lines(text: string): [string, string | undefined][] {
 }
 
 function unlines(list: { name: string; description?: string }[]): string {
-  return list.map(({ name, description }) => description ? `${name}: ${description}` : name).join('\n');
+  const line = (name: string, description?: string) => description ? `${name}: ${description}` : name;
+  return list.map(({ name, description }) => line(name, description)).join('\n');
 }
 
 /** A label for ears: eyes see what the control is. */
@@ -27,8 +28,10 @@ function heard(text: string, control: HTMLElement): HTMLElement {
 
 export class QuestionForm {
   readonly element: HTMLElement;
-  private readonly kind = el('select', {}, ...kKinds.map(([value, text]) => el('option', { value }, text)));
-  private readonly asked = el('input', { type: 'text', required: '', placeholder: 'Ask about the text' });
+  private readonly kind = el('select', {}, ...kKinds.map(([value, text]) =>
+    el('option', { value }, text)));
+  private readonly asked = el('input', { type: 'text', required: '',
+                                         placeholder: 'Ask about the text' });
   private readonly answers = el('textarea', { rows: '3' });
   private readonly hint: HTMLElement;
   private readonly answers_block: HTMLElement;
@@ -39,9 +42,9 @@ export class QuestionForm {
     this.answers_block = labelled('Answers', this.answers, ' ');
     this.hint = this.answers_block.querySelector('.hint')!;
     if (question.type === 'choice') {
-      this.answers.value = unlines(question.choices.map(c => ({ name: c.value, description: c.description })));
+      this.answers.value = unlines(question.choices.map(c => ({ ...c, name: c.value })));
     } else if (question.type === 'score') {
-      this.answers.value = unlines(question.levels.map(l => ({ name: l.label, description: l.description })));
+      this.answers.value = unlines(question.levels.map(l => ({ ...l, name: l.label })));
     }
     this.kind.addEventListener('change', () => this.show());
     this.asked.addEventListener('keydown', event => {

@@ -40,8 +40,9 @@ export class SettingsForm {
     for (const name of fields) {
       if (name === 'preset') this.add(name, 'Preset', choices(d.presets, 'server\u2019s own'));
       else if (name === 'method') this.add(name, 'Method', choices(d.methods, 'as the preset says'));
-      else if (name === 'algorithm') this.add(name, 'Order of decisions', choices(d.algorithms, 'the model\u2019s'));
-      else this.add_number(name, kNumbers[name]!);
+      else if (name === 'algorithm') {
+        this.add(name, 'Order of decisions', choices(d.algorithms, 'the model\u2019s'));
+      } else this.add_number(name, kNumbers[name]!);
     }
   }
 
@@ -51,7 +52,8 @@ export class SettingsForm {
     this.add(name, field.label, input, field.hint);
   }
 
-  private add(name: Field, label: string, control: HTMLInputElement | HTMLSelectElement, hint = ''): void {
+  private add(name: Field, label: string, control: HTMLInputElement | HTMLSelectElement,
+              hint = ''): void {
     control.name = name;
     control.addEventListener('change', () => this.on_change());
     this.controls.set(name, control);
@@ -74,7 +76,12 @@ export class SettingsForm {
 
   /** False after telling the user which number cannot be. */
   valid(): boolean {
-    return [...this.controls.values()].every(control => control.reportValidity());
+    const wrong = [...this.controls.values()].find(control => !control.checkValidity());
+    if (!wrong) return true;
+    // Browsers say nothing about what cannot be seen.
+    if (wrong.closest('dialog')?.open === false) open_settings();
+    wrong.closest('details')?.setAttribute('open', '');
+    return wrong.reportValidity();
   }
 
   /** Writes what is set, of `fields` alone, where the API wants it. */
@@ -92,7 +99,7 @@ export class SettingsForm {
   /** "balanced, threshold 0.9", or that nothing is set. */
   in_words(): string {
     const set = Object.entries(this.values()).map(([name, value]) =>
-      ['preset', 'method', 'algorithm'].includes(name) ? value : `${name.replace('_', ' ')} ${value}`);
+      name in kNumbers ? `${name.replace('_', ' ')} ${value}` : value);
     return set.join(', ') || 'server\u2019s own settings';
   }
 }
@@ -112,7 +119,8 @@ export function create_drawer(props: Props): SettingsForm {
     show();
   });
   const show = () => {
-    for (const text of document.querySelectorAll('.settings-now')) text.textContent = form.in_words();
+    const words = form.in_words();
+    for (const text of document.querySelectorAll('.settings-now')) text.textContent = words;
   };
   const stored = JSON.parse(sessionStorage.getItem(kStored) ?? '{}') as Record<Field, string>;
   for (const [name, value] of Object.entries(stored)) form.set(name as Field, value);

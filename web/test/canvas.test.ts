@@ -45,6 +45,13 @@ test('masks behind the block wait', () => {
   assert.deepEqual([0, 1, 2, Infinity].map(frames => c.block_end(frames)), [2, 2, 4, 4]);
 });
 
+test('a canvas grows by the block that a frame works on', () => {
+  const c = new Canvas({ type: 'canvas', length: 2 });
+  c.apply({ ...frame(0, 4, [[0, 1, 'a', 1], [1, 1, 'b', 1]]), block: [0, 2] });
+  assert.deepEqual(c.apply({ ...frame(1, 4, [[3, 1, 'd', 1]]), block: [2, 4] }), [3]);
+  assert.deepEqual(c.cells.map(cell => cell.text), ['a', 'b', '', 'd']);
+});
+
 test('at the end the shades spread over the steps that were taken', () => {
   const c = canvas();
   assert.equal(c.steps, 10);
