@@ -141,7 +141,7 @@ class OtherScreens(PageTest):
         self.use_example("fill")
         b.answer_is("done")
         self.assertEqual(b.masks(), 0)
-        self.assertIn("the old school", b.find("#fill-result .canvas").text)
+        self.assertIn("looked at the quiet lake", b.find("#fill-result .canvas").text)
         self.assertGreater(len(b.all("#fill-result .set")), 0)
 
     def test_a_text_without_a_hole_is_explained(self):

@@ -11,37 +11,36 @@ export interface Examples {
 }
 
 const kOtter =
-  'Text: My cousin described the old school. The code of the shiny goose is cliff. It was late. ' +
-  'During the storm, his uncle dreamed of the empty station before dark. The code of the brave otter ' +
-  'is 4821. On a cold day, our neighbor walked to the stone bridge. Her best friend painted the big ' +
-  'house. The code of the calm fox is river. The night guard smiled at a narrow path every summer. ' +
-  'The sun was up. The code of the witty orca is 6996. The local band visited the big house.';
+  'Text: My cousin described the old school. The code of the brave otter is 4821. It was late. ' +
+  'The old man looked at the quiet lake. The code of the calm fox is river. The sun was up. ' +
+  'The code of the witty orca is 6996.';
 const kCode = `${kOtter} Question: What is the code of the brave otter?`;
 const kCodes = `${kOtter} Question: What are the codes of these: brave otter, calm fox, witty orca?`;
 const kPeople =
-  'Text: Mary lives in Oslo. It was late. John lives in Cairo. The old man looked at the quiet lake. ' +
-  'Mary works at the bank. The sun was up. Question: Where does Mary live?';
+  'Text: Mary lives in Oslo. It was late. John works as a baker. Mary works as a pilot. ' +
+  'The old man looked at the quiet lake. John lives in Cairo. ' +
+  'Question: What are the jobs of these: Mary, John?';
 
 const kDemo: Examples = {
   chat: [
     { label: 'Find one code in a text', text: kCode },
     { label: 'Find three at once', text: kCodes },
-    { label: 'Where does Mary live?', text: kPeople },
+    { label: 'Who does what?', text: kPeople },
   ],
   fill: [
     { label: 'Two phrases',
-      text: 'My cousin ___{4} the old school. The old man looked ___{4} every summer.' },
-    { label: 'A sentence', text: 'It was late. The local band ___{8}. All was well.' },
+      text: 'The old man sat beside ___{3} every summer. ___{4} looked at the quiet lake.' },
+    { label: 'Most of a sentence', text: 'It was late. The local band ___{8}. All was well.' },
   ],
   compare: [
     { label: 'Three codes', text: kCodes },
-    { label: 'One code', text: kCode },
+    { label: 'Two jobs', text: kPeople },
   ],
   decide: [{
     label: 'Codes', text: kOtter,
     questions: [
       { type: 'choice', instructions: 'What is the code of the brave otter?',
-        choices: ['4821', '6996', 'cliff', 'river'].map(value => ({ value })) },
+        choices: ['4821', '6996', 'river'].map(value => ({ value })) },
       { type: 'predicate', instructions: 'Is the code of the calm fox river?' },
     ],
   }],

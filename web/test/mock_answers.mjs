@@ -18,7 +18,7 @@ export function answer_for(question, holes, turns) {
   let text = kDiffusion;
   if (/codes of these/.test(question)) text = kThree;
   else if (/code of the brave otter/.test(question)) text = kOtter;
-  else if (/Where does Mary live/.test(question)) text = 'Mary: Oslo';
+  else if (/jobs of these/.test(question)) text = 'Mary works as a pilot. John works as a baker.';
   else if (/two odd numbers/.test(question)) text = kOdd;
   else if (/haiku/i.test(question)) text = kHaiku;
   else if (/train/.test(question)) text = kSum;
