@@ -14,6 +14,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[1] / "tests/web"
 from browser import Browser, mock_command, serve_command, server  # noqa: E402  (found through the path above)
 
 WIDE, TALL, PHONE = (1280, 860), (1280, 1010), (390, 844)
+CLOSE = {"preset": "exact", "max_tokens": "48"}  # a token a step, and few end tokens behind them
 SHARP = 2  # pixels of the animation for each of the page's
 FRAME_MS, LAST_MS = 110, 2500
 LIMIT = {".png": 200_000, ".gif": 1_500_000}  # bytes, so that a clone stays small
@@ -31,23 +32,15 @@ class Pictures:
 
     def save(self, image: Image.Image, name: str, **options) -> None:
         path = self.folder / name
-        if path.suffix == ".png":
-            image = image.quantize(256, dither=Image.Dither.NONE)
         image.save(path, optimize=True, **options)
         size = path.stat().st_size
         print(f"{path}: {size} bytes")
         assert size < LIMIT[path.suffix], f"{path}: {size} bytes, expected below {LIMIT[path.suffix]}"
 
-    def start(self, screen: str, example: int, preset: str = "") -> None:
+    def start(self, screen: str, example: int, **settings: str) -> None:
         """Sends an example of a fresh page."""
         b = self.browser
-        b.open(self.url, screen)
-        b.script("sessionStorage.clear()")
-        b.open(self.url, screen)
-        if preset:
-            b.button("Settings", "header").click()
-            b.find("#settings [name=preset]").send_keys(preset)
-            b.button("Close").click()
+        b.open(self.url, screen, **settings)
         b.all(f"#{screen}-examples button")[example].click()
         b.find(f"#{screen}-{'send' if screen == 'chat' else 'go'}").click()
 
@@ -57,7 +50,7 @@ class Pictures:
 
     def middle(self, name: str, example: int) -> None:
         """A chat about halfway through, as it runs."""
-        self.start("chat", example, "exact")
+        self.start("chat", example, **CLOSE)
         self.settle()
         b = self.browser
         b.wait(lambda: b.masks())
@@ -83,7 +76,7 @@ class Pictures:
 
     def animation(self, example: int) -> None:
         """The canvas of a finished answer, frame by frame through its slider."""
-        self.start("chat", example, "exact")
+        self.start("chat", example, **CLOSE)
         b = self.browser
         b.answer_is("done")
         self.settle()

@@ -66,9 +66,10 @@ class Browser:
         self.driver.quit()
         self.profile.cleanup()
 
-    def open(self, url: str, screen: str = "chat") -> None:
-        """A fresh page on one of the screens."""
-        self.driver.get("about:blank")
+    def open(self, url: str, screen: str = "chat", **settings: str) -> None:
+        """A fresh page on one of the screens, with these settings in the drawer."""
+        self.driver.get(f"{url}/app.css")  # the storage belongs to the address, so something from there
+        self.script("sessionStorage.setItem('unmask.settings', JSON.stringify(arguments[0]))", settings)
         self.driver.get(f"{url}/#/{screen}")
         self.wait(lambda: self.script("return document.documentElement.dataset.ready"))
 

@@ -20,6 +20,7 @@ SKIPPED = 77
 PROGRAM, ROOT = (sys.argv[1], pathlib.Path(sys.argv[2]).resolve()) if len(sys.argv) == 3 else ("", None)
 MOCK = PROGRAM == "--mock"
 SCREENS = ("chat", "fill", "compare", "decide")
+SLOW = {"preset": "exact", "max_tokens": "256"}  # long enough to be watched
 AXE = "web/node_modules/axe-core/axe.min.js"
 
 
@@ -42,8 +43,8 @@ class PageTest(unittest.TestCase):
     def setUp(self):
         self.browser.window(1280, 900)
 
-    def open(self, screen: str = "chat") -> "Browser":
-        self.browser.open(self.url, screen)
+    def open(self, screen: str = "chat", **settings: str) -> "Browser":
+        self.browser.open(self.url, screen, **settings)
         self.browser.complaints()
         self.addCleanup(lambda: self.assertEqual(self.browser.complaints(), []))
         return self.browser
@@ -56,7 +57,7 @@ class PageTest(unittest.TestCase):
 
 class Chat(PageTest):
     def test_masks_vanish_and_the_text_stands(self):
-        b = self.open()
+        b = self.open(**SLOW)
         self.use_example("chat")
         b.wait(lambda: b.masks() > 0)
         b.answer_is("done")
@@ -81,7 +82,7 @@ class Chat(PageTest):
         self.assertEqual(b.all(".answer"), [])
 
     def test_escape_stops(self):
-        b = self.open()
+        b = self.open(**SLOW)
         self.use_example("chat", 1)
         b.wait(lambda: b.masks() > 0)
         self.assertEqual(b.find("#chat-send").text, "Stop")
