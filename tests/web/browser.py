@@ -70,6 +70,7 @@ class Browser:
         """A fresh page on one of the screens, with these settings in the drawer."""
         self.driver.get(f"{url}/app.css")  # the storage belongs to the address, so something from there
         self.script("sessionStorage.setItem('unmask.settings', JSON.stringify(arguments[0]))", settings)
+        self.complaints()
         self.driver.get(f"{url}/#/{screen}")
         self.wait(lambda: self.script("return document.documentElement.dataset.ready"))
 
@@ -106,5 +107,6 @@ class Browser:
                            ".filter(cell => cell.textContent).length")
 
     def complaints(self) -> list[str]:
-        """What the console holds since the last look."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        """What the console holds since the last look, advice to developers apart."""
+        return [entry["message"] for entry in self.driver.get_log("browser")
+                if entry["level"] != "DEBUG"]
