@@ -23,6 +23,7 @@ enum class ErrorCode : uint8_t {
   adapter,        // a folder holds no model but an adapter for one
   algorithm,      // the model's files recommend an unknown one
   canvas_length,  // of a generated task: too short for what it holds
+  schema,         // a JSON schema that cannot be promised; the message names the place in it
   memory,         // more than there is
   results_exist   // a folder of results belongs to something else
 };
