@@ -95,6 +95,14 @@ CharacterSet CharacterSet::complement() const {
   return CharacterSet(std::move(gaps));
 }
 
+bool is_plain(char32_t character) {
+  return std::any_of(kPlain.begin(), kPlain.end(), [&](const CharacterRange& range) {
+    return range.first <= character && character <= range.last;
+  });
+}
+
+CharacterSet plain_characters() { return CharacterSet({kPlain.begin(), kPlain.end()}); }
+
 Expression string_character(Expressions& expressions, const CharacterSet& set) {
   std::vector<Expression> spellings;
   for (const CharacterRange& range : set.ranges()) {

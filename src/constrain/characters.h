@@ -30,6 +30,11 @@ class CharacterSet {
   std::vector<CharacterRange> ranges_;
 };
 
+/// Whether `character` stands for itself inside a JSON string.
+bool is_plain(char32_t character);
+/// All of those.
+CharacterSet plain_characters();
+
 /// One character of `set` between the quotes of a JSON string, in its one spelling here: the
 /// character itself in UTF-8; a quote, a backslash and \b \f \n \r \t escaped. The other control
 /// characters have no spelling and are left out, as are surrogates, which are no characters.
