@@ -109,9 +109,12 @@ void SchemaNode::allow_only(std::span<const std::string_view> keys, std::string_
   for (const auto& [key, value] : json_->items()) {
     if (std::find(kAnnotations.begin(), kAnnotations.end(), key) != kAnnotations.end()) continue;
     if (std::find(keys.begin(), keys.end(), key) != keys.end()) continue;
-    at(key).refuse(beside.empty() ? "an unsupported keyword"
-                                  : fmt::format("a keyword beside '{}'", beside),
-                   keys.empty() ? "annotations only" : fmt::format("{}", fmt::join(keys, ", ")));
+    if (!beside.empty()) {
+      at(key).refuse(fmt::format("a keyword beside '{}'", beside), "annotations only");
+    }
+    std::string expected = "one of";
+    for (const std::string_view known : keys) expected += fmt::format(" {}", known);
+    at(key).refuse("an unsupported keyword", expected);
   }
 }
 
