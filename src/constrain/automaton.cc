@@ -25,8 +25,8 @@ constexpr int64_t kMostVisits = 8'000'000;
 
 Automaton checked(Automaton automaton, std::string_view where) {
   if (automaton.size() == 0) {
-    fail(ErrorCode::schema, "{}: found a schema that nothing satisfies, expected at least one value",
-         where);
+    fail(ErrorCode::schema,
+         "{}: found a schema that nothing satisfies, expected at least one value", where);
   }
   if (automaton.size() > kMostStates) {
     fail(ErrorCode::schema, "{}: found {} states, expected at most {}", where, automaton.size(),
@@ -91,8 +91,8 @@ class SubsetConstruction {
       const int q = states.back();
       states.pop_back();
       if (++visits_ > kMostVisits) {
-        fail(ErrorCode::schema, "{}: found a pattern too complex to compile, expected a simpler one",
-             where_);
+        fail(ErrorCode::schema,
+             "{}: found a pattern too complex to compile, expected a simpler one", where_);
       }
       if (std::exchange(seen_[static_cast<size_t>(q)], stamp_) == stamp_) continue;
       const Nfa::State& state = nfa_.states[static_cast<size_t>(q)];

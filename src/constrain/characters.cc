@@ -13,9 +13,13 @@ namespace {
 
 constexpr char32_t kLastCharacter = 0x10ffff;
 
-constexpr std::array<std::pair<char32_t, const char*>, 7> kEscapes{
-    {{'"', "\\\""}, {'\\', "\\\\"}, {'\b', "\\b"}, {'\f', "\\f"}, {'\n', "\\n"}, {'\r', "\\r"},
-     {'\t', "\\t"}}};
+constexpr std::array<std::pair<char32_t, const char*>, 7> kEscapes{{{'"', "\\\""},
+                                                                    {'\\', "\\\\"},
+                                                                    {'\b', "\\b"},
+                                                                    {'\f', "\\f"},
+                                                                    {'\n', "\\n"},
+                                                                    {'\r', "\\r"},
+                                                                    {'\t', "\\t"}}};
 
 /// Characters that stand for themselves. The ranges' encodings have one length each, and what lies
 /// between is a quote, a backslash or a surrogate.

@@ -40,9 +40,7 @@ Expression Expressions::repeat(Expression part, int least, std::optional<int> mo
   return add({.kind = Kind::repeat, .parts = {part}, .least = least, .most = most});
 }
 
-Expression Expressions::embed(Nfa nfa) {
-  return add({.kind = Kind::nfa, .nfa = std::move(nfa)});
-}
+Expression Expressions::embed(Nfa nfa) { return add({.kind = Kind::nfa, .nfa = std::move(nfa)}); }
 
 /// Builds from the end: an expression is entered knowing the state that follows it. The same part
 /// before the same state is emitted once.

@@ -97,8 +97,8 @@ Expression string_value(Expressions& e, int least, std::optional<int> most) {
 
 Expression integer_value(Expressions& e, int64_t least, int64_t most) {
   const Expression negative = magnitude(e, std::max(-most, int64_t{1}), -least);
-  return e.choice({magnitude(e, std::max(least, int64_t{0}), most),
-                   e.sequence({e.literal("-"), negative})});
+  return e.choice(
+      {magnitude(e, std::max(least, int64_t{0}), most), e.sequence({e.literal("-"), negative})});
 }
 
 Expression number_value(Expressions& e) {
@@ -164,8 +164,7 @@ Expression object_value(Expressions& e, const std::vector<ObjectMember>& members
 }
 
 Expression any_object(Expressions& e, int nesting) {
-  const Expression member =
-      e.sequence({any_string(e), e.literal(": "), any_value(e, nesting - 1)});
+  const Expression member = e.sequence({any_string(e), e.literal(": "), any_value(e, nesting - 1)});
   const Expression others = e.repeat(e.sequence({e.literal(", "), member}), 0);
   return e.sequence({e.literal("{"), e.optional(e.sequence({member, others})), e.literal("}")});
 }

@@ -20,10 +20,9 @@ constexpr size_t kMostBytes = 1024;
 const std::vector<CharacterRange> kDigits{{'0', '9'}};
 const std::vector<CharacterRange> kWord{{'0', '9'}, {'A', 'Z'}, {'_', '_'}, {'a', 'z'}};
 // White space and line ends of ECMA 262.
-const std::vector<CharacterRange> kSpace{{0x09, 0x0d},     {0x20, 0x20},     {0xa0, 0xa0},
-                                         {0x1680, 0x1680}, {0x2000, 0x200a}, {0x2028, 0x2029},
-                                         {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000},
-                                         {0xfeff, 0xfeff}};
+const std::vector<CharacterRange> kSpace{
+    {0x09, 0x0d},     {0x20, 0x20},     {0xa0, 0xa0},     {0x1680, 0x1680}, {0x2000, 0x200a},
+    {0x2028, 0x2029}, {0x202f, 0x202f}, {0x205f, 0x205f}, {0x3000, 0x3000}, {0xfeff, 0xfeff}};
 const std::vector<CharacterRange> kLineEnds{{'\n', '\n'}, {'\r', '\r'}, {0x2028, 0x2029}};
 
 class Parser {

@@ -337,10 +337,9 @@ Automaton compile_tool_calls(std::span<const ToolSchema> tools) {
     const ToolSchema& tool = tools[i];
     const Expression name = constant_value(expressions, tool.name);
     const Expression arguments =
-        tool.parameters == nullptr
-            ? object_value(expressions, {})
-            : compile_node(expressions, *tool.parameters,
-                           fmt::format("/tools/{}/function/parameters", i));
+        tool.parameters == nullptr ? object_value(expressions, {})
+                                   : compile_node(expressions, *tool.parameters,
+                                                  fmt::format("/tools/{}/function/parameters", i));
     calls.push_back(
         object_value(expressions, {{"name", name, true}, {"arguments", arguments, true}}));
   }

@@ -1,7 +1,7 @@
 // JSON schemas as automata: what a model may write so that its text satisfies a schema.
 //
-// The automaton accepts a part of the schema's documents: keys in the order of the schema, one blank
-// after ':' and ',', no other white space and no undeclared keys. What cannot be promised is
+// The automaton accepts a part of the schema's documents: keys in the order of the schema, one
+// blank after ':' and ',', no other white space and no undeclared keys. What cannot be promised is
 // refused, never ignored.
 #pragma once
 

@@ -16,14 +16,13 @@ constexpr std::array<std::string_view, 12> kAnnotations{
     "title",    "description", "default",  "examples",  "$schema", "$id",
     "$comment", "deprecated",  "readOnly", "writeOnly", "$defs",   "definitions"};
 
-constexpr std::array<std::pair<std::string_view, uint8_t>, 7> kTypeNames{
-    {{"string", kString},
-     {"integer", kInteger},
-     {"number", kNumber},
-     {"boolean", kBoolean},
-     {"null", kNull},
-     {"array", kArray},
-     {"object", kObject}}};
+constexpr std::array<std::pair<std::string_view, uint8_t>, 7> kTypeNames{{{"string", kString},
+                                                                          {"integer", kInteger},
+                                                                          {"number", kNumber},
+                                                                          {"boolean", kBoolean},
+                                                                          {"null", kNull},
+                                                                          {"array", kArray},
+                                                                          {"object", kObject}}};
 
 std::string escaped(std::string_view key) {
   std::string out;

@@ -14,8 +14,8 @@ namespace {
 
 constexpr int kMostLength = 64;
 
-// deviation: parts of what RFC 3339 and RFC 5321 allow. February has 28 days, seconds end at 59, and
-// addresses are those of everyday mail.
+// deviation: parts of what RFC 3339 and RFC 5321 allow. February has 28 days, seconds end at 59,
+// and addresses are those of everyday mail.
 constexpr std::string_view kDate =
     R"((?:\d{4}-(?:(?:0[1-9]|1[0-2])-(?:0[1-9]|1\d|2[0-8])|(?:0[13-9]|1[0-2])-(?:29|30)|)"
     R"((?:0[13578]|1[02])-31)))";
@@ -58,7 +58,8 @@ Expression schema_string(Expressions& e, const SchemaNode& node) {
     const std::string where = node.at("format").where();
     all.emplace_back(where, quoted(pattern_expression(e, pattern, where)));
   }
-  if (all.empty() || least > 0 || most) all.emplace_back(node.where(), string_value(e, least, most));
+  if (all.empty() || least > 0 || most)
+    all.emplace_back(node.where(), string_value(e, least, most));
   if (all.size() == 1) return all[0].second;
   Automaton both = Automaton::compile(e, all[0].second, all[0].first);
   for (size_t i = 1; i < all.size(); ++i) {

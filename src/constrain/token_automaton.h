@@ -32,7 +32,8 @@ class TokenAutomaton {
   int distance(int state) const { return distance_[static_cast<size_t>(state)]; }
 
   int n_tokens() const { return static_cast<int>(class_of_.size()); }
-  /// Classes are numbered by their lowest token. Tokens that fit nowhere form a class without edges.
+  /// Classes are numbered by their lowest token. Tokens that fit nowhere form a class without
+  /// edges.
   int n_classes() const { return static_cast<int>(first_tokens_.size()); }
   /// [n_tokens]
   std::span<const int> classes() const { return class_of_; }

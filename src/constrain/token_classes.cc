@@ -97,9 +97,8 @@ class Classifier {
     for (const auto& [q, reached] : by_length) {
       move_tokens(q, vocabulary_.not_plain());
       for (TokenClass& c : out_.classes) {
-        const int to = c.plain_characters == 0
-                           ? Automaton::kNone
-                           : reached[static_cast<size_t>(c.plain_characters)];
+        const int to = c.plain_characters == 0 ? Automaton::kNone
+                                               : reached[static_cast<size_t>(c.plain_characters)];
         if (to != Automaton::kNone && c.size > 0) add_edge(c, q, to);
       }
     }

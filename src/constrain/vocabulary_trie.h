@@ -16,9 +16,9 @@ class VocabularyTrie {
   /// A beginning of tokens. Nodes stand in the order of a search from the root, which is left out:
   /// those below node i are i + 1 to `end` - 1.
   struct Node {
-    uint8_t byte = 0;   // the last one of the beginning
-    int depth = 0;      // bytes of the beginning, at least 1
-    int end = 0;        // the first node that is not below this one
+    uint8_t byte = 0;  // the last one of the beginning
+    int depth = 0;     // bytes of the beginning, at least 1
+    int end = 0;       // the first node that is not below this one
     int tokens_begin = 0;
     int tokens_end = 0;  // the tokens that end here, as indices into Trie::tokens
   };

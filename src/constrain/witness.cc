@@ -12,8 +12,8 @@ namespace {
 using Edge = TokenAutomaton::Edge;
 
 constexpr double kImpossible = -std::numeric_limits<double>::infinity();
-// What a filter removed is taken only where nothing else is possible. Not lower: sums of it must still
-// tell the scores of other positions apart.
+// What a filter removed is taken only where nothing else is possible. Not lower: sums of it must
+// still tell the scores of other positions apart.
 constexpr double kLowestScore = -1e9;
 
 double bounded(float score) { return score > kLowestScore ? double{score} : kLowestScore; }
@@ -141,8 +141,8 @@ class Search {
   const WitnessBlock& block_;
   std::span<const ClassMaxima> open_;
   size_t n_;
-  std::vector<double> sums_;   // [n + 1, states]
-  std::vector<Entry> steps_;   // [n, states]
+  std::vector<double> sums_;    // [n + 1, states]
+  std::vector<Entry> steps_;    // [n, states]
   std::vector<uint8_t> alive_;  // [states], 0 or 1
   bool hurried_ = false;
 };

@@ -46,8 +46,7 @@ TEST(Automaton, IsTheSmallestOne) {
   Expressions e;
   const Expression any = e.byte({'a', 'b'});
   // The classic: the third byte from the end is an "a" takes 2^3 states.
-  const Expression third =
-      e.sequence({e.repeat(any, 0), e.literal("a"), e.repeat(any, 2, 2)});
+  const Expression third = e.sequence({e.repeat(any, 0), e.literal("a"), e.repeat(any, 2, 2)});
   EXPECT_EQ(compile(e, third).size(), 8);
   // Spelled in two ways.
   const Expression twice =

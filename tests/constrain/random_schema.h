@@ -1,5 +1,5 @@
-// Random JSON schemas of the subset that can be compiled. Their patterns keep to ASCII: the judge of
-// the tests matches bytes.
+// Random JSON schemas of the subset that can be compiled. Their patterns keep to ASCII: the judge
+// of the tests matches bytes.
 #pragma once
 
 #include <fmt/format.h>
@@ -32,17 +32,33 @@ class RandomSchema {
   }
 
   Json constant() {
-    static const std::vector<Json> kValues{
-        1, -7, 0, 2.5, -1e30, true, false, nullptr, "a", "", "x/y", "quote \" and \\ back",
-        "tab\tand\nline", "gr\u00fc\u00df", "\u65e5\u672c", "\U0001f600",
-        Json::array(), Json{1, "two"}, Json{{"k", 1}, {"a", {true}}}};
+    static const std::vector<Json> kValues{1,
+                                           -7,
+                                           0,
+                                           2.5,
+                                           -1e30,
+                                           true,
+                                           false,
+                                           nullptr,
+                                           "a",
+                                           "",
+                                           "x/y",
+                                           "quote \" and \\ back",
+                                           "tab\tand\nline",
+                                           "gr\u00fc\u00df",
+                                           "\u65e5\u672c",
+                                           "\U0001f600",
+                                           Json::array(),
+                                           Json{1, "two"},
+                                           Json{{"k", 1}, {"a", {true}}}};
     return one_of(kValues);
   }
 
   Json text() {
-    static const std::vector<std::string> kPatterns{
-        "^[a-z]{2,5}$",  "^(red|green|blue)-[0-9]+$", "^\\d{3}-\\d{4}$", "^[A-Z][a-z]*( [A-Z])?$",
-        "^a|b$",         "^(?:ab|c)+$",               "^[\\w.-]{1,3}$", "x"};
+    static const std::vector<std::string> kPatterns{"^[a-z]{2,5}$",    "^(red|green|blue)-[0-9]+$",
+                                                    "^\\d{3}-\\d{4}$", "^[A-Z][a-z]*( [A-Z])?$",
+                                                    "^a|b$",           "^(?:ab|c)+$",
+                                                    "^[\\w.-]{1,3}$",  "x"};
     static const std::vector<std::string> kFormats{"date", "time", "date-time", "uuid", "email"};
     Json schema{{"type", "string"}};
     switch (below(5)) {

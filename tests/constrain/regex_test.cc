@@ -92,8 +92,8 @@ TEST(Regex, RefusesWhatItDoesNotUnderstand) {
   EXPECT_THAT(error_of("a++"), HasSubstr("repeat of a repeat"));
   EXPECT_THAT(error_of("a^b"), HasSubstr("anchor inside"));
   EXPECT_THAT(error_of("(a$)b"), HasSubstr("anchor inside"));
-  for (const char* broken : {"(a", "a)", "[a", "a{2", "*a", "\\", "[z-a]", "[\\d-z]", "\\u12",
-                             "a{", "]", "\\x4g", "\xff"}) {
+  for (const char* broken : {"(a", "a)", "[a", "a{2", "*a", "\\", "[z-a]", "[\\d-z]", "\\u12", "a{",
+                             "]", "\\x4g", "\xff"}) {
     EXPECT_NE(error_of(broken), "") << broken;
   }
   EXPECT_NE(error_of(std::string(2000, 'a')), "");

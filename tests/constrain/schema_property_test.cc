@@ -124,7 +124,8 @@ class Canvas {
       const int end = std::min(length, begin + block_length);
       const std::span<TokenId> block =
           std::span(tokens_).subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
-      while (step(block, length - end, most_per_step)) {}
+      while (step(block, length - end, most_per_step)) {
+      }
       witness_.advance(block);
     }
     return tokens_;

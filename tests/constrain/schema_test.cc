@@ -77,8 +77,8 @@ TEST(Schema, BoundsNumbers) {
   for (int n = 0; n < 60; ++n) {
     const int least = static_cast<int>(random() % 3000) - 1500;
     const int most = least + static_cast<int>(random() % 1200);
-    const Automaton whole = compile_schema(
-        {{"type", "integer"}, {"minimum", least}, {"maximum", most}});
+    const Automaton whole =
+        compile_schema({{"type", "integer"}, {"minimum", least}, {"maximum", most}});
     const Automaton real = compile_schema(
         {{"type", "number"}, {"exclusiveMinimum", least}, {"exclusiveMaximum", most + 1}});
     for (int value = least - 1100; value < most + 1100; value += 1 + n % 3) {
@@ -93,7 +93,8 @@ TEST(Schema, BoundsNumbers) {
   EXPECT_FALSE(compile(R"({"type": "number", "exclusiveMinimum": 0})").accepts("0.00"));
   EXPECT_TRUE(compile(R"({"type": "number", "minimum": 0})").accepts("0.00"));
   EXPECT_TRUE(compile(R"({"type": "number"})").accepts("-1.5e-30"));
-  EXPECT_TRUE(compile(R"({"type": "integer", "minimum": 0.5, "exclusiveMaximum": 2})").accepts("1"));
+  EXPECT_TRUE(
+      compile(R"({"type": "integer", "minimum": 0.5, "exclusiveMaximum": 2})").accepts("1"));
 }
 
 TEST(Schema, NumbersSurviveAParserAsTheyWereWritten) {
@@ -140,8 +141,8 @@ TEST(Schema, EnumerationsFollowReferencesAndAlternatives) {
       {"properties": {"t": {"const": "p"}, "v": {"type": "integer"}}, "required": ["t", "v"],
        "type": "object"},
       {"properties": {"t": {"const": "q"}}, "required": ["t"], "type": "object"}]}]})");
-  for (const char* text : {R"("x")", R"({"b": [1, 2.5], "a": null})", R"({"t": "p", "v": 3})",
-                           R"({"t": "q"})"}) {
+  for (const char* text :
+       {R"("x")", R"({"b": [1, 2.5], "a": null})", R"({"t": "p", "v": 3})", R"({"t": "q"})"}) {
     EXPECT_TRUE(a.accepts(text)) << text;
   }
   EXPECT_FALSE(a.accepts("1"));  // is listed, but its type is not
@@ -244,7 +245,8 @@ TEST(Schema, ToolCallsNameOneToolAndItsArguments) {
   const auto city = ordered_json::parse(
       R"({"type": "object", "properties": {"city": {"$ref": "#/$defs/c"}}, "required": ["city"],
           "$defs": {"c": {"type": "string"}}})");
-  const Automaton a = compile_tool_calls(std::vector<ToolSchema>{{"now", nullptr}, {"rain", &city}});
+  const Automaton a =
+      compile_tool_calls(std::vector<ToolSchema>{{"now", nullptr}, {"rain", &city}});
   EXPECT_TRUE(a.accepts(R"({"name": "now", "arguments": {}})"));
   EXPECT_TRUE(a.accepts(R"({"name": "rain", "arguments": {"city": "Ulm"}})"));
   EXPECT_FALSE(a.accepts(R"({"name": "now", "arguments": {"city": "Ulm"}})"));

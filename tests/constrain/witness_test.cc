@@ -85,8 +85,7 @@ TEST(Witness, IsTheBestOfAllFillings) {
     }
     std::vector<Filling> all = fillings(*automaton, TokenAutomaton::start(), block, rows);
     const auto better = [](const Filling& a, const Filling& b) { return a.sum < b.sum; };
-    const double anywhere =
-        all.empty() ? 0 : std::max_element(all.begin(), all.end(), better)->sum;
+    const double anywhere = all.empty() ? 0 : std::max_element(all.begin(), all.end(), better)->sum;
     std::erase_if(all, [&](const Filling& f) { return automaton->distance(f.state) > behind; });
     const Witness witness(automaton, 100);
     const WitnessBlock wanted{block, kMask, behind};
@@ -104,9 +103,8 @@ TEST(Witness, IsTheBestOfAllFillings) {
       const WitnessToken& token = path.open[row];
       EXPECT_EQ(token.token, best.tokens[i]);
       EXPECT_EQ(token.score, rows[row][static_cast<size_t>(token.token)]);
-      const bool only = std::all_of(all.begin(), all.end(), [&](const Filling& f) {
-        return f.tokens[i] == best.tokens[i];
-      });
+      const bool only = std::all_of(
+          all.begin(), all.end(), [&](const Filling& f) { return f.tokens[i] == best.tokens[i]; });
       EXPECT_EQ(token.forced, only);
       forced += only ? 1 : 0;
       ++row;
@@ -175,9 +173,8 @@ TEST(Witness, AdvancesOverDecidedBlocks) {
 
 TEST(ClassMaxima, AreTheBestTokensOfTheClasses) {
   const std::vector<std::string> bytes = testing::small_vocabulary(500);
-  const TokenAutomaton automaton(
-      compile_schema(ordered_json::parse(R"({"type": "object"})")),
-      VocabularyTrie(bytes, {static_cast<TokenId>(bytes.size()) - 1}));
+  const TokenAutomaton automaton(compile_schema(ordered_json::parse(R"({"type": "object"})")),
+                                 VocabularyTrie(bytes, {static_cast<TokenId>(bytes.size()) - 1}));
   std::mt19937_64 random(3);
   std::vector<float> row(bytes.size() + 5);  // rows may be padded
   for (float& x : row) x = static_cast<float>(random() % 20);
