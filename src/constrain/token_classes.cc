@@ -83,6 +83,7 @@ class Classifier {
   TokenClasses run() {
     const PlainMoves moves(automaton_);
     std::vector<int> plain_next;
+    plain_next.reserve(static_cast<size_t>(automaton_.size()));
     for (int q = 0; q < automaton_.size(); ++q) plain_next.push_back(moves.next(q));
     // Classes split at the states that tell tokens apart; later states find fewer edges to copy.
     std::vector<std::pair<int, std::vector<int>>> by_length;
