@@ -18,20 +18,23 @@ namespace {
 
 /// Builds the value event by event, because the library's own parser lets the last of two equal
 /// keys win and nests without bound.
-class StrictBuilder : public json::json_sax_t {
+template <typename Json>
+class StrictBuilder : public nlohmann::json_sax<Json> {
  public:
   StrictBuilder(const std::string& where, size_t bytes, int max_depth)
       : where_(where), bytes_(bytes), max_depth_(max_depth) {}
 
   bool null() override { return add(nullptr); }
   bool boolean(bool value) override { return add(value); }
-  bool number_integer(json::number_integer_t value) override { return add(value); }
-  bool number_unsigned(json::number_unsigned_t value) override { return add(value); }
-  bool number_float(json::number_float_t value, const std::string&) override { return add(value); }
+  bool number_integer(typename Json::number_integer_t value) override { return add(value); }
+  bool number_unsigned(typename Json::number_unsigned_t value) override { return add(value); }
+  bool number_float(typename Json::number_float_t value, const std::string&) override {
+    return add(value);
+  }
   bool string(std::string& value) override { return add(std::move(value)); }
-  bool binary(json::binary_t&) override { return false; }  // never occurs in text
-  bool start_object(size_t) override { return open(json::object()); }
-  bool start_array(size_t) override { return open(json::array()); }
+  bool binary(typename Json::binary_t&) override { return false; }  // never occurs in text
+  bool start_object(size_t) override { return open(Json::object()); }
+  bool start_array(size_t) override { return open(Json::array()); }
   bool end_object() override { return close(); }
   bool end_array() override { return close(); }
 
@@ -48,15 +51,15 @@ class StrictBuilder : public json::json_sax_t {
          position > bytes_ ? ", where it ends: truncated? download it again" : "");
   }
 
-  json take() { return std::move(root_); }
+  Json take() { return std::move(root_); }
 
  private:
-  json* place(json value) {
+  Json* place(Json value) {
     if (open_.empty()) {
       root_ = std::move(value);
       return &root_;
     }
-    json& parent = *open_.back();
+    Json& parent = *open_.back();
     if (parent.is_array()) {
       parent.push_back(std::move(value));
       return &parent.back();
@@ -65,12 +68,12 @@ class StrictBuilder : public json::json_sax_t {
     return slot_;
   }
 
-  bool add(json value) {
+  bool add(Json value) {
     place(std::move(value));
     return true;
   }
 
-  bool open(json value) {
+  bool open(Json value) {
     if (static_cast<int>(open_.size()) >= max_depth_) {
       fail("{}: nested deeper than {} levels", where_, max_depth_);
     }
@@ -86,22 +89,32 @@ class StrictBuilder : public json::json_sax_t {
   const std::string& where_;
   size_t bytes_;
   int max_depth_;
-  json root_;
-  std::vector<json*> open_;  // objects and arrays around the current position
-  json* slot_ = nullptr;     // value of the last key
+  Json root_;
+  std::vector<Json*> open_;  // objects and arrays around the current position
+  Json* slot_ = nullptr;     // value of the last key
 };
 
-}  // namespace
-
-json parse_json(std::string_view text, const std::string& where, const JsonLimits& limits) {
+template <typename Json>
+Json parse_strictly(std::string_view text, const std::string& where, const JsonLimits& limits) {
   if (text.size() > limits.max_bytes) {
     fail("{}: {} bytes of JSON, at most {} are read", where, text.size(), limits.max_bytes);
   }
   // Some editors write a byte order mark, which is no part of the value.
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
-  StrictBuilder builder(where, text.size(), limits.max_depth);
-  json::sax_parse(text, &builder);
+  StrictBuilder<Json> builder(where, text.size(), limits.max_depth);
+  Json::sax_parse(text, &builder);
   return builder.take();
+}
+
+}  // namespace
+
+json parse_json(std::string_view text, const std::string& where, const JsonLimits& limits) {
+  return parse_strictly<json>(text, where, limits);
+}
+
+nlohmann::ordered_json parse_ordered_json(std::string_view text, const std::string& where,
+                                          const JsonLimits& limits) {
+  return parse_strictly<nlohmann::ordered_json>(text, where, limits);
 }
 
 json read_json_file(const std::filesystem::path& file, const JsonLimits& limits) {

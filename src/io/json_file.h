@@ -20,6 +20,11 @@ struct JsonLimits {
 nlohmann::json parse_json(std::string_view text, const std::string& where,
                           const JsonLimits& limits = {});
 
+/// The same with the keys of objects in their order. Each key is compared with those before it: 64
+/// KiB may take 50 million comparisons, so keep `max_bytes` low for text from elsewhere.
+nlohmann::ordered_json parse_ordered_json(std::string_view text, const std::string& where,
+                                          const JsonLimits& limits = {});
+
 /// parse_json on the content of `file`.
 nlohmann::json read_json_file(const std::filesystem::path& file, const JsonLimits& limits = {});
 

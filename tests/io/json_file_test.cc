@@ -37,6 +37,12 @@ TEST(Json, RefusesDuplicateKeysAtEveryLevel) {
   EXPECT_EQ(error_of(R"([{"a": 1}, {"a": {"a": 2}}])"), "");
 }
 
+TEST(Json, KeepsTheOrderOfKeysOnRequest) {
+  const std::string text = R"({"z":1,"a":{"y":[{"c":2,"b":3}],"x":null}})";
+  EXPECT_EQ(parse_ordered_json(text, "x").dump(), text);
+  EXPECT_THROW(parse_ordered_json(R"({"a": {"z": 1, "b": 2, "z": 3}})", "x"), Error);
+}
+
 TEST(Json, RefusesBrokenText) {
   for (const std::string text : {"", "{", "[1,]", "{} {}", "nul", "\"\xFF\"", "[1] x", "{1: 2}"}) {
     EXPECT_THAT(error_of(text), HasSubstr("[test] x.json: not well-formed")) << text;
