@@ -19,8 +19,8 @@ void Connection::start() {
   arm(hub_->limits.head_deadline, &Connection::head_late);
 }
 
-void Connection::turn_away(Reply reply) {
-  refuse(std::move(reply));
+void Connection::turn_away(const Reply& reply) {
+  refuse(reply);
   read();
 }
 
@@ -100,7 +100,7 @@ bool Connection::read_head_part() {
 void Connection::head_done() {
   head_time_ = Clock::now();
   auto read = read_head(parser_->get().base(), raw_head_, hub_->limits);
-  if (auto* refusal = std::get_if<Reply>(&read)) return refuse(std::move(*refusal));
+  if (auto* refusal = std::get_if<Reply>(&read)) return refuse(*refusal);
   head_ = std::move(std::get<Head>(read));
   const bool complete = parser_->is_done();
   std::optional<Reply> answer;
@@ -115,7 +115,7 @@ void Connection::head_done() {
   if (!answer) return complete ? serve() : begin_body();
   // Where no body is on its way the connection may live on, as after any answer.
   if (complete) return begin_exchange()->reply(*std::move(answer));
-  refuse(*std::move(answer));
+  refuse(*answer);
 }
 
 void Connection::begin_body() {
@@ -164,7 +164,7 @@ void Connection::serve() {
   }
 }
 
-void Connection::refuse(Reply reply, const std::string& fault) {
+void Connection::refuse(const Reply& reply, const std::string& fault) {
   phase_ = Phase::answer;
   disarm();
   const std::string id = random_id();
@@ -179,7 +179,7 @@ void Connection::refuse(Reply reply, const std::string& fault) {
   }
   std::ranges::copy(reply.headers, std::back_inserter(headers));
   const bool body = head_.method != "HEAD";
-  send(reply_text(std::move(reply), std::move(headers), body));
+  send(reply_text(reply, std::move(headers), body));
   answered(/*keep_alive=*/false);
 }
 

@@ -24,7 +24,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   /// Waits for requests.
   void start();
   /// Says no to a client that has not asked yet.
-  void turn_away(Reply reply);
+  void turn_away(const Reply& reply);
   /// Closes when no request is in progress or on its way.
   void close_if_idle();
   void close(Gone reason);
@@ -58,7 +58,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void serve();
   std::shared_ptr<ConnectionExchange> begin_exchange();
   /// Answers outside an exchange, and closes.
-  void refuse(Reply reply, const std::string& fault = {});
+  void refuse(const Reply& reply, const std::string& fault = {});
   void next_request();
   void write();
   void written(const error_code& error, size_t count);

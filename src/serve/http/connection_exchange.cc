@@ -1,7 +1,6 @@
 #include "serve/http/connection_exchange.h"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 
 #include "core/error.h"
 #include "serve/http/error_reply.h"
@@ -38,7 +37,7 @@ Headers reply_headers(const std::string& id, bool keep_alive) {
   return headers;
 }
 
-std::string reply_text(Reply reply, Headers headers, bool body) {
+std::string reply_text(const Reply& reply, Headers headers, bool body) {
   const bool full = has_body(reply.status);
   if (full && !reply.body.empty()) headers.push_back({"Content-Type", reply.content_type});
   if (full) headers.push_back({"Content-Length", std::to_string(reply.body.size())});
@@ -75,11 +74,10 @@ Headers ConnectionExchange::common_headers() const {
 void ConnectionExchange::reply(Reply reply) {
   if (!open()) return;
   UNMASK_CHECK(!streaming_, "a reply follows the beginning of a stream");
-  const int status = reply.status;
   const bool stays = keep_alive();
   Headers headers = common_headers();
   std::ranges::copy(reply.headers, std::back_inserter(headers));
-  end(status, reply_text(std::move(reply), std::move(headers), request_.method != "HEAD"), stays);
+  end(reply.status, reply_text(reply, std::move(headers), request_.method != "HEAD"), stays);
 }
 
 void ConnectionExchange::start_stream(const std::string& content_type, const Headers& more) {

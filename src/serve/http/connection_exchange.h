@@ -54,6 +54,6 @@ class ConnectionExchange : public Exchange {
 Headers reply_headers(const std::string& id, bool keep_alive);
 
 /// A whole reply as text; `body` false: for HEAD, the length without the bytes.
-std::string reply_text(Reply reply, Headers headers, bool body);
+std::string reply_text(const Reply& reply, Headers headers, bool body);
 
 }  // namespace unmask::http

@@ -1,7 +1,6 @@
 #include "serve/http/head.h"
 
 #include <algorithm>
-#include <boost/beast/core/string.hpp>
 
 #include "core/error.h"
 #include "serve/http/error_reply.h"

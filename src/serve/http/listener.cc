@@ -1,9 +1,8 @@
 #include "serve/http/listener.h"
 
-#include <boost/asio/ip/tcp.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
 #include <netinet/tcp.h>
 #include <sys/stat.h>
+#include <utility>
 
 #include "core/error.h"
 
@@ -125,11 +124,15 @@ void Listener::accepted(const error_code& error, Socket socket) {
   accept();
 }
 
+void Listener::remove_file() {
+  if (!path_.empty()) ::unlink(std::exchange(path_, {}).c_str());
+}
+
 void Listener::close() {
   if (!acceptor_.is_open()) return;
   acceptor_.close();
   pause_.cancel();
-  if (!path_.empty()) ::unlink(path_.c_str());
+  remove_file();
 }
 
 }  // namespace unmask::http

@@ -1,7 +1,6 @@
 // Sockets that clients connect to.
 #pragma once
 
-#include <boost/asio/basic_socket_acceptor.hpp>
 #include <functional>
 #include <memory>
 #include <string>
@@ -17,7 +16,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   using Welcome = std::function<void(Socket, Peer)>;
 
   Listener(asio::io_context& io, const Limits& limits, Welcome welcome);
-  ~Listener() { close(); }
+  ~Listener() { remove_file(); }
   Listener(const Listener&) = delete;
   Listener& operator=(const Listener&) = delete;
 
@@ -29,6 +28,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void close();
 
  private:
+  void remove_file();
   void accepted(const error_code& error, Socket socket);
 
   asio::basic_socket_acceptor<asio::generic::stream_protocol> acceptor_;

@@ -1,6 +1,5 @@
 #include "serve/http/reply_text.h"
 
-#include <boost/beast/http/status.hpp>
 #include <chrono>
 #include <cstdint>
 #include <ctime>
@@ -8,6 +7,7 @@
 #include <sys/random.h>
 
 #include "core/error.h"
+#include "serve/http/beast.h"
 
 namespace unmask::http {
 
@@ -28,8 +28,7 @@ std::string random_id() {
 }
 
 std::string head_text(int status, const Headers& headers) {
-  const auto reason =
-      boost::beast::http::obsolete_reason(boost::beast::http::int_to_status(status));
+  const auto reason = beast::http::obsolete_reason(beast::http::int_to_status(status));
   std::string out = fmt::format("HTTP/1.1 {} {}\r\nDate: {}\r\n", status,
                                 std::string_view(reason.data(), reason.size()), date_text());
   for (const auto& [name, value] : headers) {

@@ -1,6 +1,5 @@
 #include "serve/http/server.h"
 
-#include <boost/asio/signal_set.hpp>
 #include <list>
 #include <sys/resource.h>
 #include <utility>
@@ -75,17 +74,17 @@ struct Server::State {
   }
 
   void repeat(asio::steady_timer& timer, std::chrono::milliseconds interval,
-              const std::function<void()>& work) {
+              std::function<void()> work) {
     timer.expires_after(interval);
-    timer.async_wait([this, &timer, interval, work](const error_code& error) {
+    timer.async_wait([this, &timer, interval, work = std::move(work)](const error_code& error) {
       if (error) return;
       work();
       repeat(timer, interval, work);
     });
   }
 
-  void wait_signal(asio::signal_set& set, const std::function<void(int)>& work) {
-    set.async_wait([this, &set, work](const error_code& error, int number) {
+  void wait_signal(asio::signal_set& set, std::function<void(int)> work) {
+    set.async_wait([this, &set, work = std::move(work)](const error_code& error, int number) {
       if (error) return;
       work(number);
       wait_signal(set, work);
@@ -143,13 +142,13 @@ void Server::after(std::chrono::milliseconds delay, std::function<void()> work) 
 
 void Server::every(std::chrono::milliseconds interval, std::function<void()> work) {
   state_->timers.emplace_back(state_->hub.io);
-  state_->repeat(state_->timers.back(), interval, work);
+  state_->repeat(state_->timers.back(), interval, std::move(work));
 }
 
 void Server::on_signal(std::initializer_list<int> signals, std::function<void(int)> work) {
   state_->signals.emplace_back(state_->hub.io);
   for (const int number : signals) state_->signals.back().add(number);
-  state_->wait_signal(state_->signals.back(), work);
+  state_->wait_signal(state_->signals.back(), std::move(work));
 }
 
 size_t Server::connections() const { return state_->hub.live.size(); }

@@ -240,6 +240,18 @@ TEST_F(UnixSocket, LeavesALiveServerAndOtherFilesAlone) {
               ThrowsMessage<Error>(HasSubstr("[server] socket xxx")));
 }
 
+TEST(Listen, AnIpv6SocketTakesIpv4AndNamesItSo) {
+  TestServer server;
+  int port = 0;
+  try {
+    port = server.server().listen_tcp("::", 0);
+  } catch (const Error&) {
+    GTEST_SKIP() << "this machine has no IPv6";
+  }
+  EXPECT_EQ(ask(port, "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n").status, 200);
+  EXPECT_EQ(server.answered().at(0).peer.address, "127.0.0.1");
+}
+
 TEST(Listen, AddressesThatCannotBe) {
   TestServer server;
   const auto listen = [&](const std::string& host, int port) {
