@@ -1,6 +1,7 @@
 #include "serve/http/server.h"
 
 #include <atomic>
+#include <csignal>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -195,6 +196,16 @@ TEST(Server, RunsTimersAndPostedWork) {
     server.server().after(std::chrono::milliseconds(5), [&] { ++once; });
   });
   EXPECT_TRUE(eventually([&] { return every >= 3 && once == 1; }));
+}
+
+TEST(Server, HearsSignals) {
+  TestServer server;
+  std::atomic<int> heard = 0;
+  server.server().on_signal({SIGUSR1, SIGUSR2}, [&](int number) { heard = number; });
+  ::raise(SIGUSR1);
+  EXPECT_TRUE(eventually([&] { return heard == SIGUSR1; }));
+  ::raise(SIGUSR2);
+  EXPECT_TRUE(eventually([&] { return heard == SIGUSR2; }));
 }
 
 }  // namespace
