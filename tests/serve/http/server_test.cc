@@ -188,9 +188,9 @@ TEST(Server, SaysContinueOnceTheGateAgrees) {
 }
 
 TEST(Server, RunsTimersAndPostedWork) {
-  TestServer server;
   std::atomic<int> every = 0;
   std::atomic<int> once = 0;
+  TestServer server;
   server.server().post([&] {
     server.server().every(std::chrono::milliseconds(5), [&] { ++every; });
     server.server().after(std::chrono::milliseconds(5), [&] { ++once; });
@@ -199,8 +199,8 @@ TEST(Server, RunsTimersAndPostedWork) {
 }
 
 TEST(Server, HearsSignals) {
-  TestServer server;
   std::atomic<int> heard = 0;
+  TestServer server;
   server.server().on_signal({SIGUSR1, SIGUSR2}, [&](int number) { heard = number; });
   ::raise(SIGUSR1);
   EXPECT_TRUE(eventually([&] { return heard == SIGUSR1; }));
