@@ -77,7 +77,10 @@ export class AnswerView implements Listener {
             signal: AbortSignal): Promise<Figures | null> {
     try {
       const figures = await generate(path, body, this, signal);
-      this.finish('done', figures_in_words(figures), this.options.trims ? figures.tokens : null);
+      const length = this.options.trims ? figures.tokens : null;
+      // Of a text with holes, the server counts what was given too.
+      if (!this.options.trims) figures.tokens = this.view.canvas?.decided() ?? null;
+      this.finish('done', figures_in_words(figures), length);
       for (const warning of figures.warnings) this.tools.before(el('p', { class: 'hint' }, warning));
       return figures;
     } catch (error) {

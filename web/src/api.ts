@@ -14,6 +14,7 @@ export interface FrameEvent {
   step: number;
   steps: number;
   block: [begin: number, end: number];
+  length: number;  // of the canvas, which may have grown
   masked: number;
   commits: [position: number, id: number, text: string, probability: number][];
 }
@@ -40,7 +41,12 @@ export interface Chunk {
 }
 
 export interface Props {
-  diffusion: { methods: string[]; algorithms: string[]; presets: string[] };
+  diffusion: {
+    preset: string;  // what a request without one gets
+    presets: { name: string; what: string }[];
+    methods: string[];
+    algorithms: string[];
+  };
 }
 
 export interface Models { data: { id: string }[] }

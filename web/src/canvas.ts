@@ -21,7 +21,7 @@ export function doubt(probability: number): number {
   return probability >= 0.7 ? 1 : probability >= 0.4 ? 2 : 3;
 }
 
-/** Special tokens such as <|endoftext|> stand for "nothing more" and are no text. */
+/** Special tokens such as <|endoftext|> stand for beginnings and ends and are no text. */
 export function is_end_token(text: string): boolean {
   return /^<\|?[\w-]+\|?>$/.test(text) && text.length > 3;
 }
@@ -45,10 +45,10 @@ export class Canvas {
   }
 
   /** Takes the commits of a frame in and returns their positions. A canvas that is full without an
-   *  end may grow by a block, which the frame then works on. */
+   *  end may have grown. */
   apply(frame: FrameEvent): number[] {
     const index = this.frames.length;
-    this.grow(frame.block[1]);
+    this.grow(frame.length);
     this.frames.push({ step: frame.step, block_end: frame.block[1] });
     this.steps = Math.max(frame.steps, frame.step, 1);
     for (const [position, , text, probability] of frame.commits) {
@@ -74,6 +74,11 @@ export class Canvas {
     return this.frames[Math.max(0, last)]?.block_end ?? this.cells.length;
   }
 
+  /** Number of tokens that were decided rather than given. */
+  decided(): number {
+    return this.cells.filter(cell => cell.frame >= 0 && cell.frame < Infinity).length;
+  }
+
   /** Tokens that are not whole characters carry U+FFFD. `text` is the answer: gives each run of
    *  such tokens the characters that it stands for, all in its first cell. Does nothing to cells
    *  from the first that disagrees with `text`. */
@@ -82,6 +87,10 @@ export class Canvas {
     let at = 0;
     for (let i = 0; i < this.cells.length && at < text.length;) {
       const cell = this.cells[i]!;
+      if (is_end_token(cell.text)) {
+        ++i;
+        continue;
+      }
       if (!cell.text.includes('\ufffd')) {
         if (!text.startsWith(cell.text, at)) return mended;
         at += cell.text.length;

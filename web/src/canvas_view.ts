@@ -70,7 +70,7 @@ export class CanvasView {
       const ahead = i >= canvas.block_end(frames) ? ' ahead' : '';
       this.put(item, i < this.length ? kMask : '', `mask${ahead}${kept}`, '');
     } else if (cell.frame < 0) {
-      this.put(item, cell.text, `given${kept}`, '');
+      this.put(item, is_end_token(cell.text) ? '' : cell.text, `given${kept}`, '');
     } else if (i >= this.length || is_end_token(cell.text)) {
       this.put(item, i < this.length ? kEndMark : '', 'end', '');
     } else {

@@ -33,17 +33,32 @@ function choices(names: string[], open: string): HTMLSelectElement {
 /** Controls for some of the fields. What is left open is left to the server. */
 export class SettingsForm {
   readonly element = el('div', { class: 'settings-form' });
+  private readonly shows: (() => void)[] = [];  // bring what depends on the values up to date
   private readonly controls = new Map<Field, HTMLInputElement | HTMLSelectElement>();
 
   constructor(fields: Field[], props: Props, private readonly on_change: () => void = () => undefined) {
     const d = props.diffusion;
     for (const name of fields) {
-      if (name === 'preset') this.add(name, 'Preset', choices(d.presets, 'server\u2019s own'));
+      if (name === 'preset') this.add_preset(d);
       else if (name === 'method') this.add(name, 'Method', choices(d.methods, 'as the preset says'));
       else if (name === 'algorithm') {
         this.add(name, 'Order of decisions', choices(d.algorithms, 'the model\u2019s'));
       } else this.add_number(name, kNumbers[name]!);
     }
+  }
+
+  private add_preset(offer: Props['diffusion']): void {
+    const names = offer.presets.map(preset => preset.name);
+    const select = choices(names, `${offer.preset} (server\u2019s own)`);
+    this.add('preset', 'Preset', select, ' ');
+    const hint = this.element.querySelector('.hint')!;
+    const show = () => {
+      const name = select.value || offer.preset;
+      hint.textContent = offer.presets.find(preset => preset.name === name)?.what ?? '';
+    };
+    this.shows.push(show);
+    select.addEventListener('change', show);
+    show();
   }
 
   private add_number(name: Field, field: NumberField): void {
@@ -67,6 +82,7 @@ export class SettingsForm {
   set(name: Field, value: string): void {
     const control = this.controls.get(name);
     if (control) control.value = value;
+    for (const show of this.shows) show();
   }
 
   values(): Partial<Record<Field, string>> {

@@ -4,7 +4,7 @@ import type { FrameEvent } from '../src/api';
 import { Canvas, doubt, is_end_token, level, share_equal } from '../src/canvas';
 
 function frame(step: number, steps: number, commits: FrameEvent['commits']): FrameEvent {
-  return { type: 'frame', step, steps, block: [0, 4], masked: 0, commits };
+  return { type: 'frame', step, steps, block: [0, 4], length: 4, masked: 0, commits };
 }
 
 function canvas(): Canvas {
@@ -45,10 +45,11 @@ test('masks behind the block wait', () => {
   assert.deepEqual([0, 1, 2, Infinity].map(frames => c.block_end(frames)), [2, 2, 4, 4]);
 });
 
-test('a canvas grows by the block that a frame works on', () => {
+test('a canvas grows with the length of a frame', () => {
   const c = new Canvas({ type: 'canvas', length: 2 });
-  c.apply({ ...frame(0, 4, [[0, 1, 'a', 1], [1, 1, 'b', 1]]), block: [0, 2] });
-  assert.deepEqual(c.apply({ ...frame(1, 4, [[3, 1, 'd', 1]]), block: [2, 4] }), [3]);
+  c.apply({ ...frame(0, 4, [[0, 1, 'a', 1], [1, 1, 'b', 1]]), length: 2 });
+  assert.equal(c.cells.length, 2);
+  assert.deepEqual(c.apply(frame(1, 4, [[3, 1, 'd', 1]])), [3]);
   assert.deepEqual(c.cells.map(cell => cell.text), ['a', 'b', '', 'd']);
 });
 
@@ -70,6 +71,13 @@ test('tokens that are parts of characters get the characters of the answer', () 
                        [4, 5, '\ufffd', 1], [5, 6, '<|endoftext|>', 1]]));
   assert.deepEqual(c.mend('Hi \ud83d\udc4b!\u00fc'), [1, 2, 4]);
   assert.deepEqual(c.cells.map(cell => cell.text), ['Hi', ' \ud83d\udc4b', '', '!', '\u00fc', '<|endoftext|>']);
+});
+
+test('given beginnings are skipped when characters are mended', () => {
+  const c = new Canvas({ type: 'canvas', length: 3, given: [[0, '<|startoftext|>'], [1, 'a']] });
+  c.apply(frame(0, 1, [[2, 1, '\ufffd', 1]]));
+  assert.deepEqual(c.mend('a\u00fc'), [2]);
+  assert.equal(c.decided(), 1);
 });
 
 test('an answer that is another text mends nothing', () => {

@@ -43,7 +43,11 @@ const kProps = {
     methods: ['block-cache', 'dkv-cache', 'dllm-cache', 'fast-dllm', 'full', 'maskkv', 'sliding-window',
               'sparse-dllm', 'sparsed', 'streaming-dllm', 'streaming-llm'],
     algorithms: ['low_confidence', 'random', 'maskgit_plus', 'topk_margin', 'entropy', 'origin'],
-    presets: ['exact', 'balanced', 'fast'], mask_id: 5, max_gen_length: 4096, block_length: 32 },
+    preset: 'balanced', presets: [
+      { name: 'exact', what: 'the published sampler, step by step' },
+      { name: 'balanced', what: 'cached blocks, sure tokens together; at most a point below exact' },
+      { name: 'fast', what: 'cached blocks, likely tokens together; at most three points below exact' }],
+    mask_id: 5, max_gen_length: 4096, block_length: 32 },
   decisions: { max_choices: 62 },
 };
 

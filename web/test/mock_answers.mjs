@@ -79,7 +79,8 @@ export function denoise({ pieces, tail }, preset, block_length) {
       while (first < texts.length && !open.has(first)) ++first;
       const text = texts.slice(sent, first).join('');
       sent = Math.max(sent, first);
-      frames.push({ text, event: { step: frames.length, steps, block: [begin, end], masked: open.size,
+      frames.push({ text, event: { step: frames.length, steps, block: [begin, end],
+                                   length: all.length, masked: open.size,
                                    nfe: frames.length + 1, commits } });
     }
   }
