@@ -1,12 +1,16 @@
 """A server and Chromium for tests and pictures of the page."""
 
 import contextlib
+import os
 import pathlib
 import re
 import shutil
 import subprocess
 import tempfile
 import threading
+import time
+import urllib.error
+import urllib.request
 
 from selenium import webdriver
 from selenium.webdriver.chrome.service import Service
@@ -23,14 +27,26 @@ def mock_command(root: pathlib.Path, *options: str) -> list[str]:
     return ["node", str(root / "web/test/mock.mjs"), *options]
 
 
-def serve_command(program: str, root: pathlib.Path, *options: str) -> list[str]:
-    return [program, "serve", "-m", str(root / "models/demo"), "--port", "0", *options]
+def serve_command(program: str, root: pathlib.Path) -> list[str]:
+    return [program, "serve", "-m", str(root / "models/demo"), "--port", "0"]
+
+
+def wait_until_loaded(url: str) -> None:
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return urllib.request.urlopen(f"{url}/health", timeout=PATIENCE).close()
+        except urllib.error.HTTPError as error:
+            if error.code != 503 or time.monotonic() > deadline:
+                raise
+        time.sleep(0.05)
 
 
 @contextlib.contextmanager
-def server(command: list[str]):
-    """The process and its address, which it prints when it listens."""
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+def server(command: list[str], key: str = ""):
+    """The process and its address, once it can answer. `key`: what clients have to send."""
+    environment = {**os.environ, "UNMASK_API_KEY": key} if key else None
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         heard = []
         try:
             for line in process.stderr:
@@ -42,6 +58,7 @@ def server(command: list[str]):
             # A full pipe would stop the server.
             reader = threading.Thread(target=process.stderr.read, daemon=True)
             reader.start()
+            wait_until_loaded(found[1])
             yield process, found[1]
             process.terminate()
             reader.join(PATIENCE)

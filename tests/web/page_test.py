@@ -24,8 +24,8 @@ SLOW = {"preset": "exact", "max_tokens": "256"}  # long enough to be watched
 AXE = "web/node_modules/axe-core/axe.min.js"
 
 
-def command(*options: str) -> list[str]:
-    return mock_command(ROOT, *options) if MOCK else serve_command(PROGRAM, ROOT, *options)
+def command() -> list[str]:
+    return mock_command(ROOT) if MOCK else serve_command(PROGRAM, ROOT)
 
 
 class PageTest(unittest.TestCase):
@@ -269,8 +269,7 @@ class Errors(unittest.TestCase):
             self.browser.answer_is("done")
 
     def test_asks_for_the_key(self):
-        option = ("--key", "secret") if MOCK else ("--api-key", "secret")
-        with server(command(*option)) as (_, url):
+        with server(command(), key="secret") as (_, url):
             self.browser.driver.get(url)
             self.browser.wait(lambda: self.browser.find("#settings").get_attribute("open"))
             self.assertIn("API key", self.browser.find("#banner").get_property("textContent"))

@@ -1,5 +1,5 @@
 // A stand-in for `unmask serve`: the same routes and shapes, answers from a list. For work on the page
-// and its tests: node test/mock.mjs [--port N] [--model NAME] [--key KEY] [--pace MS]
+// and its tests: node test/mock.mjs [--port N] [--model NAME] [--pace MS]. UNMASK_API_KEY is its key.
 //
 // A question that holds one of these words gets the error instead: !400, !429, !500 (in the stream),
 // !lost (the connection breaks in the middle).
@@ -10,8 +10,9 @@ import { answer_for, denoise } from './mock_answers.mjs';
 
 const { values: options } = parseArgs({ options: {
   port: { type: 'string', default: '0' }, model: { type: 'string', default: 'demo' },
-  key: { type: 'string', default: '' }, pace: { type: 'string', default: '40' } } });
+  pace: { type: 'string', default: '40' } } });
 const kPace = Number(options.pace);
+const kKey = process.env.UNMASK_API_KEY ?? '';
 
 const kPage = { '/': ['index.html', 'text/html; charset=utf-8'],
                 '/app.js': ['app.js', 'text/javascript; charset=utf-8'],
@@ -130,7 +131,7 @@ const server = http.createServer((request, response) => {
   const path = request.url;
   if (kPage[path]) return send_page(response, kPage[path]);
   if (path === '/health') return reply(response, 200, { status: 'ok' });
-  if (options.key && request.headers.authorization !== `Bearer ${options.key}`) {
+  if (kKey && request.headers.authorization !== `Bearer ${kKey}`) {
     return refuse(response, 401, 'authentication_error', 'invalid_api_key', 'wrong or missing API key');
   }
   if (path === '/props') return reply(response, 200, kProps);
