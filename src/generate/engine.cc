@@ -31,6 +31,7 @@ void conclude(const Sequence& s, Result& r) {
   r.masks_left = s.masks_left();
   r.stopped_early = s.stopped_early();
   r.cancelled = s.cancelled();
+  r.hurried = s.hurried();
   r.answer = answer_of(s.request(), r.tokens);
 }
 
@@ -192,7 +193,7 @@ void Engine::compute(const Participants& participants) {
   // Everybody takes the step before callbacks are asked: one that throws spoils nothing.
   for (RunningRequest* r : participants) {
     if (r->error) continue;
-    r->sequence.apply(std::exchange(r->stats, {}));
+    r->sequence.apply(std::exchange(r->stats, {}), std::exchange(r->constrained, {}));
     r->end_step(r->seconds());
   }
   for (RunningRequest* r : participants) notify(*r);
@@ -232,7 +233,7 @@ void Engine::forward(const Participants& participants) {
                                    static_cast<float>(s.request().cfg_scale + 1));
     }
     try {
-      pass.of->stats = statistics(s, own);
+      statistics(*pass.of, own);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::not_finite) throw;
       overflowed.emplace_back(pass.of, error);
@@ -246,18 +247,30 @@ void Engine::end_overflowed(RunningRequest& r, const Error& error) {
   r.error = std::make_exception_ptr(Error(error.what() + place, error.code()));
 }
 
-std::vector<TokenStats> Engine::statistics(const Sequence& sequence, Tensor hidden) {
+void Engine::statistics(RunningRequest& r, Tensor hidden) {
+  const Sequence& sequence = r.sequence;
+  const TokenAutomaton* const constraint = sequence.request().constraint.get();
   const TokenQuery query = sequence.query();
   const std::span<const int> positions = sequence.candidates();
   std::vector<TokenStats> stats(positions.size());
   logits_.each(hidden, [&](Tensor logits, int begin) {
     const auto first = static_cast<size_t>(begin);
     const auto count = static_cast<size_t>(logits.rows);
+    const auto vocab = static_cast<size_t>(logits.cols);
+    if (constraint != nullptr) {  // before the statistics use the rows as scratch
+      host_logits_.resize(count * vocab);
+      model_.backend().download(logits, host_logits_.data());
+    }
     model_.backend().token_stats(logits, positions.subspan(first, count), query,
                                  std::span(stats).subspan(first, count));
+    for (size_t i = 0; constraint != nullptr && i < count; ++i) {
+      r.constrained.push_back(constrained_row(std::span(host_logits_).subspan(i * vocab, vocab),
+                                              stats[first + i], positions[first + i], query,
+                                              *constraint));
+    }
   });
   check_stats(stats, positions, sequence.step_index());
-  return stats;
+  r.stats = std::move(stats);
 }
 
 bool Engine::take_series(RunningRequest& r) {
@@ -380,18 +393,5 @@ size_t Engine::state_bytes() const {
 }
 
 size_t Engine::workspace_bytes() const { return model_.workspace_bytes() + logits_.bytes(); }
-
-std::vector<Result> generate(Transformer& model, std::span<const Request> requests,
-                             const StepCallback& on_step) {
-  Engine engine(model);
-  for (const Request& request : requests) engine.submit(request, on_step);
-  while (engine.step()) {
-  }
-  std::vector<Result> results;
-  for (size_t i = 0; i < requests.size(); ++i) {
-    results.push_back(engine.take(static_cast<RequestId>(i)));
-  }
-  return results;
-}
 
 }  // namespace unmask

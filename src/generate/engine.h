@@ -50,7 +50,8 @@ struct Result {
   int masks_left = 0;           // in the generated part; 0 unless cancelled or starved of steps
   bool stopped_early = false;
   bool cancelled = false;
-  double seconds = 0;                // from the first step's beginning to the last step's end
+  bool hurried = false;  // the constraint kept the model from a longer text, which would not fit
+  double seconds = 0;    // from the first step's beginning to the last step's end
   double seconds_to_first_text = 0;  // until the first generated position was decided for good
 };
 
@@ -138,7 +139,7 @@ class Engine {
   /// The forward pass of a step, up to each participant's statistics.
   void forward(const Participants& participants);
   /// Throws Error (not_finite) when they are none.
-  std::vector<TokenStats> statistics(const Sequence& sequence, Tensor hidden);
+  void statistics(RunningRequest& r, Tensor hidden);
   /// Ends a request whose logits are no numbers, naming the layer where that began.
   void end_overflowed(RunningRequest& r, const Error& error);
   /// Takes the planned step of a request and those after it without asking between them, as far as
@@ -157,6 +158,7 @@ class Engine {
   std::map<RequestId, Ended> ended_;
   int64_t planned_bytes_ = 0;  // of those who run
   LogitTiles logits_;
+  std::vector<float> host_logits_;  // of a tile, for requests with a constraint
   std::exception_ptr raised_;  // by a callback or a broken promise: comes out of the present step
 };
 

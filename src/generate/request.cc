@@ -1,5 +1,6 @@
 #include "generate/request.h"
 
+#include "constrain/witness.h"
 #include "core/error.h"
 #include "methods/registry.h"
 
@@ -21,6 +22,24 @@ void check_lengths(const Request& request) {
   }
   if (request.most_length != 0 && request.most_length < length) {
     fail("[request] a canvas of {} tokens cannot grow to {}", length, request.most_length);
+  }
+}
+
+/// Throws Error unless the constraint can be kept.
+void check_constraint(const Request& request, const ModelConfig& config) {
+  const Witness shortest(request.constraint, request.gen_length());
+  const SamplerOptions& sampler = request.sampler;
+  UNMASK_CHECK(request.constraint->n_tokens() <= config.vocab_size, "tokens of another model");
+  if (sampler.top_p || sampler.top_k || sampler.suppress_eos || sampler.defer_eos) {
+    fail(ErrorCode::sampler,
+         "[sampler] top_p, top_k, suppress_eos and defer_eos: found one of them with a schema, "
+         "which says itself what may follow, expected none");
+  }
+  const auto masks = std::count(request.tokens.begin() + request.prompt_length,
+                                request.tokens.end(), config.mask_id);
+  if (masks != request.gen_length()) {
+    fail("[request] answer with a schema: found {} given tokens, expected masks only",
+         request.gen_length() - masks);
   }
 }
 
@@ -53,6 +72,7 @@ void check_request(const Request& request, const ModelConfig& config) {
       fail("[request] end token id {} is outside the vocabulary of {}", id, config.vocab_size);
     }
   }
+  if (request.constraint) check_constraint(request, config);
   const auto method = create_method(request.method, {config, request.sampler.seed});
   if (request.most_length > request.gen_length() && !method->allows_growth()) {
     fail("[method] '{}' keeps what it measured on the whole canvas, which therefore cannot grow",

@@ -13,6 +13,8 @@
 
 namespace unmask {
 
+class TokenAutomaton;
+
 /// Puts a method that watches around the method of a request; it must change nothing.
 using MethodObserver = std::function<std::unique_ptr<Method>(std::unique_ptr<Method>)>;
 
@@ -30,7 +32,10 @@ struct Request {
   std::string method = "full";   // see create_method
   std::vector<TokenId> eos_ids;  // tokens that end a text
   bool early_stop = false;       // stop when an end token and all before it are decided
-  MethodObserver observe{};      // optional; guidance's pass without the prompt is not observed
+  /// What the generated part must be, which is all masks then: a text of this automaton and end
+  /// tokens behind it. The tokens come from the search of constrain/witness.h.
+  std::shared_ptr<const TokenAutomaton> constraint{};
+  MethodObserver observe{};  // optional; guidance's pass without the prompt is not observed
 
   int gen_length() const { return static_cast<int>(tokens.size()) - prompt_length; }
   int blocks() const { return (gen_length() + block_length - 1) / block_length; }

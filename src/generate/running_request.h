@@ -64,6 +64,7 @@ struct RunningRequest {
   std::optional<SequencePass> planned;                         // the next pass
   std::optional<SequencePass> twin;                            // its unconditional half
   std::vector<TokenStats> stats;                               // of the present pass
+  std::vector<ConstrainedRow> constrained;                     // the same, with a constraint
   struct {
     int index = 0;
     Range block;

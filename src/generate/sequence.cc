@@ -1,6 +1,7 @@
 #include "generate/sequence.h"
 
 #include <algorithm>
+#include <iterator>
 #include <numeric>
 
 namespace unmask {
@@ -30,6 +31,7 @@ Sequence::Sequence(Request request, const ModelConfig& config)
     twin.stores.resize(stores_.size());
     twin_ = std::move(twin);
   }
+  if (request_.constraint) witness_.emplace(request_.constraint, request_.gen_length());
   planned_steps_ = count_steps();
   most_steps_ = planned_steps_;
   if (request_.sampler.dynamic()) {
@@ -83,6 +85,10 @@ int Sequence::masks_left() const {
 }
 
 void Sequence::begin_block() {
+  if (witness_) {
+    witness_->advance(std::span(tokens_).subspan(static_cast<size_t>(block_.begin),
+                                                 static_cast<size_t>(block_.size())));
+  }
   block_ = block_at(block_.end);
   in_block_ = 0;
   schedule_.emplace(request_.sampler, masks_in(block_), steps_in(block_));
@@ -192,7 +198,9 @@ TokenQuery Sequence::query() const {
 
 std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan, int most_steps) const {
   const std::optional<Surety> surety = plain_surety(request_.sampler);
-  if (!plan.steady || plan_decides_ || guided() || request_.observe || !surety) return std::nullopt;
+  if (!plan.steady || plan_decides_ || guided() || request_.observe || witness_ || !surety) {
+    return std::nullopt;
+  }
   SeriesPlan series{.query = query(), .surety = *surety};
   int open = masks_in({0, block_.end});
   auto left = static_cast<int>(candidates_.size());
@@ -220,14 +228,56 @@ SamplerOptions Sequence::sampler() const {
   return options;
 }
 
-void Sequence::apply(std::span<const TokenStats> stats) {
+std::vector<Decision> Sequence::follow_witness(std::span<Candidate> candidates,
+                                               std::span<const ConstrainedRow> rows) {
+  UNMASK_CHECK(rows.size() == candidates.size(), "one reduced row for each candidate");
+  const auto tokens = std::span(tokens_).subspan(static_cast<size_t>(block_.begin),
+                                                 static_cast<size_t>(block_.size()));
+  std::vector<ClassMaxima> maxima;
+  std::vector<std::optional<size_t>> candidate_of;  // of each mask in the block
+  size_t next = 0;
+  for (int p = block_.begin; p < block_.end; ++p) {
+    if (tokens_[static_cast<size_t>(p)] != config_.mask_id) continue;
+    while (next < candidates.size() && candidates[next].position < p) ++next;
+    const bool known = next < candidates.size() && candidates[next].position == p;
+    maxima.push_back(known ? rows[next].best : ClassMaxima{});
+    candidate_of.push_back(known ? std::optional(next) : std::nullopt);
+  }
+  const int behind = static_cast<int>(tokens_.size()) - block_.end;
+  const WitnessPath path = witness_->search({tokens, config_.mask_id, behind}, maxima);
+  hurried_ = hurried_ || path.hurried;
+  std::vector<Decision> forced;
+  for (size_t i = 0; i < path.open.size(); ++i) {
+    if (!candidate_of[i]) continue;
+    const WitnessToken& found = path.open[i];
+    Candidate& candidate = candidates[*candidate_of[i]];
+    const int token_class = request_.constraint->classes()[static_cast<size_t>(found.token)];
+    candidate.stats.token = found.token;
+    candidate.stats.probability =
+        rows[*candidate_of[i]].probabilities[static_cast<size_t>(token_class)];
+    if (!found.forced) continue;
+    forced.push_back({candidate.position, found.token, confidence(request_.sampler, candidate)});
+  }
+  return forced;
+}
+
+void Sequence::apply(std::span<const TokenStats> stats, std::span<const ConstrainedRow> rows) {
   UNMASK_CHECK(stats.size() == candidates_.size(), "one statistic for each candidate");
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < stats.size(); ++i) candidates.push_back({candidates_[i], stats[i]});
+  std::vector<Decision> forced;
+  if (witness_ && !candidates.empty()) forced = follow_witness(candidates, rows);
   const Budget budget = plan_decides_
                             ? Budget{.count = static_cast<int>(stats.size()), .probability = 1}
                             : schedule_->budget(in_block_, masks_in({0, block_.end}));
-  apply(decide(sampler(), candidates, budget, index_));
+  std::vector<Decision> decided = decide(sampler(), candidates, budget, index_);
+  const auto is_before = [](const Decision& a, const Decision& b) {
+    return a.position < b.position;
+  };
+  std::vector<Decision> all;
+  std::set_union(decided.begin(), decided.end(), forced.begin(), forced.end(),
+                 std::back_inserter(all), is_before);
+  apply(std::move(all));
 }
 
 void Sequence::apply(std::vector<Decision> decided) {
@@ -243,8 +293,9 @@ void Sequence::apply(std::vector<Decision> decided) {
 void Sequence::finish_step() {
   ++index_;
   ++in_block_;
-  const bool block_done =
-      request_.sampler.dynamic() ? masks_in(block_) == 0 : in_block_ == schedule_->steps();
+  // Tokens without a choice may finish a block ahead of its schedule.
+  const bool early = (request_.sampler.dynamic() || witness_) && masks_in(block_) == 0;
+  const bool block_done = early || (!request_.sampler.dynamic() && in_block_ == schedule_->steps());
   if (request_.early_stop || (block_done && method_->stops_after_end())) {
     if (const auto end = settled_end()) {
       const TokenId filler = tokens_[static_cast<size_t>(*end)];

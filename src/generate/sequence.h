@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "generate/constrained_row.h"
 #include "generate/request.h"
 #include "methods/registry.h"
 #include "model/transformer.h"
@@ -37,8 +38,9 @@ class Sequence {
   /// logits alone, `most_steps` at most; none where there is no second such step.
   std::optional<SeriesPlan> plan_series(const StepPlan& plan, int most_steps) const;
 
-  /// Decides tokens from the statistics of the candidates and moves to the next step.
-  void apply(std::span<const TokenStats> stats);
+  /// Decides tokens from the statistics of the candidates and moves to the next step. With a
+  /// constraint `rows` says more about the candidates; without one it is empty.
+  void apply(std::span<const TokenStats> stats, std::span<const ConstrainedRow> rows);
   /// Takes over what was decided elsewhere, ascending, and moves to the next step.
   void apply(std::vector<Decision> decided);
   void cancel();
@@ -57,6 +59,8 @@ class Sequence {
   std::optional<int> settled_end() const;
   bool stopped_early() const { return stopped_early_; }
   bool cancelled() const { return cancelled_; }
+  /// Whether the constraint had to turn away from what the model preferred so that the text closes.
+  bool hurried() const { return hurried_; }
 
  private:
   struct Twin {  // the unconditional sequence of guidance
@@ -81,6 +85,10 @@ class Sequence {
   void finish_step();
   /// The planned row whose logits decide `position`, as an index into plan.rows.
   std::optional<int> deciding_row(const StepPlan& plan, int position) const;
+  /// Gives the candidates of the block the tokens that the constraint's search finds. Those that
+  /// had no other choice are decided, whatever the schedule says.
+  std::vector<Decision> follow_witness(std::span<Candidate> candidates,
+                                       std::span<const ConstrainedRow> rows);
   void find_candidates(const StepPlan& plan);
   Rows rows_of_candidates(const StepPlan& plan) const;
 
@@ -92,6 +100,7 @@ class Sequence {
   std::unique_ptr<Method> method_;
   std::vector<KvStore> stores_;
   std::optional<Twin> twin_;
+  std::optional<Witness> witness_;  // of the constraint
 
   Range block_;
   std::optional<Schedule> schedule_;
@@ -107,6 +116,7 @@ class Sequence {
   bool done_ = false;
   bool stopped_early_ = false;
   bool cancelled_ = false;
+  bool hurried_ = false;
 };
 
 }  // namespace unmask
