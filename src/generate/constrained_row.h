@@ -14,8 +14,8 @@ struct ConstrainedRow {
   std::vector<float> probabilities;  // [n_classes] what the model itself gives those tokens
 };
 
-/// Reduces `logits`, as they were before `stats` was made of them. With a temperature the tokens
-/// follow the distribution of softmax(logits / T) within each class, keyed as `query` says.
+/// Reduces `logits`, as they were before `stats` was made of them. With a temperature the numbers
+/// are random, keyed by seed, step and position.
 ConstrainedRow constrained_row(std::span<const float> logits, const TokenStats& stats, int position,
                                const TokenQuery& query, const TokenAutomaton& automaton);
 

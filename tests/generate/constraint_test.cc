@@ -1,4 +1,6 @@
 // Requests with a constraint: a model that knows nothing writes what the schema wants.
+#include <algorithm>
+#include <cmath>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -6,6 +8,7 @@
 #include "constrain/schema.h"
 #include "constrain/token_automaton.h"
 #include "core/error.h"
+#include "generate/constrained_row.h"
 #include "generate/engine.h"
 #include "support/method_requests.h"
 
@@ -96,6 +99,36 @@ TEST_F(ConstraintTest, DecidesAtOnceWhatHasNoChoice) {
   const Result result = run(r);
   EXPECT_EQ(text(result), "\"a text without any choice\"");
   EXPECT_EQ(result.forward_passes, 1);
+}
+
+TEST_F(ConstraintTest, TemperatureDrawsFromTheModelsDistribution) {
+  const std::vector<std::string> bytes{"a", "b", "\"", "c", "1", ""};
+  const TokenAutomaton automaton(
+      compile_schema({{"anyOf", {{{"type", "string"}}, {{"const", 1}}}}}),
+      VocabularyTrie(bytes, {5}));
+  const std::vector<float> logits{0.5F, 1.5F, 0.0F, -1.0F, 1.0F, -0.5F};
+  TokenQuery query{.temperature = 0.7};
+  TokenStats stats{.token = 1, .probability = 0.4F};
+  std::vector<int> counts(6);
+  constexpr int kDraws = 20'000;
+  for (query.step = 0; query.step < kDraws; ++query.step) {
+    const ConstrainedRow row = constrained_row(logits, stats, 3, query, automaton);
+    const auto& scores = row.best.scores;
+    const auto best = std::max_element(scores.begin(), scores.end()) - scores.begin();
+    ++counts[static_cast<size_t>(row.best.tokens[static_cast<size_t>(best)])];
+  }
+  double sum = 0;
+  for (const float logit : logits) sum += std::exp(logit / query.temperature);
+  for (size_t t = 0; t < logits.size(); ++t) {
+    const double expected = std::exp(logits[t] / query.temperature) / sum;
+    EXPECT_NEAR(static_cast<double>(counts[t]) / kDraws, expected, 0.015) << t;  // 4 sigma
+  }
+  query.temperature = 0;
+  const ConstrainedRow row = constrained_row(logits, stats, 3, query, automaton);
+  for (size_t c = 0; c < row.probabilities.size(); ++c) {
+    const double ratio = std::exp(logits[static_cast<size_t>(row.best.tokens[c])] - 1.5);
+    EXPECT_NEAR(row.probabilities[c], 0.4 * ratio, 1e-6);
+  }
 }
 
 TEST_F(ConstraintTest, RefusesWhatItCannotKeep) {
