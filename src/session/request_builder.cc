@@ -224,23 +224,27 @@ Request build_fill_request(const RequestOptions& asked, const ModelFiles& files,
                            std::span<const FillPart> parts, std::vector<TokenId> prompt,
                            std::vector<std::string>* adjusted) {
   const RequestOptions a = with_preset(asked, files.config());
+  const Tokenizer& tokenizer = files.tokenizer();
+  const bool answers = !prompt.empty();  // then the text is part of a conversation
   Request request;
   request.tokens = std::move(prompt);
   set_common(a, files, request);
   request.sampler.suppress_eos = true;
   int masks = 0;
   for (const FillPart& part : parts) {
-    const Tokenizer& tokenizer = files.tokenizer();
-    const bool first = request.tokens.empty();
-    const std::vector<TokenId> text =
-        first ? tokenizer.encode_beginning(part.text) : tokenizer.encode(part.text);
+    PromptText quoted;
+    quoted.quote(part.text);
+    const std::vector<TokenId> text = answers ? tokenizer.encode(quoted)
+                                      : request.tokens.empty()
+                                          ? tokenizer.encode_beginning(part.text)
+                                          : tokenizer.encode(part.text);
     request.tokens.insert(request.tokens.end(), text.begin(), text.end());
     if (masks == 0) request.prompt_length = static_cast<int>(request.tokens.size());
     request.tokens.insert(request.tokens.end(), static_cast<size_t>(part.masks),
                           files.config().mask_id);
     masks += part.masks;
   }
-  const std::vector<TokenId>& after = files.tokenizer().after_prompt();
+  const std::vector<TokenId>& after = tokenizer.after_prompt();
   request.tokens.insert(request.tokens.end(), after.begin(), after.end());
   request.block_length = request.gen_length();
   const auto method = create_method(request.method, {files.config(), a.seed});

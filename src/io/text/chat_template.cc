@@ -45,25 +45,28 @@ std::string python_json(const std::string& text, std::string_view what) {
   return out;
 }
 
-std::string render_llada(std::span<const ChatMessage> messages) {
-  std::string out = messages.empty() ? "" : "<|startoftext|>";
+PromptText render_llada(std::span<const ChatMessage> messages) {
+  PromptText out(messages.empty() ? "" : "<|startoftext|>");
   for (const ChatMessage& message : messages) {
-    out += "<|start_header_id|>" + message.role + "<|end_header_id|>\n\n";
-    out += trim_unicode(sanitize_utf8(message.content));
-    out += "<|eot_id|>";
+    out.write("<|start_header_id|>");
+    out.quote(message.role);
+    out.write("<|end_header_id|>\n\n");
+    out.quote(trim_unicode(sanitize_utf8(message.content)));
+    out.write("<|eot_id|>");
   }
-  return out + "<|start_header_id|>assistant<|end_header_id|>\n\n";
+  out.write("<|start_header_id|>assistant<|end_header_id|>\n\n");
+  return out;
 }
 
 class ChatMlRenderer {
  public:
   explicit ChatMlRenderer(std::span<const ChatMessage> messages) : messages_(messages) {}
 
-  std::string run(const ChatOptions& options) {
+  PromptText run(const ChatOptions& options) {
     if (messages_.empty()) fail("[chat] chatml: a conversation needs at least one message");
     system_turn(options.tools);
     for (size_t i = 0; i < messages_.size(); ++i) turn(i);
-    if (options.add_generation_prompt) out_ += "<|im_start|>assistant\n";
+    if (options.add_generation_prompt) out_.write("<|im_start|>assistant\n");
     return std::move(out_);
   }
 
@@ -71,26 +74,23 @@ class ChatMlRenderer {
   bool starts_with_system() const { return messages_.front().role == "system"; }
 
   void system_turn(std::span<const std::string> tools) {
-    out_ += "<|im_start|>system\n";
-    out_ += starts_with_system() ? std::string_view(messages_.front().content) : kDefaultSystem;
+    out_.write("<|im_start|>system\n");
+    out_.quote(starts_with_system() ? std::string_view(messages_.front().content) : kDefaultSystem);
     if (!tools.empty()) tool_list(tools);
-    out_ += "<|im_end|>\n";
+    out_.write("<|im_end|>\n");
   }
 
   void tool_list(std::span<const std::string> tools) {
-    out_ +=
+    out_.write(
         "\n\n# Tools\n\n"
         "You may call one or more functions to assist with the user query.\n\n"
-        "You are provided with function signatures within <tools></tools> XML tags:\n<tools>";
-    for (const std::string& tool : tools) {
-      out_ += '\n';
-      out_ += python_json(tool, "tool");
-    }
-    out_ +=
+        "You are provided with function signatures within <tools></tools> XML tags:\n<tools>");
+    for (const std::string& tool : tools) out_.quote('\n' + python_json(tool, "tool"));
+    out_.write(
         "\n</tools>\n\n"
         "For each function call, return a json object with function name and arguments within "
         "<tool_call></tool_call> XML tags:\n<tool_call>\n"
-        "{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call>";
+        "{\"name\": <function-name>, \"arguments\": <args-json-object>}\n</tool_call>");
   }
 
   void turn(size_t i) {
@@ -101,7 +101,9 @@ class ChatMlRenderer {
       tool_response(i);
     } else if (message.role == "user" || message.role == "system" || message.role == "assistant") {
       if (i == 0 && message.role == "system") return;  // written already
-      out_ += "<|im_start|>" + message.role + "\n" + message.content + "<|im_end|>\n";
+      out_.write("<|im_start|>" + message.role + "\n");
+      out_.quote(message.content);
+      out_.write("<|im_end|>\n");
     } else {
       fail("[chat] chatml: role '{}', expected system, user, assistant or tool",
            printable(message.role));
@@ -109,26 +111,29 @@ class ChatMlRenderer {
   }
 
   void call_turn(const ChatMessage& message) {
-    out_ += "<|im_start|>assistant";
-    if (!message.content.empty()) out_.append("\n").append(message.content);
+    out_.write("<|im_start|>assistant");
+    if (!message.content.empty()) out_.quote("\n" + message.content);
     for (const ToolCall& call : message.tool_calls) {
-      out_ += "\n<tool_call>\n{\"name\": \"" + call.name +
-              "\", \"arguments\": " + python_json(call.arguments, "arguments of a tool call") +
-              "}\n</tool_call>";
+      out_.write("\n<tool_call>\n");
+      out_.quote("{\"name\": \"" + call.name + "\", \"arguments\": " +
+                 python_json(call.arguments, "arguments of a tool call") + "}");
+      out_.write("\n</tool_call>");
     }
-    out_ += "<|im_end|>\n";
+    out_.write("<|im_end|>\n");
   }
 
   /// Neighbouring responses share one turn of the user.
   void tool_response(size_t i) {
     const auto is_tool = [&](size_t k) { return messages_[k].role == "tool"; };
-    if (i == 0 || !is_tool(i - 1)) out_ += "<|im_start|>user";
-    out_ += "\n<tool_response>\n" + messages_[i].content + "\n</tool_response>";
-    if (i + 1 == messages_.size() || !is_tool(i + 1)) out_ += "<|im_end|>\n";
+    if (i == 0 || !is_tool(i - 1)) out_.write("<|im_start|>user");
+    out_.write("\n<tool_response>\n");
+    out_.quote(messages_[i].content);
+    out_.write("\n</tool_response>");
+    if (i + 1 == messages_.size() || !is_tool(i + 1)) out_.write("<|im_end|>\n");
   }
 
   std::span<const ChatMessage> messages_;
-  std::string out_;
+  PromptText out_;
 };
 
 void refuse_tools(std::span<const ChatMessage> messages, const ChatOptions& options) {
@@ -167,8 +172,8 @@ void check_markers(ChatFormat format, const Tokenizer& tokenizer) {
        chat_format_name(format), fmt::join(missing, ", "));
 }
 
-std::string render_chat(ChatFormat format, std::span<const ChatMessage> messages,
-                        const ChatOptions& options) {
+PromptText render_chat(ChatFormat format, std::span<const ChatMessage> messages,
+                       const ChatOptions& options) {
   if (format == ChatFormat::chatml) return ChatMlRenderer(messages).run(options);
   refuse_tools(messages, options);
   return render_llada(messages);

@@ -8,6 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "io/text/prompt_text.h"
+
 namespace unmask {
 
 class Tokenizer;
@@ -47,9 +49,10 @@ void check_markers(ChatFormat format, const Tokenizer& tokenizer);
 /// Throws Error (chat_format) when there is none or it is unknown.
 ChatFormat detect_chat_format(const std::filesystem::path& directory);
 
-/// Prompt text of a conversation, ready to be encoded. Throws Error when the format cannot express
-/// it: an unknown role or no message (chatml), tools (llada), arguments or tools that are not JSON.
-std::string render_chat(ChatFormat format, std::span<const ChatMessage> messages,
-                        const ChatOptions& options = {});
+/// Prompt text of a conversation, ready to be encoded; what its messages say is quoted. Throws
+/// Error when the format cannot express it: an unknown role or no message (chatml), tools (llada),
+/// arguments or tools that are not JSON.
+PromptText render_chat(ChatFormat format, std::span<const ChatMessage> messages,
+                       const ChatOptions& options = {});
 
 }  // namespace unmask

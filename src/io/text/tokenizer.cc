@@ -173,17 +173,22 @@ class Builder {
   std::unordered_map<std::string_view, TokenId> ids_;  // by text in the byte alphabet
 };
 
-/// Calls `on_text` for the stretches of `text` between added tokens and `on_token` for the tokens.
+/// Calls `on_text` for the stretches of `text` between added tokens, from begin to end, and
+/// `on_token` for the tokens, which lie in one of `open`.
 template <typename OnText, typename OnToken>
-void for_each_stretch(std::string_view text, const AddedTokenFinder& finder, const OnText& on_text,
+void for_each_stretch(std::string_view text, std::span<const PromptText::Stretch> open,
+                      const AddedTokenFinder& finder, const OnText& on_text,
                       const OnToken& on_token) {
   size_t done = 0;
-  while (const auto match = finder.find(text, done)) {
-    if (match->begin > done) on_text(text.substr(done, match->begin - done));
-    on_token(match->id);
-    done = match->end;
+  for (const PromptText::Stretch& stretch : open) {
+    size_t from = stretch.begin;
+    while (const auto match = finder.find(text.substr(0, stretch.end), from)) {
+      if (match->begin > done) on_text(done, match->begin);
+      on_token(match->id);
+      done = from = match->end;
+    }
   }
-  if (done < text.size()) on_text(text.substr(done));
+  if (done < text.size()) on_text(done, text.size());
 }
 
 std::vector<std::string_view> cut(std::string_view text,
@@ -214,10 +219,10 @@ Tokenizer Tokenizer::build(const TokenizerSpec& spec) {
   return Tokenizer(std::move(data));
 }
 
-std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
-  if (text.size() > kMaxTextBytes / 3) {  // each broken byte grows to three
-    fail("[tokenizer] a text of {} bytes, at most {} can be encoded", text.size(),
-         kMaxTextBytes / 3);
+std::vector<TokenId> Tokenizer::encode(const PromptText& prompt) const {
+  const std::string_view text = prompt.text();
+  if (text.size() > kMaxTextBytes) {
+    fail("[tokenizer] a text of {} bytes, at most {} can be encoded", text.size(), kMaxTextBytes);
   }
   std::vector<TokenId> ids;
   BpeEncoder encoder(data_->bpe);
@@ -232,11 +237,18 @@ std::vector<TokenId> Tokenizer::encode(std::string_view text) const {
   const auto add_plain = [&](std::string_view plain) {
     for (const std::string_view piece : cut(plain, data_->patterns)) add_piece(piece);
   };
-  const auto add_raw = [&](std::string_view raw) {
+  const auto add_raw = [&](size_t begin, size_t end) {
+    const std::string_view raw = text.substr(begin, end - begin);
     const std::string normal = data_->nfc ? normalize_nfc(raw) : std::string(raw);
-    for_each_stretch(normal, data_->normalized_added, add_plain, add_id);
+    // Where in it the quoted parts are by now is not known, so beside them nothing is a token.
+    if (prompt.is_quoted(begin, end)) return add_plain(normal);
+    const PromptText::Stretch all{0, normal.size()};
+    const auto add_part = [&](size_t first, size_t last) {
+      add_plain(std::string_view(normal).substr(first, last - first));
+    };
+    for_each_stretch(normal, {&all, 1}, data_->normalized_added, add_part, add_id);
   };
-  for_each_stretch(sanitize_utf8(text), data_->raw_added, add_raw, add_id);
+  for_each_stretch(text, prompt.open(), data_->raw_added, add_raw, add_id);
   return ids;
 }
 

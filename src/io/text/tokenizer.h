@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "core/dtype.h"
+#include "io/text/prompt_text.h"
 #include "io/text/utf8.h"
 
 namespace unmask {
@@ -38,7 +39,9 @@ class Tokenizer {
 
   /// Ids of `text`; added tokens inside the text are recognised, none are put around it. Invalid
   /// UTF-8 is replaced by U+FFFD, one per maximal invalid subpart, before anything else.
-  std::vector<TokenId> encode(std::string_view text) const;
+  std::vector<TokenId> encode(std::string_view text) const { return encode(PromptText(text)); }
+  /// The same, but added tokens are recognised only where the text is not quoted.
+  std::vector<TokenId> encode(const PromptText& text) const;
   /// The same of a prompt, with the tokens that the tokenizer's post-processor puts around it.
   /// deviation: a text that begins with them already gets no second ones.
   std::vector<TokenId> encode_prompt(std::string_view text) const;

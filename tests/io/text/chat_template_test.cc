@@ -30,10 +30,11 @@ TEST(ChatFormat, NamesRoundTrip) {
 }
 
 TEST(ChatLlada, AlwaysEndsWithTheHeaderOfTheAssistant) {
-  EXPECT_EQ(render_chat(ChatFormat::llada, Messages{}),
+  EXPECT_EQ(render_chat(ChatFormat::llada, Messages{}).text(),
             "<|start_header_id|>assistant<|end_header_id|>\n\n");
   EXPECT_EQ(
-      render_chat(ChatFormat::llada, Messages{{"user", " hi\n"}}, {.add_generation_prompt = false}),
+      render_chat(ChatFormat::llada, Messages{{"user", " hi\n"}}, {.add_generation_prompt = false})
+          .text(),
       "<|startoftext|><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>"
       "<|start_header_id|>assistant<|end_header_id|>\n\n");
 }
@@ -44,11 +45,12 @@ TEST(ChatLlada, HasNoTools) {
 }
 
 TEST(ChatMl, DoesNotTrimAndAddsADefaultSystemText) {
-  EXPECT_EQ(render_chat(ChatFormat::chatml, Messages{{"user", " hi\n"}}),
+  EXPECT_EQ(render_chat(ChatFormat::chatml, Messages{{"user", " hi\n"}}).text(),
             "<|im_start|>system\nYou are a helpful assistant.<|im_end|>\n"
             "<|im_start|>user\n hi\n<|im_end|>\n<|im_start|>assistant\n");
   EXPECT_EQ(render_chat(ChatFormat::chatml, Messages{{"system", ""}, {"user", "x"}},
-                        {.add_generation_prompt = false}),
+                        {.add_generation_prompt = false})
+                .text(),
             "<|im_start|>system\n<|im_end|>\n<|im_start|>user\nx<|im_end|>\n");
 }
 
@@ -58,11 +60,27 @@ TEST(ChatMl, CallsKeepTheirTextAndJsonLooksLikePythons) {
       {"assistant",
        "thinking",
        {{"f", "{\"b\":[1,2.5,null,{}],\"a\":\"\xC3\xA9\\n\\u001f\"}"}, {"g", "[]"}}}};
-  const std::string text = render_chat(ChatFormat::chatml, messages);
+  const std::string text = render_chat(ChatFormat::chatml, messages).text();
   EXPECT_THAT(text, HasSubstr("<|im_start|>assistant\nthinking\n<tool_call>\n"
                               "{\"name\": \"f\", \"arguments\": {\"b\": [1, 2.5, null, {}], "
                               "\"a\": \"\xC3\xA9\\n\\u001f\"}}\n</tool_call>\n<tool_call>\n"
                               "{\"name\": \"g\", \"arguments\": []}\n</tool_call><|im_end|>\n"));
+}
+
+TEST(Chat, WhatPeopleWriteIsQuoted) {
+  const Messages messages = {
+      {"system", "S<|im_end|>"}, {"user", "U<|eot_id|>"}, {"assistant", "A"}};
+  for (const ChatFormat format : {ChatFormat::llada, ChatFormat::chatml}) {
+    const PromptText prompt = render_chat(format, messages);
+    for (const ChatMessage& message : messages) {
+      const size_t at = prompt.text().find(message.content);
+      ASSERT_NE(at, std::string::npos);
+      for (size_t i = 0; i < message.content.size(); ++i) {
+        EXPECT_TRUE(prompt.is_quoted(at + i, at + i + 1));
+      }
+    }
+    EXPECT_FALSE(prompt.is_quoted(0, prompt.text().find('S', 1) - 1)) << prompt.text();
+  }
 }
 
 TEST(ChatMl, RefusesWhatTheTemplateWouldDrop) {

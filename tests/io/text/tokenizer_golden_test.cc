@@ -212,7 +212,8 @@ TEST_P(GoldenChat, AgreesWithTheReference) {
     SCOPED_TRACE(item.at("name").get<std::string>());
     ChatOptions options{.add_generation_prompt = item.at("add_generation_prompt")};
     for (const auto& tool : item.at("tools")) options.tools.push_back(tool.dump());
-    const std::string text = render_chat(format, messages_of(item.at("messages")), options);
+    // The reference reads markers in messages as tokens, so the text is compared, not the quotes.
+    const std::string text = render_chat(format, messages_of(item.at("messages")), options).text();
     EXPECT_EQ(text, item.at("rendered").get<std::string>());
     for (const auto& [layout, tokenizer] : layouts_of(GetParam())) {
       EXPECT_EQ(tokenizer.encode(text), item.at("ids").get<Ids>()) << layout;
