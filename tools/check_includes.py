@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the direction of #include lines between the folders of src/.
 
-    core < io, kernels < constrain, model < methods, sampling < generate < session < eval, bench < apps
+    core < io, kernels < constrain, model < methods, sampling < generate < session < eval, bench < serve < apps
 
 and inside src/apps, terminal < draw, options < reports < commands. A folder may include itself and
 what stands to its left; folders between two commas do not see each other. In src/kernels/cpu and
@@ -17,7 +17,7 @@ import re
 import sys
 
 LEVELS = [["core"], ["io", "kernels"], ["constrain", "model"], ["methods", "sampling"],
-          ["generate"], ["session"], ["eval", "bench"], ["apps"]]
+          ["generate"], ["session"], ["eval", "bench"], ["serve"], ["apps"]]
 INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["commands"]]}
 
 # From the ground up, as folders: names are folders, files or files without their ending.

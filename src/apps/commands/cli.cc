@@ -74,6 +74,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
   RunArguments run_arguments;
   BatchArguments batch_arguments;
   ConverseArguments chat_arguments;
+  ServeArguments serve_arguments;
   TokenizeArguments tokenize_arguments;
   InspectArguments inspect_arguments;
   InspectAttentionArguments inspect_attention_arguments;
@@ -85,6 +86,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
       {add_run(app, run_arguments), [&] { return run(run_arguments, console); }},
       {add_batch(app, batch_arguments), [&] { return batch(batch_arguments, console); }},
       {add_chat(app, chat_arguments), [&] { return chat(chat_arguments, console); }},
+      {add_serve(app, serve_arguments), [&] { return serve(serve_arguments, console); }},
       {add_tokenize(app, tokenize_arguments),
        [&] { return tokenize(tokenize_arguments, console); }},
       {add_inspect(app, inspect_arguments), [&] { return inspect(inspect_arguments, console); }},

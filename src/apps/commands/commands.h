@@ -119,6 +119,34 @@ struct ScoreArguments {
 CLI::App* add_score(CLI::App& app, ScoreArguments& arguments);
 int score(const ScoreArguments& arguments, Console& console);
 
+struct ServeArguments {
+  ModelArguments model;
+  RequestOptions generation;
+  std::string host = "127.0.0.1";
+  int port = 8080;
+  std::optional<std::string> unix_path;
+  std::optional<std::string> name;
+  std::vector<std::string> aliases;
+  std::optional<std::string> key_file;
+  bool no_auth = false;
+  std::vector<std::string> allow_hosts;
+  std::vector<std::string> allow_origins;
+  int parallel = 8;
+  int batch_rows = 1024;
+  int queue = 64;
+  int queue_timeout = 120;  // seconds
+  int context = 0;
+  std::optional<double> memory;  // GB
+  int max_choices = 8;
+  int max_body = 4;  // MiB
+  int max_connections = 1024;
+  int ping = 10;   // seconds
+  int grace = 10;  // seconds
+  bool log = true;
+};
+CLI::App* add_serve(CLI::App& app, ServeArguments& arguments);
+int serve(const ServeArguments& arguments, Console& console);
+
 struct CompletionArguments {
   std::string shell;
 };

@@ -56,6 +56,7 @@ std::string_view hint(ErrorCode code) {
     case ErrorCode::memory: return "; use fewer tokens or a smaller --dtype";
     case ErrorCode::results_exist: return "; choose another --out";
     case ErrorCode::sampler:
+    case ErrorCode::schema:
     case ErrorCode::other: break;
   }
   return "";

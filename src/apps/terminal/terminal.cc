@@ -53,6 +53,8 @@ bool interrupted() { return interrupt_flag; }
 
 void clear_interrupt() { interrupt_flag = false; }
 
+void interrupt() { interrupt_flag = true; }
+
 StopToken interrupt_token() { return StopToken(interrupt_flag); }
 
 int interrupted_status() { return kSignalled + last_signal; }

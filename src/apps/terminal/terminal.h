@@ -13,6 +13,8 @@ namespace unmask {
 void install_interrupt_handler();
 bool interrupted();
 void clear_interrupt();
+/// Raises the flag as Ctrl-C does.
+void interrupt();
 /// The flag, for work that is to stop with it.
 StopToken interrupt_token();
 /// What shells report of a process that the last such signal ended: 128 + its number.

@@ -1,0 +1,133 @@
+#include "serve/api/completions.h"
+
+#include "core/error.h"
+#include "serve/api/generation_reply.h"
+#include "serve/api/holes.h"
+#include "serve/api/prompts.h"
+
+namespace unmask {
+
+using nlohmann::json;
+
+namespace {
+
+constexpr int kDefaultTokens = 16;  // OpenAI's
+
+class CompletionWording final : public Wording {
+ public:
+  std::string object(bool /*streamed*/) const override { return "text_completion"; }
+  std::string id_prefix() const override { return "cmpl-"; }
+  Json choice(int index, const FinishedChoice& finished) const override {
+    return element(index, finished.text, finished.reason);
+  }
+  Json opening(int /*index*/) const override { return {}; }
+  Json piece(int index, const std::string& text) const override {
+    return element(index, text, nullptr);
+  }
+  Json closing(int index, const FinishedChoice& finished) const override {
+    return element(index, "", finished.reason);
+  }
+
+ private:
+  static Json element(int index, const std::string& text, const Json& reason) {
+    return {{"index", index}, {"text", text}, {"logprobs", nullptr}, {"finish_reason", reason}};
+  }
+};
+
+/// What a completion asks for beside the prompt.
+struct Extras {
+  int max_tokens = kDefaultTokens;
+  std::optional<std::string> suffix{};
+  bool echo = false;
+  bool holes = false;
+};
+
+Extras read_extras(Fields& body) {
+  Extras extras;
+  extras.max_tokens = body.count("max_tokens", 1).value_or(kDefaultTokens);
+  extras.suffix = body.text("suffix");
+  if (extras.suffix && extras.suffix->empty()) extras.suffix.reset();
+  extras.echo = body.flag("echo").value_or(false);
+  return extras;
+}
+
+/// A text in front of what a model writes, as it is.
+std::vector<TokenId> encode(const CompletionPrompt& prompt, const ApiContext& context) {
+  if (const auto* tokens = std::get_if<std::vector<TokenId>>(&prompt)) return *tokens;
+  return context.files.tokenizer().encode_beginning(std::get<std::string>(prompt));
+}
+
+class Completion {
+ public:
+  Completion(Fields& body, GenerationPlan& plan, const ApiContext& context)
+      : body_(body), plan_(plan), context_(context) {
+    extras_ = read_extras(body);
+    plan.fields = read_generation(body, context.defaults, [this](Fields& diffusion) {
+      extras_.holes = diffusion.flag("holes").value_or(false);
+    });
+    const auto best_of = body.count("best_of", 1, context.defaults.max_choices);
+    if (best_of && *best_of != plan.fields.choices) {
+      body.refuse("best_of", "expected the same as n: this server ranks no choices",
+                  "unsupported_parameter");
+    }
+  }
+
+  void build() {
+    for (const CompletionPrompt& prompt : read_prompts(body_, context_.files.config().vocab_size)) {
+      add(checked([&] { return request_of(prompt); }));
+    }
+  }
+
+ private:
+  Request request_of(const CompletionPrompt& prompt) {
+    GenerationFields& fields = plan_.fields;
+    if (extras_.suffix || extras_.holes) {
+      if (!std::holds_alternative<std::string>(prompt)) {
+        body_.refuse("prompt", "found token ids, expected a text where there are holes");
+      }
+      const auto& text = std::get<std::string>(prompt);
+      parts_ = extras_.holes
+                   ? parse_holes(text)
+                   : std::vector<FillPart>{{text, extras_.max_tokens}, {*extras_.suffix, 0}};
+      return build_fill_request(fields.options, context_.files, parts_, {}, &fields.warnings);
+    }
+    RequestOptions options = fields.options;
+    options.max_tokens = extras_.max_tokens;
+    if (options.gen_length) options.gen_length = std::min(*options.gen_length, extras_.max_tokens);
+    return build_request(options, context_.files, encode(prompt, context_), &fields.warnings);
+  }
+
+  void add(Request request) {
+    check_context(request, context_.defaults.context);
+    check_memory({&request, 1}, context_);
+    FinalText::Options text{.mask_id = context_.files.config().mask_id,
+                            .begin = extras_.echo || extras_.holes ? 0 : request.prompt_length,
+                            .stops = plan_.fields.stops};
+    if (extras_.suffix && !extras_.holes) text.end = request.prompt_length + extras_.max_tokens;
+    for (int i = 0; i < plan_.fields.choices; ++i) {
+      plan_.requests.push_back(request);
+      plan_.requests.back().sampler.seed = seed_of_choice(plan_.fields.options.seed, i);
+      plan_.texts.push_back(text);
+    }
+  }
+
+  Fields& body_;
+  GenerationPlan& plan_;
+  const ApiContext& context_;
+  Extras extras_;
+  std::vector<FillPart> parts_;
+};
+
+}  // namespace
+
+Prepared prepare_completion(const http::Request& request, const ApiContext& context) {
+  const json document = parse_body(request.body);
+  Fields body(document);
+  check_model(body, context);
+  auto plan = std::make_unique<GenerationPlan>();
+  Completion(body, *plan, context).build();
+  plan->wording = std::make_unique<CompletionWording>();
+  return {.plan = std::move(plan)};
+}
+
+}  // namespace unmask

@@ -1,0 +1,55 @@
+// The part of a canvas that cannot change any more, as text.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "generate/request.h"
+#include "io/text/tokenizer.h"
+#include "serve/text/stop_strings.h"
+
+namespace unmask {
+
+/// Reads an answer from left to right as far as it has no masks: tokens that were decided stay.
+class FinalText {
+ public:
+  struct Options {
+    TokenId mask_id = -1;
+    int begin = 0;             // first position that is read
+    std::optional<int> end{};  // where the answer ends; otherwise with the canvas
+    std::vector<std::string> stops{};
+  };
+
+  /// `tokenizer` outlives this.
+  FinalText(const Tokenizer& tokenizer, const Request& request, Options options);
+
+  /// Takes over what a step decided of a canvas that has `length` tokens by now; the text that
+  /// became final.
+  std::string advance(std::span<const Decision> decided, int length);
+  /// What is left at the end: what was held back, half characters as U+FFFD.
+  std::string finish();
+
+  /// Nothing follows: there was an end token or a stop string.
+  bool ended() const { return ended_ || stops_.found(); }
+  bool found_stop() const { return stops_.found(); }
+  /// Tokens of the answer that were read, the one that completed a stop string included.
+  int tokens() const { return count_; }
+  /// The canvas as it is known here.
+  std::span<const TokenId> canvas() const { return tokens_; }
+
+ private:
+  std::string read();
+
+  std::vector<TokenId> tokens_;
+  std::vector<TokenId> eos_ids_;
+  Options options_;
+  StreamDecoder decoder_;
+  StopStrings stops_;
+  size_t next_;
+  int count_ = 0;
+  bool ended_ = false;
+};
+
+}  // namespace unmask
