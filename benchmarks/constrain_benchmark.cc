@@ -37,6 +37,7 @@ const char* const kBounded = R"({
 std::vector<std::string> vocabulary() {
   std::mt19937_64 random(1);
   std::vector<std::string> tokens;
+  tokens.reserve(kTokens);
   for (int byte = 0; byte < 256; ++byte) tokens.emplace_back(1, static_cast<char>(byte));
   const std::string marks = "\"{}[]:, .-_()\\/\n";
   const std::string letters = "eeeeetttaaaooiinnsshhrrdlucmfwypvbgkqjxz";

@@ -32,38 +32,38 @@ class RandomSchema {
   }
 
   Json constant() {
-    static const std::vector<Json> kValues{1,
-                                           -7,
-                                           0,
-                                           2.5,
-                                           -1e30,
-                                           true,
-                                           false,
-                                           nullptr,
-                                           "a",
-                                           "",
-                                           "x/y",
-                                           "quote \" and \\ back",
-                                           "tab\tand\nline",
-                                           "gr\u00fc\u00df",
-                                           "\u65e5\u672c",
-                                           "\U0001f600",
-                                           Json::array(),
-                                           Json{1, "two"},
-                                           Json{{"k", 1}, {"a", {true}}}};
-    return one_of(kValues);
+    static const std::vector<Json> values{1,
+                                          -7,
+                                          0,
+                                          2.5,
+                                          -1e30,
+                                          true,
+                                          false,
+                                          nullptr,
+                                          "a",
+                                          "",
+                                          "x/y",
+                                          "quote \" and \\ back",
+                                          "tab\tand\nline",
+                                          "gr\u00fc\u00df",
+                                          "\u65e5\u672c",
+                                          "\U0001f600",
+                                          Json::array(),
+                                          Json{1, "two"},
+                                          Json{{"k", 1}, {"a", {true}}}};
+    return one_of(values);
   }
 
   Json text() {
-    static const std::vector<std::string> kPatterns{"^[a-z]{2,5}$",    "^(red|green|blue)-[0-9]+$",
-                                                    "^\\d{3}-\\d{4}$", "^[A-Z][a-z]*( [A-Z])?$",
-                                                    "^a|b$",           "^(?:ab|c)+$",
-                                                    "^[\\w.-]{1,3}$",  "x"};
-    static const std::vector<std::string> kFormats{"date", "time", "date-time", "uuid", "email"};
+    static const std::vector<std::string> patterns{"^[a-z]{2,5}$",    "^(red|green|blue)-[0-9]+$",
+                                                   "^\\d{3}-\\d{4}$", "^[A-Z][a-z]*( [A-Z])?$",
+                                                   "^a|b$",           "^(?:ab|c)+$",
+                                                   "^[\\w.-]{1,3}$",  "x"};
+    static const std::vector<std::string> formats{"date", "time", "date-time", "uuid", "email"};
     Json schema{{"type", "string"}};
     switch (below(5)) {
-      case 0: schema["pattern"] = one_of(kPatterns); break;
-      case 1: schema["format"] = one_of(kFormats); break;
+      case 0: schema["pattern"] = one_of(patterns); break;
+      case 1: schema["format"] = one_of(formats); break;
       case 2:
         schema["pattern"] = "^[a-f]*$";
         schema["minLength"] = below(4);
@@ -114,10 +114,10 @@ class RandomSchema {
   }
 
   Json object(int levels) {
-    static const std::vector<std::string> kKeys{"name", "id", "a/b", "\u00e9t\u00e9", "q\"q", "_"};
+    static const std::vector<std::string> keys{"name", "id", "a/b", "\u00e9t\u00e9", "q\"q", "_"};
     Json schema{{"type", "object"}, {"properties", Json::object()}, {"required", Json::array()}};
     for (int n = below(4); n >= 0; --n) {
-      const std::string key = one_of(kKeys);
+      const std::string key = one_of(keys);
       if (schema["properties"].contains(key)) continue;
       schema["properties"][key] = value(levels - 1);
       if (coin()) schema["required"].push_back(key);
