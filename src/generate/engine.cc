@@ -360,6 +360,7 @@ void Engine::collect() {
   // Whoever comes next may need little of it and much of other memory.
   model_.release_workspace();
   logits_.release();
+  host_logits_ = {};
 }
 
 RunningRequest& Engine::find(RequestId id) const {
@@ -392,6 +393,8 @@ size_t Engine::state_bytes() const {
   return sum;
 }
 
-size_t Engine::workspace_bytes() const { return model_.workspace_bytes() + logits_.bytes(); }
+size_t Engine::workspace_bytes() const {
+  return model_.workspace_bytes() + logits_.bytes() + host_logits_.capacity() * sizeof(float);
+}
 
 }  // namespace unmask
