@@ -148,7 +148,8 @@ Request checked(const std::function<Request()>& build) {
   try {
     return build();
   } catch (const Error& error) {
-    throw invalid_value("diffusion", error.what());
+    const bool room = error.code() == ErrorCode::schema;  // none for the shortest of its texts
+    throw invalid_value(room ? "max_tokens" : "diffusion", error.what());
   }
 }
 

@@ -29,8 +29,9 @@ struct GenerationFields {
   bool include_usage = false;
   bool frames = false;  // the stream carries diffusion's frames
   double max_fps = 20;
-  std::vector<std::string> ignored;   // members that have no meaning here
-  std::vector<std::string> warnings;  // adjusted lengths and the like
+  std::vector<std::string> ignored;        // members that have no meaning here
+  std::vector<std::string> warnings;       // adjusted lengths and the like
+  nlohmann::ordered_json tool_decision{};  // how text or a call was chosen; null: it was not
 };
 
 /// Reads temperature, top_p, top_k, seed, n, stop, stream, stream_options and the members that only

@@ -64,8 +64,11 @@ SamplerOptions sampler_options(const RequestOptions& a, const ModelConfig& confi
   options.threshold = a.threshold;
   options.factor = a.factor;
   const GenerationDefaults none;
-  const GenerationDefaults& advice =
-      is_llada_algorithm(options.algorithm) ? none : config.generation;
+  GenerationDefaults advice = is_llada_algorithm(options.algorithm) ? none : config.generation;
+  if (a.constraint) {  // filters could take away what must come
+    advice.top_p.reset();
+    advice.top_k.reset();
+  }
   const bool ranks = options.algorithm != Algorithm::origin && !options.dynamic();
   options.temperature = a.temperature.value_or(advice.temperature.value_or(0));
   options.top_p = a.top_p ? a.top_p : std::optional<double>(advice.top_p);
@@ -140,6 +143,14 @@ Lengths choose_canvas(const RequestOptions& a, const ModelConfig& config, bool g
     fail("[request] length: found {}, expected 1 to {}, the most tokens", own, most);
   }
   if (most == own) return {.own = own};
+  if (a.constraint) {
+    // It spends the room that it knows of, so a canvas that grows would never have to.
+    if (a.gen_length) {
+      adjustments.say(
+          "the canvas has all {} tokens from the beginning: with a schema it cannot grow", most);
+    }
+    return {.own = most};
+  }
   if (grows) return {.own = own, .most = most};
   adjustments.say(
       "the canvas has all {} tokens from the beginning: with method {}{} it cannot grow", most,
@@ -166,11 +177,20 @@ Lengths choose_lengths(const RequestOptions& a, const ModelConfig& config,
   return lengths;
 }
 
+/// Throws Error for what nobody can have together with a constraint.
+void check_constrained(const RequestOptions& a) {
+  if (!a.constraint || a.early_stop) return;
+  fail(
+      "[request] early stop: found it off with a schema, expected it on: behind the text of a "
+      "schema there is nothing");
+}
+
 void set_common(const RequestOptions& a, const ModelFiles& files, Request& request) {
   request.sampler = sampler_options(a, files.config());
   request.cfg_scale = a.cfg_scale;
   request.method = *a.method;
   request.eos_ids = files.stop_ids();
+  request.constraint = a.constraint;
 }
 
 }  // namespace
@@ -191,7 +211,7 @@ std::vector<TokenId> encode_messages(const ModelFiles& files, const PromptOption
   }
   if (options.system) messages.insert(messages.begin(), {"system", *options.system});
   const ChatFormat format = choose_chat_format(files, options.format);
-  return files.tokenizer().encode(render_chat(format, messages));
+  return files.tokenizer().encode(render_chat(format, messages, {.tools = options.tools}));
 }
 
 std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOptions& options,
@@ -204,6 +224,7 @@ Request build_request(const RequestOptions& asked, const ModelFiles& files,
                       std::vector<TokenId> prompt, std::vector<std::string>* adjusted) {
   const ModelConfig& config = files.config();
   const RequestOptions a = with_preset(asked, config);
+  check_constrained(a);
   Adjustments adjustments(adjusted);
   const Lengths lengths = choose_lengths(a, config, adjustments);
   if (asked.block_length && *asked.block_length > lengths.own) {
@@ -223,6 +244,7 @@ Request build_request(const RequestOptions& asked, const ModelFiles& files,
 Request build_fill_request(const RequestOptions& asked, const ModelFiles& files,
                            std::span<const FillPart> parts, std::vector<TokenId> prompt,
                            std::vector<std::string>* adjusted) {
+  if (asked.constraint) fail("[fill] a schema: found one, expected none where text is given");
   const RequestOptions a = with_preset(asked, files.config());
   const Tokenizer& tokenizer = files.tokenizer();
   const bool answers = !prompt.empty();  // then the text is part of a conversation

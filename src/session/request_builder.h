@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <string>
@@ -19,6 +20,7 @@ struct PromptOptions {
   bool raw = false;                     // completed as it is, without a chat template
   std::optional<std::string> system{};  // text before the conversation
   std::optional<std::string> format{};  // name of a chat format; otherwise the model's own
+  std::vector<std::string> tools{};     // functions it may call, as ChatOptions has them
 };
 
 /// The chat format of that name, or the model's own. Throws Error when there is none, or when the
@@ -51,20 +53,25 @@ struct RequestOptions {
   bool defer_eos = false;
   bool early_stop = true;
   std::optional<std::string> method{};
+  /// What the answer must be, see Request::constraint; excludes what interferes with its end tokens
+  /// or filters the vocabulary.
+  std::shared_ptr<const TokenAutomaton> constraint{};
 };
 
 /// Masks behind a prompt: 128 or as many as the model recommends, blocks of 32 or, where neither
 /// preset nor family has blocks (Dream, exact), one; a token a step or as many as are sure enough.
 /// Fewer steps than blocks make the blocks longer. A canvas that may grow begins at its usual
-/// length, or has its full length from the beginning where the method needs that or there are no
-/// blocks. `adjusted` gets a sentence for each length that differs from what was asked for. Throws
-/// Error when the options are impossible for the model.
+/// length, or has its full length from the beginning where the method needs that, there are no
+/// blocks, or a constraint has to know how much room there is. `adjusted` gets a sentence for each
+/// length that differs from what was asked for. Throws Error when the options are impossible for
+/// the model, and with both numbers (code `schema`) when the shortest text of a constraint is
+/// longer than the canvas.
 Request build_request(const RequestOptions& options, const ModelFiles& files,
                       std::vector<TokenId> prompt, std::vector<std::string>* adjusted = nullptr);
 
 /// Masks in the holes of a text; everything from the first hole on is one block. End tokens are not
 /// offered, because the text goes on behind the holes. `prompt` stands before the text, which then
-/// is its answer. Throws Error as build_request.
+/// is its answer. Throws Error as build_request, and for a constraint.
 Request build_fill_request(const RequestOptions& options, const ModelFiles& files,
                            std::span<const FillPart> parts, std::vector<TokenId> prompt = {},
                            std::vector<std::string>* adjusted = nullptr);

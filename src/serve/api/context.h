@@ -3,12 +3,14 @@
 
 #include <cstdint>
 #include <ctime>
+#include <memory>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "serve/generation_fields.h"
 #include "serve/http/exchange.h"
+#include "session/constraints.h"
 #include "session/costs.h"
 #include "session/model_files.h"
 
@@ -21,6 +23,7 @@ class Streams;
 /// Fixed once the server runs; any thread.
 struct ApiContext {
   ModelFiles files;
+  std::shared_ptr<Constraints> constraints = std::make_shared<Constraints>(files);
   Costs costs;
   ServeDefaults defaults;
   int64_t memory_limit = 0;  // bytes that running requests may hold together

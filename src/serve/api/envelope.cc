@@ -44,6 +44,7 @@ Json diffusion_report(const Report& report) {
   double seconds = 0;
   double first = 0;
   bool early = false;
+  bool forced = false;
   for (const Result& r : report.results) {
     rows += r.rows;
     steps = std::max(steps, r.steps);
@@ -52,9 +53,10 @@ Json diffusion_report(const Report& report) {
     seconds = std::max(seconds, r.seconds);
     first = std::max(first, r.seconds_to_first_text);
     early |= r.stopped_early;
+    forced |= r.hurried;
   }
   const SamplerOptions& sampler = report.request.sampler;
-  return {
+  Json about = {
       {"preset", preset_name(report.fields.options.preset)},
       {"method", report.request.method},
       {"algorithm", algorithm_name(sampler.algorithm)},
@@ -71,6 +73,9 @@ Json diffusion_report(const Report& report) {
       {"stopped_early", early},
       {"ignored", report.fields.ignored},
       {"warnings", report.fields.warnings}};
+  if (report.request.constraint) about["constraint"] = {{"forced", forced}};
+  if (!report.fields.tool_decision.is_null()) about["tool_decision"] = report.fields.tool_decision;
+  return about;
 }
 
 int given_tokens(const Request& request, TokenId mask_id) {
