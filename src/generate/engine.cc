@@ -5,6 +5,7 @@
 #include "core/error.h"
 #include "core/stop.h"
 #include "generate/check_stats.h"
+#include "generate/row_reader.h"
 #include "generate/running_request.h"
 
 namespace unmask {
@@ -45,7 +46,7 @@ struct Pass {
 }  // namespace
 
 Engine::Engine(Transformer& model, EngineOptions options)
-    : model_(model), options_(std::move(options)), logits_(model) {
+    : model_(model), options_(std::move(options)), rows_(std::make_unique<RowReader>(model)) {
   UNMASK_CHECK(options_.max_running > 0 && options_.max_rows > 0 && options_.series_steps > 0,
                "an engine runs at least one request and one row");
 }
@@ -193,7 +194,7 @@ void Engine::compute(const Participants& participants) {
   // Everybody takes the step before callbacks are asked: one that throws spoils nothing.
   for (RunningRequest* r : participants) {
     if (r->error) continue;
-    r->sequence.apply(std::exchange(r->stats, {}), std::exchange(r->constrained, {}));
+    r->decide();
     r->end_step(r->seconds());
   }
   for (RunningRequest* r : participants) notify(*r);
@@ -233,7 +234,7 @@ void Engine::forward(const Participants& participants) {
                                    static_cast<float>(s.request().cfg_scale + 1));
     }
     try {
-      statistics(*pass.of, own);
+      rows_->read(*pass.of, own);
     } catch (const Error& error) {
       if (error.code() != ErrorCode::not_finite) throw;
       overflowed.emplace_back(pass.of, error);
@@ -247,32 +248,6 @@ void Engine::end_overflowed(RunningRequest& r, const Error& error) {
   r.error = std::make_exception_ptr(Error(error.what() + place, error.code()));
 }
 
-void Engine::statistics(RunningRequest& r, Tensor hidden) {
-  const Sequence& sequence = r.sequence;
-  const TokenAutomaton* const constraint = sequence.request().constraint.get();
-  const TokenQuery query = sequence.query();
-  const std::span<const int> positions = sequence.candidates();
-  std::vector<TokenStats> stats(positions.size());
-  logits_.each(hidden, [&](Tensor logits, int begin) {
-    const auto first = static_cast<size_t>(begin);
-    const auto count = static_cast<size_t>(logits.rows);
-    const auto vocab = static_cast<size_t>(logits.cols);
-    if (constraint != nullptr) {  // before the statistics use the rows as scratch
-      host_logits_.resize(count * vocab);
-      model_.backend().download(logits, host_logits_.data());
-    }
-    model_.backend().token_stats(logits, positions.subspan(first, count), query,
-                                 std::span(stats).subspan(first, count));
-    for (size_t i = 0; constraint != nullptr && i < count; ++i) {
-      r.constrained.push_back(constrained_row(std::span(host_logits_).subspan(i * vocab, vocab),
-                                              stats[first + i], positions[first + i], query,
-                                              *constraint));
-    }
-  });
-  check_stats(stats, positions, sequence.step_index());
-  r.stats = std::move(stats);
-}
-
 bool Engine::take_series(RunningRequest& r) {
   Sequence& s = r.sequence;
   SequencePass& pass = *r.planned;
@@ -284,8 +259,8 @@ bool Engine::take_series(RunningRequest& r) {
   pass.series = series.get();
   const double begin = r.seconds();
   const std::vector<Revealed> revealed = series->run([&] {
-    logits_.each(model_.forward({&pass, 1}),
-                 [&](Tensor logits, int first) { series->choose(logits, first); });
+    rows_->tiles().each(model_.forward({&pass, 1}),
+                        [&](Tensor logits, int first) { series->choose(logits, first); });
   });
   // Equal steps take equal times.
   const auto steps = static_cast<int>(plan->counts.size());
@@ -329,6 +304,7 @@ void Engine::notify(RunningRequest& r) {
                         .block = r.step.block,
                         .tokens = r.sequence.tokens(),
                         .decided = r.sequence.decided(),
+                        .alternatives = r.alternatives,
                         .rows = r.step.rows,
                         .masks_left = r.sequence.masks_left(),
                         .seconds = r.result.seconds};
@@ -359,8 +335,7 @@ void Engine::collect() {
   if (!running_.empty()) return;
   // Whoever comes next may need little of it and much of other memory.
   model_.release_workspace();
-  logits_.release();
-  host_logits_ = {};
+  rows_->release();
 }
 
 RunningRequest& Engine::find(RequestId id) const {
@@ -393,8 +368,6 @@ size_t Engine::state_bytes() const {
   return sum;
 }
 
-size_t Engine::workspace_bytes() const {
-  return model_.workspace_bytes() + logits_.bytes() + host_logits_.capacity() * sizeof(float);
-}
+size_t Engine::workspace_bytes() const { return model_.workspace_bytes() + rows_->bytes(); }
 
 }  // namespace unmask

@@ -12,12 +12,13 @@
 #include <span>
 #include <vector>
 
-#include "generate/logit_tiles.h"
+#include "generate/alternatives.h"
 #include "generate/request.h"
 #include "model/transformer.h"
 
 namespace unmask {
 
+class RowReader;
 class Sequence;
 struct RunningRequest;
 struct WaitingRequest;
@@ -33,8 +34,9 @@ struct StepEvent {
   Range block;
   std::span<const TokenId> tokens;  // the whole canvas after the step
   std::span<const Decision> decided;
-  int rows;        // rows that went through the network
-  int masks_left;  // in the generated part
+  std::span<const Alternatives> alternatives;  // of each of them, where the request asks for it
+  int rows;                                    // rows that went through the network
+  int masks_left;                              // in the generated part
   double seconds;  // since the request's first step began; the steps of a series share their time
 };
 
@@ -138,8 +140,6 @@ class Engine {
   void compute(const Participants& participants);
   /// The forward pass of a step, up to each participant's statistics.
   void forward(const Participants& participants);
-  /// Throws Error (not_finite) when they are none.
-  void statistics(RunningRequest& r, Tensor hidden);
   /// Ends a request whose logits are no numbers, naming the layer where that began.
   void end_overflowed(RunningRequest& r, const Error& error);
   /// Takes the planned step of a request and those after it without asking between them, as far as
@@ -157,8 +157,7 @@ class Engine {
   std::vector<std::unique_ptr<RunningRequest>> running_;
   std::map<RequestId, Ended> ended_;
   int64_t planned_bytes_ = 0;  // of those who run
-  LogitTiles logits_;
-  std::vector<float> host_logits_;  // of a tile, for requests with a constraint
+  std::unique_ptr<RowReader> rows_;
   std::exception_ptr raised_;  // by a callback or a broken promise: comes out of the present step
 };
 

@@ -40,6 +40,26 @@ void Probe::check(const ProbeCanvas& canvas) const {
 }
 
 std::vector<double> Probe::log_probabilities(std::span<const ProbeCanvas> canvases) {
+  std::vector<double> found;
+  each_row(canvases, [&](const ProbePoint& point, std::span<const float> row) {
+    const double whole = log_sum_exp(row);
+    for (const TokenId id : point.tokens) {
+      found.push_back(static_cast<double>(row[static_cast<size_t>(id)]) - whole);
+    }
+  });
+  return found;
+}
+
+std::vector<Alternatives> Probe::alternatives(std::span<const ProbeCanvas> canvases, int count) {
+  std::vector<Alternatives> found;
+  each_row(canvases, [&](const ProbePoint& point, std::span<const float> row) {
+    UNMASK_CHECK(point.tokens.size() == 1, "a point with one token");
+    found.push_back(find_alternatives(row, point.tokens[0], count));
+  });
+  return found;
+}
+
+void Probe::each_row(std::span<const ProbeCanvas> canvases, const UseRow& use) {
   Full method;
   std::vector<SinglePass> passes;
   passes.reserve(canvases.size());  // the slices refer to them
@@ -57,8 +77,7 @@ std::vector<double> Probe::log_probabilities(std::span<const ProbeCanvas> canvas
     passes.emplace_back(model_.config(), method, canvas.tokens, all);
     batch.push_back(passes.back().slice(positions));
   }
-  std::vector<double> found;
-  if (batch.empty()) return found;
+  if (batch.empty()) return;
   const auto vocab = static_cast<size_t>(model_.config().vocab_size);
   std::vector<float> host;
   logits_.each(model_.forward(batch), [&](Tensor logits, int first) {
@@ -66,20 +85,16 @@ std::vector<double> Probe::log_probabilities(std::span<const ProbeCanvas> canvas
     model_.backend().download(logits, host.data());
     for (size_t r = 0; r < static_cast<size_t>(logits.rows); ++r) {
       const auto row = std::span(host).subspan(r * vocab, vocab);
-      const double whole = log_sum_exp(row);
       const auto& [canvas, point] = points[static_cast<size_t>(first) + r];
-      if (!std::isfinite(whole)) {
+      if (!std::isfinite(log_sum_exp(row))) {
         fail(ErrorCode::not_finite,
              "[probe] the logits of position {} are no finite numbers although all weights are, so "
              "values overflowed on the way{}",
              point->position, place_of_overflow(model_, canvas->tokens));
       }
-      for (const TokenId id : point->tokens) {
-        found.push_back(static_cast<double>(row[static_cast<size_t>(id)]) - whole);
-      }
+      use(*point, row);
     }
   });
-  return found;
 }
 
 }  // namespace unmask

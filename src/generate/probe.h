@@ -2,9 +2,11 @@
 // anything.
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
+#include "generate/alternatives.h"
 #include "generate/logit_tiles.h"
 #include "model/transformer.h"
 
@@ -32,8 +34,13 @@ class Probe {
   /// token; float64 from float32 logits. A canvas's answer does not depend on the others. Throws
   /// Error for tokens or positions that do not exist and for points out of order.
   std::vector<double> log_probabilities(std::span<const ProbeCanvas> canvases);
+  /// The same of points with one token each, with the `count` most likely tokens beside it.
+  std::vector<Alternatives> alternatives(std::span<const ProbeCanvas> canvases, int count);
 
  private:
+  using UseRow = std::function<void(const ProbePoint&, std::span<const float> logits)>;
+  /// Runs a pass; rows come in the order of the points.
+  void each_row(std::span<const ProbeCanvas> canvases, const UseRow& use);
   void check(const ProbeCanvas& canvas) const;
 
   Transformer& model_;

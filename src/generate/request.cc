@@ -73,6 +73,9 @@ void check_request(const Request& request, const ModelConfig& config) {
     }
   }
   if (request.constraint) check_constraint(request, config);
+  if (request.alternatives && *request.alternatives < 0) {
+    fail("[request] alternatives: found {}, expected at least 0", *request.alternatives);
+  }
   const auto method = create_method(request.method, {config, request.sampler.seed});
   if (request.most_length > request.gen_length() && !method->allows_growth()) {
     fail("[method] '{}' keeps what it measured on the whole canvas, which therefore cannot grow",

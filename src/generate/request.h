@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -35,6 +36,8 @@ struct Request {
   /// What the generated part must be, which is all masks then: a text of this automaton and end
   /// tokens behind it. The tokens come from the search of constrain/witness.h.
   std::shared_ptr<const TokenAutomaton> constraint{};
+  /// How many alternatives of each decided token are told (StepEvent::alternatives); none: nothing.
+  std::optional<int> alternatives{};
   MethodObserver observe{};  // optional; guidance's pass without the prompt is not observed
 
   int gen_length() const { return static_cast<int>(tokens.size()) - prompt_length; }

@@ -3,10 +3,12 @@
 
 #include <chrono>
 #include <exception>
+#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
 
+#include "generate/alternatives.h"
 #include "generate/engine.h"
 #include "generate/sequence.h"
 
@@ -54,6 +56,9 @@ struct RunningRequest {
     }
   }
 
+  /// Decides from what the pass has brought.
+  void decide();
+
   RequestId id;
   Sequence sequence;
   StepCallback on_step;
@@ -65,6 +70,8 @@ struct RunningRequest {
   std::optional<SequencePass> twin;                            // its unconditional half
   std::vector<TokenStats> stats;                               // of the present pass
   std::vector<ConstrainedRow> constrained;                     // the same, with a constraint
+  std::map<int, Alternatives> considered;  // by candidate, where the request asks for it
+  std::vector<Alternatives> alternatives;  // of what the last step decided
   struct {
     int index = 0;
     Range block;

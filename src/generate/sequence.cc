@@ -198,7 +198,8 @@ TokenQuery Sequence::query() const {
 
 std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan, int most_steps) const {
   const std::optional<Surety> surety = plain_surety(request_.sampler);
-  if (!plan.steady || plan_decides_ || guided() || request_.observe || witness_ || !surety) {
+  const bool watched = request_.observe || request_.alternatives;
+  if (!plan.steady || plan_decides_ || guided() || watched || witness_ || !surety) {
     return std::nullopt;
   }
   SeriesPlan series{.query = query(), .surety = *surety};

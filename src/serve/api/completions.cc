@@ -1,9 +1,12 @@
 #include "serve/api/completions.h"
 
 #include "core/error.h"
+#include "serve/api/echo.h"
 #include "serve/api/generation_reply.h"
 #include "serve/api/holes.h"
+#include "serve/api/logprobs.h"
 #include "serve/api/prompts.h"
+#include "serve/api/response_format.h"
 
 namespace unmask {
 
@@ -38,16 +41,24 @@ class CompletionWording final : public Wording {
 struct Extras {
   int max_tokens = kDefaultTokens;
   std::optional<std::string> suffix{};
+  std::optional<int> logprobs{};
   bool echo = false;
   bool holes = false;
+
+  /// Only the prompts are to be judged.
+  bool judges() const { return echo && logprobs && max_tokens <= 1; }
 };
 
 Extras read_extras(Fields& body) {
   Extras extras;
-  extras.max_tokens = body.count("max_tokens", 1).value_or(kDefaultTokens);
+  extras.max_tokens = body.count("max_tokens", 0).value_or(kDefaultTokens);
+  extras.logprobs = read_completion_logprobs(body);
   extras.suffix = body.text("suffix");
   if (extras.suffix && extras.suffix->empty()) extras.suffix.reset();
   extras.echo = body.flag("echo").value_or(false);
+  if (extras.max_tokens == 0 && !extras.judges()) {
+    body.refuse("max_tokens", "found 0, expected at least 1 without echo and logprobs");
+  }
   return extras;
 }
 
@@ -59,17 +70,30 @@ std::vector<TokenId> encode(const CompletionPrompt& prompt, const ApiContext& co
 
 class Completion {
  public:
-  Completion(Fields& body, GenerationPlan& plan, const ApiContext& context)
+  Completion(const std::string& text, Fields& body, GenerationPlan& plan, const ApiContext& context)
       : body_(body), plan_(plan), context_(context) {
     extras_ = read_extras(body);
-    plan.fields = read_generation(body, context.defaults, [this](Fields& diffusion) {
+    if (extras_.logprobs) plan.logprobs = LogprobForm::completion;
+    std::optional<AnswerForm> form;
+    plan.fields = read_generation(body, context.defaults, [&](Fields& diffusion) {
       extras_.holes = diffusion.flag("holes").value_or(false);
+      form = read_json_schema(diffusion, text, *context.constraints);
     });
+    if (form) obey(*form);
     const auto best_of = body.count("best_of", 1, context.defaults.max_choices);
     if (best_of && *best_of != plan.fields.choices) {
       body.refuse("best_of", "expected the same as n: this server ranks no choices",
                   "unsupported_parameter");
     }
+  }
+
+  bool judges() const { return extras_.judges(); }
+  EchoQuestion echo() {
+    EchoQuestion question{.alternatives = *extras_.logprobs};
+    for (const CompletionPrompt& prompt : read_prompts(body_, context_.files.config().vocab_size)) {
+      question.prompts.push_back(encode(prompt, context_));
+    }
+    return question;
   }
 
   void build() {
@@ -79,6 +103,15 @@ class Completion {
   }
 
  private:
+  void obey(const AnswerForm& form) {
+    if (extras_.suffix || extras_.holes) {
+      body_.refuse("diffusion.json_schema", "cannot be had where there are holes to be filled",
+                   "unsupported_parameter");
+    }
+    check_beside_schema(plan_.fields);
+    plan_.fields.options.constraint = form.constraint;
+  }
+
   Request request_of(const CompletionPrompt& prompt) {
     GenerationFields& fields = plan_.fields;
     if (extras_.suffix || extras_.holes) {
@@ -107,6 +140,7 @@ class Completion {
     for (int i = 0; i < plan_.fields.choices; ++i) {
       plan_.requests.push_back(request);
       plan_.requests.back().sampler.seed = seed_of_choice(plan_.fields.options.seed, i);
+      plan_.requests.back().alternatives = extras_.logprobs;
       plan_.texts.push_back(text);
     }
   }
@@ -125,7 +159,9 @@ Prepared prepare_completion(const http::Request& request, const ApiContext& cont
   Fields body(document);
   check_model(body, context);
   auto plan = std::make_unique<GenerationPlan>();
-  Completion(body, *plan, context).build();
+  Completion completion(request.body, body, *plan, context);
+  if (completion.judges()) return {.plan = plan_echo(completion.echo())};
+  completion.build();
   plan->wording = std::make_unique<CompletionWording>();
   return {.plan = std::move(plan)};
 }

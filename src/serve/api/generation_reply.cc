@@ -1,9 +1,11 @@
 #include "serve/api/generation_reply.h"
 
 #include <algorithm>
+#include <map>
 #include <utility>
 
 #include "serve/api/frames.h"
+#include "serve/api/logprobs.h"
 #include "serve/api/streams.h"
 #include "serve/metrics.h"
 #include "serve/schedule/scheduler.h"
@@ -28,6 +30,13 @@ std::string method_names_of(std::string_view spec) {
   return names;
 }
 
+/// A text of a schema is whole with or without an end token, though perhaps for want of room.
+std::string reason_of(const FinalText& text, const Request& request, const Result& result) {
+  const bool whole = request.constraint && !text.found_stop() && !result.cancelled;
+  if (whole) return result.hurried ? "length" : "stop";
+  return text.ended() ? "stop" : "length";
+}
+
 class GenerationReply final : public Watcher,
                               public OpenStream,
                               public std::enable_shared_from_this<GenerationReply> {
@@ -47,14 +56,22 @@ class GenerationReply final : public Watcher,
     FinalText text;
     std::string so_far;
     std::optional<Frames> frames;
-    std::optional<FinishedChoice> finished;
+    std::optional<FinishedChoice> finished{};
     bool told_to_stop = false;
+    std::map<int, Alternatives> alternatives{};  // by position
+    std::vector<AnswerToken> tokens{};           // of the answer as far as it was read
+    size_t told = 0;                             // of them
+    int offset = 0;                              // characters told
   };
 
   const Tokenizer& tokenizer() const { return desk_.context.files.tokenizer(); }
   void open_stream();
   /// Text that became final.
   void add(int index, const std::string& text);
+  /// Tokens of the answer from position `from` on that were read by now.
+  void note_tokens(Choice& choice, int from);
+  /// Of the tokens that no event has told yet.
+  Json untold_logprobs(Choice& choice) const;
   void send(const Json& choices, Json diffusion = {});
   void send_frame(int index, Json frame);
   void conclude();
@@ -78,7 +95,7 @@ GenerationReply::GenerationReply(GenerationPlan&& plan, std::shared_ptr<http::Ex
     : plan_(std::move(plan)), exchange_(std::move(exchange)), desk_(desk) {
   for (size_t i = 0; i < plan_.requests.size(); ++i) {
     const FinalText::Options& text = plan_.texts[i];
-    Choice choice{FinalText(tokenizer(), plan_.requests[i], text), {}, {}, {}};
+    Choice choice{FinalText(tokenizer(), plan_.requests[i], text), {}, {}};
     if (plan_.fields.frames) {
       choice.frames.emplace(tokenizer(), Frames::Options{.choice = static_cast<int>(i),
                                                          .begin = text.begin,
@@ -125,18 +142,49 @@ void GenerationReply::progressed(const Progress& progress) {
     send_frame(progress.choice, choice.frames->step(progress, slow));
   }
   if (over_) return;
-  add(progress.choice, choice.text.advance(progress.decided, progress.length));
+  for (size_t i = 0; i < progress.alternatives.size(); ++i) {
+    choice.alternatives[progress.decided[i].position] = progress.alternatives[i];
+  }
+  const int from = choice.text.position();
+  const std::string text = choice.text.advance(progress.decided, progress.length);
+  note_tokens(choice, from);
+  add(progress.choice, text);
   if (!over_ && choice.text.found_stop() && !std::exchange(choice.told_to_stop, true)) {
     desk_.scheduler.cancel_choice(work_, progress.choice);
     desk_.metrics.count_cancel("stop");
   }
 }
 
+void GenerationReply::note_tokens(Choice& choice, int from) {
+  if (plan_.logprobs == LogprobForm::none) return;
+  for (int p = from; p < choice.text.position(); ++p) {
+    AnswerToken token{choice.text.canvas()[static_cast<size_t>(p)]};
+    const auto found = choice.alternatives.extract(p);
+    if (!found.empty()) token.alternatives = std::move(found.mapped());
+    choice.tokens.push_back(std::move(token));
+  }
+}
+
 void GenerationReply::add(int index, const std::string& text) {
   if (text.empty()) return;
   if (!std::exchange(has_text_, true)) desk_.metrics.count_first_text(seconds_since(plan_.arrived));
-  choices_[static_cast<size_t>(index)].so_far += text;
-  if (plan_.fields.stream) send(Json::array({plan_.wording->piece(index, text)}));
+  Choice& choice = choices_[static_cast<size_t>(index)];
+  choice.so_far += text;
+  if (!plan_.fields.stream || !plan_.wording->tells_pieces()) return;
+  Json piece = plan_.wording->piece(index, text);
+  piece["logprobs"] = untold_logprobs(choice);
+  send(Json::array({std::move(piece)}));
+}
+
+Json GenerationReply::untold_logprobs(Choice& choice) const {
+  const auto tokens = std::span(choice.tokens).subspan(choice.told);
+  choice.told = choice.tokens.size();
+  switch (plan_.logprobs) {
+    case LogprobForm::chat: return chat_logprobs(tokenizer(), tokens);
+    case LogprobForm::completion: return completion_logprobs(tokenizer(), tokens, choice.offset);
+    case LogprobForm::none: break;
+  }
+  return nullptr;
 }
 
 void GenerationReply::ended(int index, Result result) {
@@ -147,13 +195,17 @@ void GenerationReply::ended(int index, Result result) {
     send_frame(index, choice.frames->end(result));
   }
   if (over_) return;
-  add(index, choice.text.finish());
+  const int from = choice.text.position();
+  const std::string text = choice.text.finish();
+  note_tokens(choice, from);
+  add(index, text);
   if (over_) return;
-  choice.finished = FinishedChoice{.text = choice.so_far,
-                                   .reason = choice.text.ended() ? "stop" : "length",
-                                   .found_stop = choice.text.found_stop(),
-                                   .tokens = choice.text.tokens(),
-                                   .result = std::move(result)};
+  choice.finished = FinishedChoice{
+      .text = choice.so_far,
+      .reason = reason_of(choice.text, plan_.requests[static_cast<size_t>(index)], result),
+      .found_stop = choice.text.found_stop(),
+      .tokens = choice.text.tokens(),
+      .result = std::move(result)};
   const bool all = std::all_of(choices_.begin(), choices_.end(),
                                [](const Choice& c) { return c.finished.has_value(); });
   if (plan_.fields.stream) {
@@ -188,6 +240,9 @@ void GenerationReply::conclude() {
     for (size_t i = 0; i < choices_.size(); ++i) {
       finished.push_back(*choices_[i].finished);
       choices.push_back(plan_.wording->choice(static_cast<int>(i), finished.back()));
+      if (plan_.logprobs != LogprobForm::none) {
+        choices.back()["logprobs"] = untold_logprobs(choices_[i]);
+      }
     }
     Json reply = envelope(false);
     reply["choices"] = std::move(choices);

@@ -21,6 +21,9 @@ struct FinishedChoice {
   Result result{};
 };
 
+/// In which form log-probabilities are told.
+enum class LogprobForm : uint8_t { none, chat, completion };
+
 /// How an endpoint words its replies.
 class Wording {
  public:
@@ -35,6 +38,8 @@ class Wording {
   /// the end.
   virtual Json opening(int index) const = 0;
   virtual Json piece(int index, const std::string& text) const = 0;
+  /// Whether a stream tells text before the end.
+  virtual bool tells_pieces() const { return true; }
   virtual Json closing(int index, const FinishedChoice& finished) const = 0;
   /// The last word on a whole reply.
   virtual Json complete(Json reply, const std::vector<FinishedChoice>& /*finished*/) const {
@@ -50,6 +55,7 @@ struct GenerationPlan final : Plan {
   std::vector<Request> requests{};          // one a choice
   std::vector<FinalText::Options> texts{};  // what of each canvas is the answer
   std::unique_ptr<Wording> wording{};
+  LogprobForm logprobs = LogprobForm::none;
   std::optional<std::chrono::milliseconds> time_limit{};
   std::chrono::steady_clock::time_point arrived = std::chrono::steady_clock::now();
 };

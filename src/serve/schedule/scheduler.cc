@@ -159,7 +159,8 @@ void Scheduler::start(WorkId id, Job& job) {
                         .rows = event.rows,
                         .masks_left = event.masks_left,
                         .seconds = event.seconds,
-                        .decided = {event.decided.begin(), event.decided.end()}};
+                        .decided = {event.decided.begin(), event.decided.end()},
+                        .alternatives = {event.alternatives.begin(), event.alternatives.end()}};
       say([watcher, progress = std::move(progress)] { watcher->progressed(progress); });
       return true;
     };
@@ -237,10 +238,9 @@ void Scheduler::step() {
   engine_.admit();
   note_joined();
   const auto begin = Clock::now();
-  if (engine_.step()) {
-    metrics_.count_engine_step(std::chrono::duration<double>(Clock::now() - begin).count(),
-                               engine_.running().size());
-  }
+  const size_t running = engine_.running().size();
+  engine_.step();
+  metrics_.count_engine_step(std::chrono::duration<double>(Clock::now() - begin).count(), running);
 }
 
 void Scheduler::collect() {
@@ -297,6 +297,8 @@ void Scheduler::forget(WorkId id) {
   }
   std::erase(errands_, id);
   --(found->second->started ? running_ : waiting_);
+  // What its callbacks hold belongs to the server's thread, where the job ends for that reason.
+  say([job = std::move(found->second)] {});
   jobs_.erase(found);
 }
 

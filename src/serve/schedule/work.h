@@ -27,6 +27,7 @@ struct Progress {
   int masks_left = 0;
   double seconds = 0;  // since the choice's first step began
   std::vector<Decision> decided;
+  std::vector<Alternatives> alternatives;  // of each of them, where the request asks for it
 };
 
 /// Hears of a generation, on the server's thread: any number of started and progressed, then ended

@@ -10,7 +10,9 @@ FinalText::FinalText(const Tokenizer& tokenizer, const Request& request, Options
       options_(std::move(options)),
       decoder_(tokenizer, {.skip_special = true}),
       stops_(options_.stops),
-      next_(static_cast<size_t>(options_.begin)) {}
+      next_(static_cast<size_t>(options_.begin)) {
+  for (const TokenId token : tokens_) given_.push_back(token != options_.mask_id);
+}
 
 std::string FinalText::advance(std::span<const Decision> decided, int length) {
   tokens_.resize(static_cast<size_t>(length), options_.mask_id);
@@ -23,10 +25,12 @@ std::string FinalText::read() {
   const auto end = std::min(
       tokens_.size(), static_cast<size_t>(options_.end.value_or(static_cast<int>(tokens_.size()))));
   while (next_ < end && !ended() && tokens_[next_] != options_.mask_id) {
-    const TokenId token = tokens_[next_++];
-    ended_ = std::find(eos_ids_.begin(), eos_ids_.end(), token) != eos_ids_.end();
+    const TokenId token = tokens_[next_];
+    const bool given = next_ < given_.size() && given_[next_];
+    ended_ = !given && std::find(eos_ids_.begin(), eos_ids_.end(), token) != eos_ids_.end();
     if (ended_) break;
-    ++count_;
+    ++next_;
+    count_ += static_cast<int>(!given);
     text += stops_.push(decoder_.push(token));
   }
   return text;

@@ -34,8 +34,10 @@ class FinalText {
   /// Nothing follows: there was an end token or a stop string.
   bool ended() const { return ended_ || stops_.found(); }
   bool found_stop() const { return stops_.found(); }
-  /// Tokens of the answer that were read, the one that completed a stop string included.
+  /// Generated tokens that were read, the one that completed a stop string included.
   int tokens() const { return count_; }
+  /// Position behind the last token that was read.
+  int position() const { return static_cast<int>(next_); }
   /// The canvas as it is known here.
   std::span<const TokenId> canvas() const { return tokens_; }
 
@@ -43,6 +45,7 @@ class FinalText {
   std::string read();
 
   std::vector<TokenId> tokens_;
+  std::vector<bool> given_;  // from the beginning
   std::vector<TokenId> eos_ids_;
   Options options_;
   StreamDecoder decoder_;

@@ -1,0 +1,45 @@
+#include "generate/row_reader.h"
+
+#include "generate/check_stats.h"
+
+namespace unmask {
+
+void RowReader::read(RunningRequest& r, Tensor hidden) {
+  const Sequence& sequence = r.sequence;
+  const Request& request = sequence.request();
+  const TokenAutomaton* const constraint = request.constraint.get();
+  const bool to_host = constraint != nullptr || request.alternatives;
+  const TokenQuery query = sequence.query();
+  const std::span<const int> positions = sequence.candidates();
+  std::vector<TokenStats> stats(positions.size());
+  tiles_.each(hidden, [&](Tensor logits, int begin) {
+    const auto first = static_cast<size_t>(begin);
+    const auto count = static_cast<size_t>(logits.rows);
+    const auto vocab = static_cast<size_t>(logits.cols);
+    if (to_host) {  // before the statistics use the rows as scratch
+      host_.resize(count * vocab);
+      model_.backend().download(logits, host_.data());
+    }
+    model_.backend().token_stats(logits, positions.subspan(first, count), query,
+                                 std::span(stats).subspan(first, count));
+    for (size_t i = 0; to_host && i < count; ++i) {
+      const auto row = std::span(host_).subspan(i * vocab, vocab);
+      const TokenStats& chosen = stats[first + i];
+      const int position = positions[first + i];
+      if (request.alternatives) {
+        r.considered[position] = find_alternatives(row, chosen.token, *request.alternatives);
+      }
+      if (constraint == nullptr) continue;
+      r.constrained.push_back(constrained_row(row, chosen, position, query, *constraint));
+    }
+  });
+  check_stats(stats, positions, sequence.step_index());
+  r.stats = std::move(stats);
+}
+
+void RowReader::release() {
+  tiles_.release();
+  host_ = {};
+}
+
+}  // namespace unmask
