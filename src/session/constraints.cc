@@ -81,19 +81,25 @@ Constraint Constraints::tool_call(std::span<const ToolSchema> tools) {
   return find("tools " + text_of(text), [&] { return compile_tool_calls(tools); });
 }
 
-std::string schema_instruction(const nlohmann::ordered_json& schema) {
-  return "Answer with JSON that satisfies this JSON schema: " + text_of(schema);
+AnswerForm schema_form(const nlohmann::ordered_json& schema, Constraints& constraints) {
+  return {constraints.schema(schema),
+          "Answer with JSON that satisfies this JSON schema: " + text_of(schema)};
 }
 
-std::string json_object_instruction() { return "Answer with a JSON object."; }
+AnswerForm json_object_form(Constraints& constraints) {
+  return {constraints.json_object(), "Answer with a JSON object."};
+}
 
-void add_to_system(std::vector<ChatMessage>& messages, const std::string& line) {
+std::string with_line(std::string_view system, std::string_view line) {
+  return fmt::format("{}{}{}", system, system.empty() ? "" : "\n\n", line);
+}
+
+void add_to_system(std::vector<ChatMessage>& messages, std::string_view line) {
   if (messages.empty() || messages.front().role != "system") {
-    messages.insert(messages.begin(), {"system", line});
-    return;
+    messages.insert(messages.begin(), {"system", std::string(line)});
+  } else {
+    messages.front().content = with_line(messages.front().content, line);
   }
-  std::string& text = messages.front().content;
-  text += (text.empty() ? "" : "\n\n") + line;
 }
 
 }  // namespace unmask

@@ -9,6 +9,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "constrain/schema.h"
@@ -53,12 +54,19 @@ class Constraints {
   std::list<Lift> lifts_;  // those asked for last in front
 };
 
-/// What tells a model of the schema: a constraint lets it write nothing else, but an answer is
-/// better when the model knows what is wanted.
-std::string schema_instruction(const nlohmann::ordered_json& schema);
-std::string json_object_instruction();
+/// What an answer must be, and a line that tells the model of it: the constraint lets it write
+/// nothing else, but an answer is better when the model knows what is wanted.
+struct AnswerForm {
+  Constraint constraint{};
+  std::string instruction{};
+};
+/// Throws Error as the constraints do.
+AnswerForm schema_form(const nlohmann::ordered_json& schema, Constraints& constraints);
+AnswerForm json_object_form(Constraints& constraints);
 
+/// A system text with a further line, or the line alone.
+std::string with_line(std::string_view system, std::string_view line);
 /// Adds a line to the system text of a conversation, which begins with one then.
-void add_to_system(std::vector<ChatMessage>& messages, const std::string& line);
+void add_to_system(std::vector<ChatMessage>& messages, std::string_view line);
 
 }  // namespace unmask

@@ -15,6 +15,7 @@
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
 #include "core/platform/memory.h"
+#include "session/constraints.h"
 
 namespace unmask {
 
@@ -30,15 +31,33 @@ auto at_line(const BatchEntry& entry, const Work& work) {
   }
 }
 
+/// Makes the answer what a line asks for, and tells the model.
+void demand_form(const BatchEntry& entry, Constraints& constraints, RequestOptions& generation,
+                 PromptOptions& chat, std::vector<ChatMessage>& messages) {
+  if (!entry.json_schema && !entry.json_object) return;
+  const AnswerForm form = entry.json_schema ? schema_form(*entry.json_schema, constraints)
+                                            : json_object_form(constraints);
+  generation.constraint = form.constraint;
+  if (chat.raw) return;
+  if (chat.system) {
+    chat.system = with_line(*chat.system, form.instruction);
+  } else {
+    add_to_system(messages, form.instruction);
+  }
+}
+
 Request request_of(const BatchArguments& a, const ModelFiles& files, const BatchEntry& entry,
-                   std::vector<std::string>& adjusted) {
+                   Constraints& constraints, std::vector<std::string>& adjusted) {
   if (a.chat.raw && !entry.messages.empty()) {
     fail("{}: --raw completes prompts, but there are messages", entry.where);
   }
   std::vector<ChatMessage> messages = entry.messages;
   if (messages.empty()) messages.push_back({"user", entry.prompt});
   return at_line(entry, [&] {
-    return build_request(a.generation, files, encode_messages(files, a.chat, std::move(messages)),
+    RequestOptions generation = a.generation;
+    PromptOptions chat = a.chat;
+    demand_form(entry, constraints, generation, chat, messages);
+    return build_request(generation, files, encode_messages(files, chat, std::move(messages)),
                          &adjusted);
   });
 }
@@ -205,8 +224,9 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
   command
       ->add_option("-f,--file", a.file,
                    "JSON lines (-: standard input), each an object with a \"prompt\" or with "
-                   "\"messages\" of \"role\" and \"content\"; its other members come back with the "
-                   "answer as they are")
+                   "\"messages\" of \"role\" and \"content\"; with a \"json_schema\", or "
+                   "\"json_object\": true, the answer is such JSON; its other members come back "
+                   "with the answer as they are")
       ->required()
       ->type_name("FILE")
       ->group("Prompt");
@@ -243,13 +263,14 @@ int batch(const BatchArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory);
   const std::vector<BatchLine> lines = read_batch_lines(a.file, console);
   Sieve sieve(a.on_error == "skip", console);
+  Constraints constraints(files);
   std::vector<BatchJob> jobs;
   std::set<std::string> said;
   for (const BatchLine& line : lines) {
     sieve.let_through([&] {
       BatchEntry entry = parse_batch_entry(line);
       std::vector<std::string> adjusted;
-      Request request = request_of(a, files, entry, adjusted);
+      Request request = request_of(a, files, entry, constraints, adjusted);
       warn_once(adjusted, said, console);
       warn_once(length_warnings(request, files.config()), said, console);
       jobs.push_back({std::move(entry), std::move(request)});

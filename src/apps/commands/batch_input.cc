@@ -1,7 +1,6 @@
 #include "apps/commands/batch_input.h"
 
 #include <algorithm>
-#include <nlohmann/json.hpp>
 
 #include "apps/options/prompt.h"
 #include "core/error.h"
@@ -13,10 +12,30 @@ namespace unmask {
 namespace {
 
 constexpr size_t kMaxBytes = size_t{1} << 30;
+constexpr size_t kMostSchema = size_t{64} << 10;
 constexpr std::string_view kByteOrderMark = "\xef\xbb\xbf";
 
 bool has_string(const nlohmann::json& object, const char* key) {
   return object.is_object() && object.contains(key) && object[key].is_string();
+}
+
+/// The form of the answer, with the numbers as they are and the keys in their order.
+void read_form(const BatchLine& line, BatchEntry& entry) {
+  for (const JsonMember& member : json_members(line.text)) {
+    if (member.name != "json_schema" && member.name != "json_object") continue;
+    const std::string alone = fmt::format("{{{}}}", member.text);
+    auto value = parse_ordered_json(alone, line.where, {.max_bytes = kMostSchema}).front();
+    if (member.name == "json_schema") {
+      if (!value.is_null()) entry.json_schema = std::move(value);
+    } else if (value.is_boolean()) {
+      entry.json_object = value.get<bool>();
+    } else {
+      fail("{}: json_object: found {}, expected true or false", line.where, value.type_name());
+    }
+  }
+  if (entry.json_object && entry.json_schema) {
+    fail("{}: json_object and json_schema exclude each other", line.where);
+  }
 }
 
 }  // namespace
@@ -56,6 +75,7 @@ BatchEntry parse_batch_entry(const BatchLine& line) {
     fail("{}: expected an object with a string \"prompt\" or an array \"messages\"", line.where);
   }
   if (entry.prompt.empty() && entry.messages.empty()) fail("{}: the prompt is empty", line.where);
+  read_form(line, entry);
   return entry;
 }
 

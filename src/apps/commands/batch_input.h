@@ -1,7 +1,8 @@
 // The lines that `unmask batch` answers.
 #pragma once
 
-#include <nlohmann/json_fwd.hpp>
+#include <nlohmann/json.hpp>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +16,10 @@ namespace unmask {
 struct BatchEntry {
   std::string prompt;
   std::vector<ChatMessage> messages;
-  std::string record;  // the line itself
-  std::string where;   // it stands, for messages
+  std::string record;                                   // the line itself
+  std::string where;                                    // it stands, for messages
+  std::optional<nlohmann::ordered_json> json_schema{};  // what the answer must satisfy
+  bool json_object = false;                             // it must be one
 };
 
 /// A line that is not blank, and its number.
@@ -29,7 +32,8 @@ struct BatchLine {
 /// Error when there are none.
 std::vector<BatchLine> read_batch_lines(const std::string& file, Console& console);
 
-/// Throws Error unless the line has a prompt or messages.
+/// Throws Error unless the line has a prompt or messages, and for a form of the answer (members
+/// json_schema, json_object) that cannot be read.
 BatchEntry parse_batch_entry(const BatchLine& line);
 
 /// The members of `record` as they were written, without those that `answer` has, before those of

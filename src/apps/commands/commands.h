@@ -22,6 +22,8 @@ struct RunArguments {
   bool explain = false;
   std::optional<std::string> fill;
   int hole = 4;
+  std::optional<std::string> json_schema;  // a file
+  bool json_object = false;
   std::optional<std::string> trace;
 };
 CLI::App* add_run(CLI::App& app, RunArguments& arguments);

@@ -11,6 +11,7 @@
 #include "apps/terminal/output_file.h"
 #include "apps/terminal/terminal.h"
 #include "io/json_file.h"
+#include "session/constraints.h"
 
 namespace unmask {
 
@@ -18,6 +19,7 @@ namespace {
 
 constexpr const char* kOutputGroup = "Output";
 constexpr const char* kStandardOutput = "-";
+constexpr size_t kMostSchema = size_t{64} << 10;  // bytes
 
 void refuse_impossible(const RunArguments& a) {
   if (a.json && a.trace == kStandardOutput) {
@@ -35,11 +37,31 @@ struct Asked {
   bool filled = false;
 };
 
+/// Makes the answer what --json-schema or --json-object ask for, and tells the model.
+void demand_form(const RunArguments& a, const ModelFiles& files, RequestOptions& generation,
+                 PromptOptions& chat, Console& console) {
+  if (!a.json_schema && !a.json_object) return;
+  Constraints constraints(files);
+  AnswerForm form;
+  if (a.json_object) {
+    form = json_object_form(constraints);
+  } else {
+    const std::string text = read_whole("run", *a.json_schema, kMostSchema, console);
+    form =
+        schema_form(parse_ordered_json(text, fmt::format("[run] {}", *a.json_schema)), constraints);
+  }
+  generation.constraint = form.constraint;
+  if (!chat.raw) chat.system = with_line(chat.system.value_or(""), form.instruction);
+}
+
 Asked request_of(const RunArguments& a, const ModelFiles& files, Console& console) {
   std::vector<std::string> adjusted;
   if (!a.fill) {
-    Request request = build_request(a.generation, files,
-                                    read_question(a.prompt, a.chat, files, console), &adjusted);
+    RequestOptions generation = a.generation;
+    PromptOptions chat = a.chat;
+    demand_form(a, files, generation, chat, console);
+    Request request =
+        build_request(generation, files, read_question(a.prompt, chat, files, console), &adjusted);
     warn_of(adjusted, console);
     const int begin = request.prompt_length;
     return {std::move(request), begin};
@@ -167,6 +189,25 @@ void add_fill_arguments(CLI::App& app, RunArguments& a) {
       ->group("Prompt");
 }
 
+void add_form_arguments(CLI::App& app, RunArguments& a) {
+  constexpr const char* kGroup = "Generation";
+  CLI::Option* schema =
+      app.add_option(
+             "--json-schema", a.json_schema,
+             "The answer is JSON that satisfies the JSON schema in FILE, of which the model "
+             "is told in the system text; the canvas has all tokens from the beginning")
+          ->type_name("FILE")
+          ->group(kGroup);
+  CLI::Option* object = app.add_flag("--json-object", a.json_object, "The answer is a JSON object")
+                            ->group(kGroup)
+                            ->excludes(schema);
+  for (const char* other :
+       {"--fill", "--top-p", "--top-k", "--suppress-eos", "--defer-eos", "--no-early-stop"}) {
+    schema->excludes(other);
+    object->excludes(other);
+  }
+}
+
 int explain_request(const RunArguments& a, const ModelFiles& files, const Request& request,
                     Console& console) {
   const DeviceKind device = find_device(a.model.device).kind;
@@ -197,6 +238,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
   add_raw_argument(*command, a.chat.raw);
   add_generation_arguments(*command, a.generation);
   add_fill_arguments(*command, a);
+  add_form_arguments(*command, a);
   add_output_arguments(*command, a);
   add_explain_argument(*command, a);
   command->footer(
@@ -205,6 +247,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
       "  unmask run -m models/Dream-7B -f question.txt -n 256 --steps 128 --temperature 0.2\n"
       "  unmask run -m models/LLaDA-8B-Base --fill 'The ___{2} of France is ___.'\n"
       "  unmask run -m models/LLaDA-8B-Instruct -p 'Is it so?' --fill 'No, because ___{12}.'\n"
+      "  unmask run -m models/LLaDA-8B-Instruct -f letter.txt --json-schema letter.schema.json\n"
       "  unmask run -m models/LLaDA-8B-Instruct --preset exact --json < question.txt\n"
       "  unmask run -m models/LLaDA-8B-Instruct -f long.txt --method sparsed --explain\n\n" +
       preset_help());

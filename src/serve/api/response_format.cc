@@ -16,7 +16,7 @@ constexpr size_t kMostName = 64;  // OpenAI's
 AnswerForm form_of_schema(const ordered_json& schema, const std::string& path,
                           Constraints& constraints) {
   try {
-    return {constraints.schema(schema), schema_instruction(schema)};
+    return schema_form(schema, constraints);
   } catch (const Error& error) {
     throw unsupported_schema(error, path);
   }
@@ -24,7 +24,7 @@ AnswerForm form_of_schema(const ordered_json& schema, const std::string& path,
 
 AnswerForm form_of_object(Constraints& constraints) {
   try {
-    return {constraints.json_object(), json_object_instruction()};
+    return json_object_form(constraints);
   } catch (const Error& error) {
     throw unsupported_schema(error, "response_format");
   }

@@ -13,12 +13,6 @@
 
 namespace unmask {
 
-/// What an answer must be.
-struct AnswerForm {
-  Constraint constraint{};
-  std::string instruction{};  // tells the model of it
-};
-
 /// The member "response_format": text (nothing), json_object or json_schema. `text` is that of the
 /// whole request. Throws ApiError: unsupported_schema, `param` the place in the schema, for one
 /// that cannot be promised.
