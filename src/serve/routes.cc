@@ -6,7 +6,11 @@
 #include "core/error.h"
 #include "serve/api/chat.h"
 #include "serve/api/completions.h"
+#include "serve/api/decisions.h"
+#include "serve/api/infill.h"
 #include "serve/api/models.h"
+#include "serve/api/score.h"
+#include "serve/api/systemone.h"
 #include "serve/api/text_tools.h"
 #include "serve/page.h"
 
@@ -20,6 +24,10 @@ constexpr Route kRoutes[] = {
     {"/chat/completions", "POST", prepare_chat},
     {"/completions", "POST", prepare_completion},
     {"/fim/completions", "POST", prepare_completion},
+    {"/infill", "POST", prepare_infill},
+    {"/decisions", "POST", prepare_decisions},
+    {"/systemone", "POST", prepare_systemone},
+    {"/score", "POST", prepare_score},
     {"/tokenize", "POST", prepare_tokenize},
     {"/detokenize", "POST", prepare_detokenize},
     {"/apply-template", "POST", prepare_apply_template},

@@ -3,6 +3,7 @@
 #include "core/error.h"
 #include "serve/api/echo.h"
 #include "serve/api/generation_reply.h"
+#include "serve/api/hole_length.h"
 #include "serve/api/holes.h"
 #include "serve/api/logprobs.h"
 #include "serve/api/prompts.h"
@@ -42,6 +43,7 @@ struct Extras {
   int max_tokens = kDefaultTokens;
   std::optional<std::string> suffix{};
   std::optional<int> logprobs{};
+  std::optional<int> hole{};  // masks before the suffix; none: searched for
   bool echo = false;
   bool holes = false;
 
@@ -77,6 +79,7 @@ class Completion {
     std::optional<AnswerForm> form;
     plan.fields = read_generation(body, context.defaults, [&](Fields& diffusion) {
       extras_.holes = diffusion.flag("holes").value_or(false);
+      extras_.hole = read_infill_length(diffusion);
       form = read_json_schema(diffusion, text, *context.constraints);
     });
     if (form) obey(*form);
@@ -88,6 +91,12 @@ class Completion {
   }
 
   bool judges() const { return extras_.judges(); }
+  /// Lengths of the hole that come into question; none where there is nothing to choose.
+  std::vector<int> lengths() {
+    const size_t prompts = read_prompts(body_, context_.files.config().vocab_size).size();
+    const bool searches = extras_.suffix && !extras_.holes && !extras_.hole && prompts == 1;
+    return searches ? hole_lengths(extras_.max_tokens) : std::vector<int>{};
+  }
   EchoQuestion echo() {
     EchoQuestion question{.alternatives = *extras_.logprobs};
     for (const CompletionPrompt& prompt : read_prompts(body_, context_.files.config().vocab_size)) {
@@ -96,7 +105,9 @@ class Completion {
     return question;
   }
 
-  void build() {
+  void build(std::optional<int> hole = {}) {
+    if (hole) extras_.hole = hole;
+    if (!extras_.hole) extras_.hole = extras_.max_tokens;
     for (const CompletionPrompt& prompt : read_prompts(body_, context_.files.config().vocab_size)) {
       add(checked([&] { return request_of(prompt); }));
     }
@@ -119,9 +130,8 @@ class Completion {
         body_.refuse("prompt", "found token ids, expected a text where there are holes");
       }
       const auto& text = std::get<std::string>(prompt);
-      parts_ = extras_.holes
-                   ? parse_holes(text)
-                   : std::vector<FillPart>{{text, extras_.max_tokens}, {*extras_.suffix, 0}};
+      parts_ = extras_.holes ? parse_holes(text)
+                             : std::vector<FillPart>{{text, *extras_.hole}, {*extras_.suffix, 0}};
       return build_fill_request(fields.options, context_.files, parts_, {}, &fields.warnings);
     }
     RequestOptions options = fields.options;
@@ -136,7 +146,7 @@ class Completion {
     FinalText::Options text{.mask_id = context_.files.config().mask_id,
                             .begin = extras_.echo || extras_.holes ? 0 : request.prompt_length,
                             .stops = plan_.fields.stops};
-    if (extras_.suffix && !extras_.holes) text.end = request.prompt_length + extras_.max_tokens;
+    if (extras_.suffix && !extras_.holes) text.end = request.prompt_length + *extras_.hole;
     for (int i = 0; i < plan_.fields.choices; ++i) {
       plan_.requests.push_back(request);
       plan_.requests.back().sampler.seed = seed_of_choice(plan_.fields.options.seed, i);
@@ -158,12 +168,18 @@ Prepared prepare_completion(const http::Request& request, const ApiContext& cont
   const json document = parse_body(request.body);
   Fields body(document);
   check_model(body, context);
-  auto plan = std::make_unique<GenerationPlan>();
-  Completion completion(request.body, body, *plan, context);
+  std::vector<std::unique_ptr<GenerationPlan>> plans;
+  plans.push_back(std::make_unique<GenerationPlan>());
+  Completion completion(request.body, body, *plans.front(), context);
   if (completion.judges()) return {.plan = plan_echo(completion.echo())};
-  completion.build();
-  plan->wording = std::make_unique<CompletionWording>();
-  return {.plan = std::move(plan)};
+  const std::vector<int> lengths = completion.lengths();
+  completion.build(lengths.empty() ? std::nullopt : std::optional(lengths.front()));
+  for (size_t i = 1; i < lengths.size(); ++i) {
+    plans.push_back(std::make_unique<GenerationPlan>());
+    Completion(request.body, body, *plans.back(), context).build(lengths[i]);
+  }
+  for (const auto& plan : plans) plan->wording = std::make_unique<CompletionWording>();
+  return {.plan = plan_search(std::move(plans))};
 }
 
 }  // namespace unmask
