@@ -62,26 +62,49 @@ std::vector<std::vector<int>> draw_maskings(int length, const LikelihoodOptions&
   return maskings;
 }
 
-Likelihood log_likelihood(Transformer& model, std::span<const TokenId> tokens, Range answer,
-                          const LikelihoodOptions& options, const LikelihoodProgress& progress) {
+LikelihoodEstimate::LikelihoodEstimate(std::vector<TokenId> tokens, Range answer,
+                                       const LikelihoodOptions& options)
+    : tokens_(std::move(tokens)), answer_(answer) {
   if (answer.size() < 1) fail("[likelihood] the answer is empty; give it at least one token");
-  const std::vector<Masking> maskings = draw_maskings(answer.size(), options);
-  const auto total = static_cast<int>(maskings.size());
+  maskings_ = draw_maskings(answer.size(), options);
+}
+
+bool LikelihoodEstimate::step(Transformer& model, int max_rows) {
+  const int left_in_group = kGroup - done() % kGroup;
+  const int fitting = std::max(1, max_rows / length());
+  const int count = std::min({left_in_group, fitting, total() - done()});
+  const auto piece = std::span(maskings_).subspan(weighed_.size(), static_cast<size_t>(count));
   Probe probe(model);
-  Likelihood result;
+  for (const double w : weigh(probe, model.config().mask_id, tokens_, answer_, piece)) {
+    weighed_.push_back(w);
+  }
+  return done() < total();
+}
+
+Likelihood LikelihoodEstimate::result() const {
   std::vector<double> groups;
-  for (int begin = 0; begin < total; begin += kGroup) {
-    if (progress && !progress(begin, total)) break;
-    const auto group = std::span(maskings).subspan(
-        static_cast<size_t>(begin), static_cast<size_t>(std::min(kGroup, total - begin)));
-    groups.push_back(mean_of(weigh(probe, model.config().mask_id, tokens, answer, group)).value);
-    result.samples += static_cast<int>(group.size());
+  Likelihood result;
+  for (int begin = 0; begin < done(); begin += kGroup) {
+    const int count = std::min(kGroup, total() - begin);
+    if (begin + count > done()) break;
+    const auto group = std::span(weighed_).subspan(static_cast<size_t>(begin));
+    groups.push_back(mean_of(group.first(static_cast<size_t>(count))).value);
+    result.samples += count;
   }
   if (groups.empty()) return result;
   const Mean mean = mean_of(groups);
   result.log_likelihood = mean.value;
   result.standard_error = mean.standard_error;
   return result;
+}
+
+Likelihood log_likelihood(Transformer& model, std::span<const TokenId> tokens, Range answer,
+                          const LikelihoodOptions& options, const LikelihoodProgress& progress) {
+  LikelihoodEstimate estimate({tokens.begin(), tokens.end()}, answer, options);
+  do {
+    if (progress && !progress(estimate.done(), estimate.total())) break;
+  } while (estimate.step(model, kGroup * estimate.length()));
+  return estimate.result();
 }
 
 Likelihood answer_log_likelihood(Transformer& model, std::span<const TokenId> prompt,

@@ -31,6 +31,29 @@ using LikelihoodProgress = std::function<bool(int done, int total)>;
 /// the published evaluation; groups are independent.
 std::vector<std::vector<int>> draw_maskings(int length, const LikelihoodOptions& options);
 
+/// The estimate of log p(answer | the other tokens), in pieces.
+class LikelihoodEstimate {
+ public:
+  /// `answer` lies in `tokens`. Throws Error for an empty one.
+  LikelihoodEstimate(std::vector<TokenId> tokens, Range answer, const LikelihoodOptions& options);
+
+  /// A pass over as many maskings of a group of 8 as have at most `max_rows` tokens together, at
+  /// least one. False after the last; there is at least one.
+  bool step(Transformer& model, int max_rows);
+  /// Of the groups that are complete.
+  Likelihood result() const;
+
+  int done() const { return static_cast<int>(weighed_.size()); }    // maskings
+  int total() const { return static_cast<int>(maskings_.size()); }  // maskings
+  int length() const { return static_cast<int>(tokens_.size()); }
+
+ private:
+  std::vector<TokenId> tokens_;
+  Range answer_;
+  std::vector<std::vector<int>> maskings_;
+  std::vector<double> weighed_;  // L / l times the sum of log-probabilities, one a masking
+};
+
 /// log p(answer | the other tokens); `answer` lies in `tokens`. Throws Error for an empty answer.
 Likelihood log_likelihood(Transformer& model, std::span<const TokenId> tokens, Range answer,
                           const LikelihoodOptions& options,

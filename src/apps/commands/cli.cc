@@ -80,6 +80,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
   InspectAttentionArguments inspect_attention_arguments;
   BenchArguments bench_arguments;
   EvalArguments eval_arguments;
+  CalibrateArguments calibrate_arguments;
   ScoreArguments score_arguments;
   CompletionArguments completion_arguments;
   const std::vector<Command> commands{
@@ -94,6 +95,8 @@ int run_main(int argc, const char* const* argv, Console& console) {
        [&] { return inspect_attention(inspect_attention_arguments, console); }},
       {add_bench(app, bench_arguments), [&] { return bench(bench_arguments, console); }},
       {add_eval(app, eval_arguments), [&] { return eval(eval_arguments, console); }},
+      {add_calibrate(app, calibrate_arguments),
+       [&] { return calibrate(calibrate_arguments, console); }},
       {add_score(app, score_arguments), [&] { return score(score_arguments, console); }},
       {add_completion(app, completion_arguments),
        [&] { return completion(app, completion_arguments, console); }},

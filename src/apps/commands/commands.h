@@ -121,6 +121,21 @@ struct ScoreArguments {
 CLI::App* add_score(CLI::App& app, ScoreArguments& arguments);
 int score(const ScoreArguments& arguments, Console& console);
 
+struct CalibrateArguments {
+  ModelArguments model;
+  int questions = 500;
+  int length = 128;
+  std::string labels = "token";
+  int permutations = 1;
+  int batch_rows = 1024;
+  uint64_t seed = 0;
+  bool seed_drawn = false;
+  std::optional<std::string> out;
+  bool json = false;
+};
+CLI::App* add_calibrate(CLI::App& app, CalibrateArguments& arguments);
+int calibrate(const CalibrateArguments& arguments, Console& console);
+
 struct ServeArguments {
   ModelArguments model;
   RequestOptions generation;
@@ -138,7 +153,8 @@ struct ServeArguments {
   int queue = 64;
   int queue_timeout = 120;  // seconds
   int context = 0;
-  std::optional<double> memory;  // GB
+  std::optional<double> memory;            // GB
+  std::optional<std::string> calibration;  // file
   int max_choices = 8;
   int max_body = 4;  // MiB
   int max_connections = 1024;

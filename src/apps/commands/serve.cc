@@ -79,7 +79,20 @@ int64_t memory_limit(const ServeArguments& a, const Model& model) {
   return known ? *available / 10 * 9 : std::numeric_limits<int64_t>::max();
 }
 
-ApiContext make_context(const ServeArguments& a, const Model& model, int64_t memory) {
+/// How decisions are asked, when the model can be asked at all.
+DecisionSetup decision_setup(const ServeArguments& a, const ModelFiles& files) {
+  DecisionSetup setup;
+  if (a.calibration) setup.calibration = read_calibration(*a.calibration);
+  try {
+    setup.decider = std::make_shared<const Decider>(files);
+  } catch (const Error& error) {
+    setup.obstacle = error.what();
+  }
+  return setup;
+}
+
+ApiContext make_context(const ServeArguments& a, const Model& model, DecisionSetup decisions,
+                        int64_t memory) {
   const ModelConfig& config = model.config();
   const std::string weights = fmt::format("{}{}", config.dim, config.vocab_size);
   return {.files = model.files(),
@@ -91,6 +104,7 @@ ApiContext make_context(const ServeArguments& a, const Model& model, int64_t mem
           .memory_limit = memory,
           .slots = a.parallel,
           .max_rows = a.batch_rows,
+          .decisions = std::move(decisions),
           .model = a.name.value_or(model.files().name()),
           .aliases = a.aliases,
           .version = UNMASK_VERSION,
@@ -101,12 +115,13 @@ ApiContext make_context(const ServeArguments& a, const Model& model, int64_t mem
 /// Loads the model beside the running server and hands it over.
 class Loading {
  public:
-  Loading(const ServeArguments& a, const ModelFiles& files, Service& service, Console& console)
-      : thread_([this, &a, &files, &service, &console] {
+  Loading(const ServeArguments& a, const ModelFiles& files, DecisionSetup decisions,
+          Service& service, Console& console)
+      : thread_([this, &a, &files, decisions = std::move(decisions), &service, &console]() mutable {
           try {
             model_.reset(new Model(load_model(a.model, files, 1, console)));
             const int64_t memory = memory_limit(a, *model_);
-            service.open(*model_, make_context(a, *model_, memory));
+            service.open(*model_, make_context(a, *model_, std::move(decisions), memory));
             console.err << "unmask: ready\n" << std::flush;
           } catch (...) {
             problem_ = std::current_exception();
@@ -190,6 +205,10 @@ void add_limit_arguments(CLI::App& app, ServeArguments& a) {
       ->check(CLI::PositiveNumber.description(""))
       ->type_name("GB")
       ->group(std::string(kLimits));
+  app.add_option("--decision-calibration", a.calibration,
+                 "Temperatures for the probabilities of decisions, made by unmask calibrate")
+      ->type_name("FILE")
+      ->group(std::string(kLimits));
   add_limit(app, "--max-choices", a.max_choices, 1, 128, "Choices of a request at most (8)");
   add_limit(app, "--max-body", a.max_body, 1, 1024, "Megabytes of a request at most (4)");
   add_limit(app, "--max-connections", a.max_connections, 1, 1 << 20, "Connections (1024)");
@@ -223,6 +242,7 @@ CLI::App* add_serve(CLI::App& app, ServeArguments& a) {
 int serve(const ServeArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory);
   ServiceOptions options = service_options(a, files, console);
+  DecisionSetup decisions = decision_setup(a, files);  // a bad file shows before loading
   options.scheduler.engine = {
       .max_running = a.parallel, .max_rows = a.batch_rows, .series_steps = 1};
   Service service(std::move(options));
@@ -234,7 +254,7 @@ int serve(const ServeArguments& a, Console& console) {
     const std::string host = a.host.find(':') == std::string::npos ? a.host : '[' + a.host + ']';
     console.err << fmt::format("unmask: listening on http://{}:{}\n", host, port) << std::flush;
   }
-  Loading loading(a, files, service, console);
+  Loading loading(a, files, std::move(decisions), service, console);
   service.run();
   loading.finish();
   return 0;

@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <ctime>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
@@ -12,6 +13,7 @@
 #include "serve/http/exchange.h"
 #include "session/constraints.h"
 #include "session/costs.h"
+#include "session/decisions/calibration.h"
 #include "session/model_files.h"
 
 namespace unmask {
@@ -19,6 +21,13 @@ namespace unmask {
 class Metrics;
 class Scheduler;
 class Streams;
+
+/// How questions with fixed answers are asked.
+struct DecisionSetup {
+  std::shared_ptr<const Decider> decider{};  // nothing: the model cannot be asked
+  std::string obstacle{};                    // why it cannot
+  std::optional<DecisionCalibration> calibration{};
+};
 
 /// Fixed once the server runs; any thread.
 struct ApiContext {
@@ -29,7 +38,8 @@ struct ApiContext {
   int64_t memory_limit = 0;  // bytes that running requests may hold together
   int slots = 8;             // choices that run side by side
   int max_rows = 1024;       // of an errand's piece
-  std::string model;         // the name that the model is served under
+  DecisionSetup decisions{};
+  std::string model;  // the name that the model is served under
   std::vector<std::string> aliases{};
   std::string version{};
   std::string fingerprint{};

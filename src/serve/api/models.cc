@@ -8,8 +8,6 @@ namespace unmask {
 
 namespace {
 
-constexpr int kMostDecisionChoices = 255;
-
 int64_t count_parameters(const ModelConfig& config) {
   const int64_t attention =
       int64_t{config.dim} * config.head_dim * (2 * config.n_heads + 2 * config.n_kv_heads);
@@ -45,6 +43,12 @@ Json diffusion_props(const ApiContext& context) {
           {"max_gen_length", context.defaults.context}};
 }
 
+Json decision_props(const DecisionSetup& decisions) {
+  const auto& calibration = decisions.calibration;
+  return {{"max_choices", decisions.decider ? decisions.decider->most_choices() : 0},
+          {"calibration", calibration ? to_json(*calibration) : Json("none")}};
+}
+
 }  // namespace
 
 Prepared list_models(const http::Request& /*request*/, const ApiContext& context) {
@@ -70,7 +74,7 @@ Prepared show_props(const http::Request& /*request*/, const ApiContext& context)
        {"chat_template", chat_template(context.files)},
        {"build_info", "unmask " + context.version},
        {"diffusion", diffusion_props(context)},
-       {"decisions", {{"max_choices", kMostDecisionChoices}, {"calibration", "none"}}}})};
+       {"decisions", decision_props(context.decisions)}})};
 }
 
 }  // namespace unmask

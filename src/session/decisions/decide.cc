@@ -84,7 +84,9 @@ bool Deliberation::step(Transformer& model, int max_rows) {
 }
 
 void Deliberation::add(Ask ask) {
-  rows_ += static_cast<int64_t>(ask.canvas.tokens.size());
+  const auto length = static_cast<int>(ask.canvas.tokens.size());
+  rows_ += length;
+  longest_ = std::max(longest_, length);
   if (rows_ > kMostRows) {
     fail(
         "[decide] the questions take more than {} tokens together, each with its own copy of the "
@@ -156,11 +158,10 @@ Deliberation Decider::ask(const std::string& state, std::span<const Question> qu
       } else {
         ask_label(question, shift, std::move(sheet), all);
       }
-      const auto length = static_cast<int>(all.asks_.back().canvas.tokens.size());
-      if (options.context > 0 && length > options.context) {
+      if (options.context > 0 && all.longest_ > options.context) {
         fail(ErrorCode::canvas_length,
-             "[decide] question {}: found {} tokens with the text, expected at most {}", q, length,
-             options.context);
+             "[decide] question {}: found {} tokens with the text, expected at most {}", q,
+             all.longest_, options.context);
       }
     }
   }

@@ -35,6 +35,7 @@ class Deliberation {
   int prompt_tokens() const { return prompt_tokens_; }  // of all questions, each order once
   int64_t rows() const { return rows_; }                // of all passes
   int passes() const { return passes_; }                // so far
+  int longest() const { return longest_; }              // tokens of a canvas at most
 
  private:
   friend class Decider;
@@ -57,6 +58,7 @@ class Deliberation {
   std::vector<Verdict> verdicts_;
   int prompt_tokens_ = 0;
   int64_t rows_ = 0;
+  int longest_ = 0;
   int passes_ = 0;
 };
 
