@@ -1,7 +1,6 @@
 #include "serve/service.h"
 
 #include <csignal>
-#include <unistd.h>
 #include <utility>
 
 #include "core/error.h"
@@ -14,7 +13,6 @@ namespace unmask {
 namespace {
 
 constexpr double kLongestStall = 60;  // seconds without a sign of the engine while it has work
-constexpr int kKilled = 130;
 
 ApiError loading() { return {503, "unavailable_error", "loading", "Loading model"}; }
 
@@ -92,7 +90,7 @@ void Service::run() {
     metrics_.set_connections(server_.connections());
   });
   server_.on_signal({SIGINT, SIGTERM}, [this](int) {
-    if (ending_) _exit(kKilled);
+    if (ending_ && options_.impatient) options_.impatient();
     end();
   });
   server_.run();

@@ -28,6 +28,8 @@ struct ServiceOptions {
   std::string version{};
   std::string model{};   // as it is called
   std::string device{};  // for metrics
+  /// Called by a second signal while the server ends; optional.
+  std::function<void()> impatient{};
   /// Hears of every answer, a line of JSON; optional.
   std::function<void(const std::string&)> log{};
 };

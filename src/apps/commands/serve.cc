@@ -1,10 +1,14 @@
 // `unmask serve`: the model over HTTP.
 #include <CLI/CLI.hpp>
 #include <cstdlib>
+#include <filesystem>
 #include <limits>
+#include <set>
 #include <sstream>
 #include <thread>
+#include <unistd.h>
 
+#include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/commands/denoise.h"
 #include "apps/options/arguments.h"
@@ -12,6 +16,7 @@
 #include "apps/terminal/terminal.h"
 #include "core/error.h"
 #include "core/platform/memory.h"
+#include "io/fnv1a.h"
 #include "serve/service.h"
 
 namespace unmask {
@@ -63,6 +68,7 @@ ServiceOptions service_options(const ServeArguments& a, const ModelFiles& files,
   options.scheduler.queue_timeout = std::chrono::seconds(a.queue_timeout);
   options.ping = std::chrono::seconds(a.ping);
   options.grace = std::chrono::seconds(a.grace);
+  options.impatient = [] { _exit(kInterrupted); };
   options.version = UNMASK_VERSION;
   options.model = a.name.value_or(files.name());
   options.device = a.model.device;
@@ -91,10 +97,21 @@ DecisionSetup decision_setup(const ServeArguments& a, const ModelFiles& files) {
   return setup;
 }
 
+/// Tells one model from another: a hash of its files' names and sizes.
+std::string fingerprint(const ModelFiles& files) {
+  std::set<std::string> lines;
+  std::error_code none;
+  for (const auto& entry : std::filesystem::directory_iterator(files.directory(), none)) {
+    if (!entry.is_regular_file(none)) continue;
+    lines.insert(fmt::format("{} {}", entry.path().filename().string(), entry.file_size(none)));
+  }
+  const uint64_t hash = fnv1a(fmt::format("{}", fmt::join(lines, "\n")));
+  return fmt::format("um-{}-{:08x}", UNMASK_VERSION, static_cast<uint32_t>(hash ^ (hash >> 32)));
+}
+
 ApiContext make_context(const ServeArguments& a, const Model& model, DecisionSetup decisions,
                         int64_t memory) {
   const ModelConfig& config = model.config();
-  const std::string weights = fmt::format("{}{}", config.dim, config.vocab_size);
   return {.files = model.files(),
           .costs = model.costs(),
           .defaults = {.options = a.generation,
@@ -108,7 +125,7 @@ ApiContext make_context(const ServeArguments& a, const Model& model, DecisionSet
           .model = a.name.value_or(model.files().name()),
           .aliases = a.aliases,
           .version = UNMASK_VERSION,
-          .fingerprint = fmt::format("um-{}-{}", UNMASK_VERSION, weights),
+          .fingerprint = fingerprint(model.files()),
           .created = std::time(nullptr)};
 }
 
