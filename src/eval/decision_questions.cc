@@ -89,10 +89,12 @@ DecisionExample ask_whether(Draw& draw, const Room& room) {
 DecisionExample ask_which(Draw& draw, const Room& room) {
   const Cast cast = make_cast(draw, room);
   Question question{QuestionType::choice, say(cast.about.which, name_of(cast, 0), ""), {}};
-  // The first values are those of people in the text, the very first the right one.
+  // The first values are those of people in the text, the very first the right one. Whole
+  // sentences, because the embedded model answers in such.
   const std::vector<int> order = draw.sample(kOptions, kOptions);
   for (const int i : order) {
-    question.options.push_back({std::string(value_of(cast, static_cast<size_t>(i)))});
+    question.options.push_back(
+        {say(cast.about.fact, name_of(cast, 0), value_of(cast, static_cast<size_t>(i)))});
   }
   const auto right = std::find(order.begin(), order.end(), 0) - order.begin();
   return {tell_all(draw, cast, room), std::move(question), static_cast<size_t>(right)};
