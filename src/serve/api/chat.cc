@@ -97,12 +97,13 @@ Prepared Chat::prepare() {
     if (schema_in_prompt_) add_to_system(messages_, form_->instruction);
   }
   tell_model_of_tools();
+  Prepared prepared;
   switch (tools_.mode) {
-    case ToolMode::none: return {.plan = text_plan()};
-    case ToolMode::required: return {.plan = call_plan()};
-    case ToolMode::automatic: break;
+    case ToolMode::none: prepared.plan = text_plan(); break;
+    case ToolMode::required: prepared.plan = call_plan(); break;
+    case ToolMode::automatic: prepared.plan = either_plan(); break;
   }
-  return {.plan = either_plan()};
+  return prepared;
 }
 
 void Chat::tell_model_of_tools() {
@@ -184,11 +185,13 @@ std::unique_ptr<GenerationPlan> Chat::call_plan() const {
 }
 
 std::unique_ptr<Plan> Chat::either_plan() const {
-  const auto constraint = [tools = tools_, constraints = context_.constraints](size_t tool) {
+  ToolBranches branches;
+  branches.text = text_plan();
+  branches.call = call_plan();
+  branches.constraint = [tools = tools_, constraints = context_.constraints](size_t tool) {
     return tool_constraint(tools, {&tool, 1}, *constraints);
   };
-  return plan_tool_decision(ask_for_tool(context_, messages_, tools_.tools),
-                            {text_plan(), call_plan(), constraint});
+  return plan_tool_decision(ask_for_tool(context_, messages_, tools_.tools), std::move(branches));
 }
 
 }  // namespace

@@ -98,19 +98,20 @@ ToolQuestion ask_for_tool(const ApiContext& context, std::span<const ChatMessage
                           std::span<const Tool> tools) {
   Question question{QuestionType::choice, "What should the assistant do next?", {}};
   question.options.push_back({"answer in text"});
-  std::vector<std::string> names;
+  ToolQuestion asked;
   for (const Tool& tool : tools) {
     const auto about = std::string_view(tool.description).substr(0, kMostDescription);
     question.options.push_back({"call " + tool.name, sanitize_utf8(about)});
-    names.push_back(tool.name);
+    asked.tools.push_back(tool.name);
   }
   try {
-    return {std::move(names),
-            Decider(context.files)
-                .ask(transcript(messages), {&question, 1}, {.context = context.defaults.context})};
+    const Decider decider(context.files);
+    asked.deliberation =
+        decider.ask(transcript(messages), {&question, 1}, {.context = context.defaults.context});
   } catch (const Error& error) {
     throw invalid_value("tools", error.what());
   }
+  return asked;
 }
 
 ToolDecision decide_tool(std::span<const std::string> tools, const Verdict& verdict) {
