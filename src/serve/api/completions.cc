@@ -171,7 +171,10 @@ Prepared prepare_completion(const http::Request& request, const ApiContext& cont
   std::vector<std::unique_ptr<GenerationPlan>> plans;
   plans.push_back(std::make_unique<GenerationPlan>());
   Completion completion(request.body, body, *plans.front(), context);
-  if (completion.judges()) return {.plan = plan_echo(completion.echo())};
+  if (completion.judges()) {
+    std::unique_ptr<Plan> plan = plan_echo(completion.echo());
+    return {.plan = std::move(plan)};
+  }
   const std::vector<int> lengths = completion.lengths();
   completion.build(lengths.empty() ? std::nullopt : std::optional(lengths.front()));
   for (size_t i = 1; i < lengths.size(); ++i) {
