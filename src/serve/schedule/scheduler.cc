@@ -63,6 +63,7 @@ WorkId Scheduler::enqueue(std::variant<Generation, Errand> what) {
     full.retry_after = std::clamp(static_cast<int>(std::ceil(seconds)), 1, kLongestWait);
     throw full;
   }
+  if (waiting_ == 0 && running_ == 0) last_sign_ = now_nanoseconds();  // it was idle, not stalled
   ++waiting_;
   const WorkId id = next_id_++;
   inbox_.push_back({Message::add, id, 0, std::move(job)});
@@ -114,7 +115,7 @@ bool Scheduler::receive() {
   std::deque<Message> messages;
   {
     std::unique_lock lock(mutex_);
-    if (jobs_.empty()) arrived_.wait(lock, [&] { return !inbox_.empty(); });
+    if (jobs_.empty()) arrived_.wait(lock, [&] { return closed_ || !inbox_.empty(); });
     messages.swap(inbox_);
   }
   for (Message& message : messages) handle(message);
