@@ -235,6 +235,30 @@ class Score(Case):
         self.failure("--answer", of=("score", "-p", PROMPT), status=2)
 
 
+class Calibrate(Case):
+    def test_writes_what_the_server_reads_and_repeats_itself(self):
+        file = os.path.join(self.folder, "calibration.json")
+        arguments = ("calibrate", "--questions", "60", "--labels", "text", "--json", "-o", file)
+        result = unmask(*arguments)
+        self.assertEqual(result.returncode, 0)
+        self.assertIn("warning: the temperature of predicate lies at a limit", result.stderr)
+        said = json.loads(result.stdout)
+        self.assertEqual(json.loads(pathlib.Path(file).read_text(encoding="utf-8")), said["calibration"])
+        self.assertEqual([kind["type"] for kind in said["types"]], ["predicate", "choice", "score"])
+        choice = said["types"][1]
+        self.assertGreaterEqual(choice["accuracy"], 0.9)
+        self.assertGreater(choice["label_mass"], 0.9)
+        self.assertEqual((choice["questions"], choice["held_out"]), (20, 10))
+        self.assertEqual(json.loads(unmask(*arguments).stdout)["calibration"], said["calibration"])
+
+    def test_refuses_what_it_cannot_do(self):
+        self.failure("--questions", of=("calibrate", "--questions", "3"), status=2)
+        self.failure("--labels", of=("calibrate", "--labels", "words"), status=2)
+        file = os.path.join(self.folder, "broken.json")
+        pathlib.Path(file).write_text('{"choice": 0}', encoding="utf-8")
+        self.failure("predicate", of=("serve", "--port", "0", "--decision-calibration", file))
+
+
 if __name__ == "__main__":
     PROGRAM, ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
     unittest.main(argv=sys.argv[:1] + sys.argv[3:])

@@ -102,12 +102,12 @@ Prepared prepare_questions(Fields& body, AskedQuestions asked, const ApiContext&
   const DecideOptions options = read_options(body, context);
   try {
     Deliberation deliberation = decider_of(context).ask(asked.state, asked.questions, options);
-    check_canvas(static_cast<size_t>(deliberation.longest()), "", context);
-    return reply_after(
-        std::make_unique<QuestionPasses>(std::move(deliberation), std::move(asked), options));
+    check_canvas(static_cast<size_t>(deliberation.longest()), asked.state_member, context);
+    return {.plan = std::make_unique<ErrandPlan>(std::make_unique<QuestionPasses>(
+                std::move(deliberation), std::move(asked), options))};
   } catch (const Error& error) {
     const bool long_text = error.code() == ErrorCode::canvas_length;
-    throw invalid_value(long_text ? "" : "questions", error.what(),
+    throw invalid_value(long_text ? asked.state_member : "questions", error.what(),
                         long_text ? "context_length_exceeded" : "invalid_value");
   }
 }

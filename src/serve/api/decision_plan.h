@@ -29,6 +29,7 @@ size_t most_choices(const ApiContext& context);
 /// Questions of a request, in order, and how their answers are told.
 struct AskedQuestions {
   std::string state;
+  std::string state_member;  // of the request, for errors
   std::vector<Question> questions;
   /// The member "answers" of the reply, from the probabilities of each question's options.
   std::function<Json(const std::vector<std::vector<double>>&)> tell;

@@ -171,6 +171,7 @@ Prepared prepare_decisions(const http::Request& request, const ApiContext& conte
   check_model(body, context);
   AskedQuestions asked;
   asked.state = read_input(body);
+  asked.state_member = "input";
   asked.usage = tell_usage;
   const auto questions = body.array("questions", 1, kMostQuestions);
   if (questions.empty()) body.refuse("questions", "found nothing, expected an array");

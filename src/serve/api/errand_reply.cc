@@ -46,34 +46,6 @@ const char* reason(http::Gone why) {
   return "shutdown";
 }
 
-class ErrandPlan final : public Plan {
- public:
-  explicit ErrandPlan(std::unique_ptr<Passes> passes) : passes_(std::move(passes)) {}
-
-  void begin(std::shared_ptr<http::Exchange> exchange, const Desk& desk) override {
-    auto running = std::make_shared<Running>(Running{std::move(passes_), desk.context.max_rows});
-    auto waiting = std::make_shared<Waiting>();
-    const WorkId work = desk.scheduler.submit(
-        {.piece = [running](Transformer& model) { return running->step(model); },
-         .done =
-             [running, waiting, &context = desk.context] {
-               if (!waiting->exchange) return;
-               waiting->reply(json_reply(running->passes->reply(context, running->seconds)));
-             },
-         .failed = [waiting](const ApiError& error) { waiting->reply(error_reply(error)); }});
-    // Answers come through the same thread later, so nothing is missed before this.
-    waiting->exchange = exchange;
-    exchange->on_gone([waiting, work, &desk](http::Gone why) {
-      if (!std::exchange(waiting->exchange, nullptr)) return;
-      desk.scheduler.cancel(work);
-      desk.metrics.count_cancel(reason(why));
-    });
-  }
-
- private:
-  std::unique_ptr<Passes> passes_;
-};
-
 }  // namespace
 
 void check_canvas(size_t tokens, const std::string& param, const ApiContext& context) {
@@ -95,8 +67,24 @@ void check_canvas(size_t tokens, const std::string& param, const ApiContext& con
                       "out_of_memory_plan");
 }
 
-Prepared reply_after(std::unique_ptr<Passes> passes) {
-  return {.plan = std::make_unique<ErrandPlan>(std::move(passes))};
+void ErrandPlan::begin(std::shared_ptr<http::Exchange> exchange, const Desk& desk) {
+  auto running = std::make_shared<Running>(Running{std::move(passes_), desk.context.max_rows});
+  auto waiting = std::make_shared<Waiting>();
+  const WorkId work = desk.scheduler.submit(
+      {.piece = [running](Transformer& model) { return running->step(model); },
+       .done =
+           [running, waiting, &context = desk.context] {
+             if (!waiting->exchange) return;
+             waiting->reply(json_reply(running->passes->reply(context, running->seconds)));
+           },
+       .failed = [waiting](const ApiError& error) { waiting->reply(error_reply(error)); }});
+  // Answers come through the same thread later, so nothing is missed before this.
+  waiting->exchange = exchange;
+  exchange->on_gone([waiting, work, &desk](http::Gone why) {
+    if (!std::exchange(waiting->exchange, nullptr)) return;
+    desk.scheduler.cancel(work);
+    desk.metrics.count_cancel(reason(why));
+  });
 }
 
 }  // namespace unmask

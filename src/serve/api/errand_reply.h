@@ -2,6 +2,8 @@
 #pragma once
 
 #include <memory>
+#include <string>
+#include <utility>
 
 #include "serve/api/context.h"
 #include "serve/api/envelope.h"
@@ -23,7 +25,15 @@ class Passes {
 /// whose pass does not fit into its memory (out_of_memory_plan). `param` names the text at fault.
 void check_canvas(size_t tokens, const std::string& param, const ApiContext& context);
 
-/// A plan that runs those, piece by piece beside the work of others, and ends with the client.
-Prepared reply_after(std::unique_ptr<Passes> passes);
+/// Runs passes, piece by piece beside the work of others, and ends with the client.
+class ErrandPlan final : public Plan {
+ public:
+  explicit ErrandPlan(std::unique_ptr<Passes> passes) : passes_(std::move(passes)) {}
+  void begin(std::shared_ptr<http::Exchange> exchange, const Desk& desk) override;
+  Passes& passes() { return *passes_; }
+
+ private:
+  std::unique_ptr<Passes> passes_;
+};
 
 }  // namespace unmask

@@ -131,7 +131,7 @@ Prepared prepare_score(const http::Request& request, const ApiContext& context) 
     check_canvas(before.size() + answer.size(), "context", context);
     passes->add(before, answer, options);
   }
-  return reply_after(std::move(passes));
+  return {.plan = std::make_unique<ErrandPlan>(std::move(passes))};
 }
 
 }  // namespace unmask

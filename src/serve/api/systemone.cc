@@ -167,6 +167,7 @@ Prepared prepare_systemone(const http::Request& request, const ApiContext& conte
   check_model(body, context);
   AskedQuestions asked;
   asked.state = read_state(body, request.body);
+  asked.state_member = "state";
   asked.usage = [](int tokens) -> Json { return {{"input_tokens", tokens}, {"output_tokens", 0}}; };
   auto questions = body.object("questions");
   if (!questions) body.refuse("questions", "found nothing, expected an object");
