@@ -2,79 +2,21 @@
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <numeric>
-#define VALIJSON_USE_EXCEPTIONS 1  // else it ends the process
-#include <valijson/adapters/nlohmann_json_adapter.hpp>
-#include <valijson/schema.hpp>
-#include <valijson/schema_parser.hpp>
-#include <valijson/validator.hpp>
 
 #include "constrain/automaton_walk.h"
 #include "constrain/random_schema.h"
 #include "constrain/schema.h"
 #include "constrain/witness.h"
 #include "core/error.h"
+#include "support/schema_judge.h"
 
 namespace unmask {
 namespace {
 
-using nlohmann::json;
 using nlohmann::ordered_json;
+using testing::draft_7;
+using testing::Judge;
 using testing::RandomSchema;
-
-/// The judge knows draft 7, where prefixItems are items and items are additionalItems. It takes the
-/// format of a value that is no string for an error, so formats are judged alone, below.
-json draft_7(const ordered_json& schema) {
-  if (schema.is_array()) {
-    json out = json::array();
-    for (const auto& item : schema) out.push_back(draft_7(item));
-    return out;
-  }
-  if (!schema.is_object()) return schema;
-  const bool tuple = schema.contains("prefixItems");
-  json out = json::object();
-  for (const auto& [key, value] : schema.items()) {
-    if (key == "const" || key == "enum") {
-      out[key] = value;
-    } else if (key == "format") {
-      out["minLength"] = 6;  // every format has more
-    } else if (tuple && key == "prefixItems") {
-      out["items"] = draft_7(value);
-    } else if (tuple && key == "items") {
-      out["additionalItems"] = draft_7(value);
-    } else {
-      out[key] = draft_7(value);
-    }
-  }
-  return out;
-}
-
-class Judge {
- public:
-  explicit Judge(json schema) : json_(std::move(schema)) {
-    valijson::SchemaParser parser(valijson::SchemaParser::kDraft7);
-    parser.populateSchema(valijson::adapters::NlohmannJsonAdapter(json_), schema_);
-  }
-
-  /// The objections, empty when `text` is a document of the schema.
-  std::string objections(const std::string& text) try {
-    const json document = json::parse(text, nullptr, /*allow_exceptions=*/false);
-    if (document.is_discarded()) return "no JSON";
-    valijson::Validator validator(valijson::Validator::kStrongTypes);
-    valijson::ValidationResults results;
-    if (validator.validate(schema_, valijson::adapters::NlohmannJsonAdapter(document), &results)) {
-      return "";
-    }
-    std::string all = "invalid";
-    for (const auto& error : results) all += "; " + error.description;
-    return all;
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-
- private:
-  json json_;
-  valijson::Schema schema_;
-};
 
 TEST(SchemaProperty, WhatAnAutomatonAcceptsSatisfiesItsSchema) {
   std::mt19937_64 random(1);

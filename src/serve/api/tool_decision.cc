@@ -96,6 +96,7 @@ struct DecisionPlan final : Plan {
 
 ToolQuestion ask_for_tool(const ApiContext& context, std::span<const ChatMessage> messages,
                           std::span<const Tool> tools) {
+  if (!context.decisions.decider) throw invalid_value("tool_choice", context.decisions.obstacle);
   Question question{QuestionType::choice, "What should the assistant do next?", {}};
   question.options.push_back({"answer in text"});
   ToolQuestion asked;
@@ -105,9 +106,8 @@ ToolQuestion ask_for_tool(const ApiContext& context, std::span<const ChatMessage
     asked.tools.push_back(tool.name);
   }
   try {
-    const Decider decider(context.files);
-    asked.deliberation =
-        decider.ask(transcript(messages), {&question, 1}, {.context = context.defaults.context});
+    asked.deliberation = context.decisions.decider->ask(transcript(messages), {&question, 1},
+                                                        {.context = context.defaults.context});
   } catch (const Error& error) {
     throw invalid_value("tools", error.what());
   }
