@@ -51,6 +51,8 @@ struct Metrics::State {
   Counter& passes = counter("unmask_forward_passes_total", "Passes of all requests");
   Counter& rows = counter("unmask_rows_total", "Rows that went through the network");
   Counter& early = counter("unmask_early_stops_total", "Answers that ended before their canvas");
+  Counter& forced =
+      counter("unmask_constraint_forced_total", "Answers that a schema ended for want of room");
   Histogram& first_text = histogram("unmask_time_to_first_text_seconds",
                                     "From a request's arrival to its first text", kSeconds);
   Histogram& whole =
@@ -109,6 +111,7 @@ void Metrics::count_result(const Result& result) {
   state_->passes.Increment(result.forward_passes);
   state_->rows.Increment(static_cast<double>(result.rows));
   if (result.stopped_early) state_->early.Increment();
+  if (result.hurried) state_->forced.Increment();
 }
 
 void Metrics::count_tokens(int prompt, int answer, int canvas, int passes,
