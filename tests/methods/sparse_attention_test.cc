@@ -162,7 +162,7 @@ TEST(SparseMethods, TheScaleOfTheRankingFollowsFamilyAndOption) {
       if (sequence.step_index() == 1) {
         patterns.push_back(dynamic_cast<SparseD&>(*slice.method).patterns());
       }
-      sequence.apply(std::vector<TokenStats>(sequence.candidates().size()));
+      sequence.apply(std::vector<TokenStats>(sequence.candidates().size()), {});
     }
   }
   EXPECT_NE(patterns[0], patterns[1]);

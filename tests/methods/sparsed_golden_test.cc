@@ -81,7 +81,7 @@ class Replay {
       const Tensor out = logits(model_.transformer.forward(std::span(&slice, 1)));
       model_.backend->token_stats(out, sequence.candidates(), sequence.query(), stats);
     }
-    sequence.apply(stats);
+    sequence.apply(stats, {});
   }
 
   void check_logits(const SequencePass& planned) {
