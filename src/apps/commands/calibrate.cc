@@ -57,8 +57,7 @@ void ask(const CalibrateArguments& a, const Decider& decider, Model& model, int 
 
 std::vector<Asked> ask_all(const CalibrateArguments& a, const Decider& decider, Model& model,
                            Console& console) {
-  std::vector<Asked> all;
-  for (const QuestionType type : kQuestionTypes) all.push_back({type});
+  std::vector<Asked> all{{QuestionType::predicate}, {QuestionType::choice}, {QuestionType::score}};
   ProgressLine line(console.err, console.err_terminal);
   for (int i = 0; i < a.questions; ++i) {
     line.show(fmt::format("question {} of {}", i + 1, a.questions));

@@ -16,8 +16,8 @@ constexpr size_t kMostMessages = 1024;
 /// A question as it was sent, for its answer.
 struct Sent {
   QuestionType type = QuestionType::predicate;
-  Json name;                 // or null
-  std::vector<Json> values;  // of a choice, strings and booleans; of a score, labels
+  std::optional<std::string> name{};
+  std::vector<Json> values{};  // of a choice, strings and booleans; of a score, labels
 };
 
 /// An object of an array, with the path of its members.
@@ -111,7 +111,7 @@ void read_question(Fields fields, const ApiContext& context, AskedQuestions& ask
   }
   const std::string type = fields.choice("type", {"predicate", "choice", "score"});
   Sent sent;
-  if (const auto name = fields.text("name", kMostInstructions)) sent.name = *name;
+  sent.name = fields.text("name", kMostInstructions);
   Question question = make_predicate(read_instructions(fields));
   if (type != "predicate") {
     question.options.clear();
@@ -138,7 +138,8 @@ Json tell_options(const Sent& sent, const std::vector<double>& p) {
 }
 
 Json tell_answer(const Sent& sent, const std::vector<double>& p) {
-  Json answer{{"type", question_type_name(sent.type)}, {"name", sent.name}};
+  Json answer{{"type", question_type_name(sent.type)},
+              {"name", sent.name ? Json(*sent.name) : Json()}};
   if (sent.type == QuestionType::predicate) {
     answer["probability"] = p[0];
     return answer;

@@ -12,8 +12,9 @@ namespace unmask {
 
 namespace {
 
-/// Tokens of all canvases together: 16 MB, and hours of a large model on a CPU.
-constexpr int64_t kMostRows = int64_t{1} << 22;
+/// Tokens of all canvases together: 64 questions in four orders about 4,096 tokens, and some
+/// seconds for the tokenizer alone.
+constexpr int64_t kMostRows = int64_t{1} << 20;
 /// A label in a canvas of four, as LLaDA's answers end: the end of the turn, then end tokens.
 constexpr size_t kLabelCanvas = 4;
 
@@ -154,7 +155,7 @@ Deliberation Decider::ask(const std::string& state, std::span<const Question> qu
       Sheet sheet{q, 1.0 / orders, prompt(state, word(question, shift, by_text))};
       all.prompt_tokens_ += static_cast<int>(sheet.prompt.size());
       if (by_text) {
-        ask_text(question, std::move(sheet), all);
+        ask_text(question, sheet, all);
       } else {
         ask_label(question, shift, std::move(sheet), all);
       }
@@ -214,7 +215,7 @@ void Decider::ask_label(const Question& question, int shift, Sheet sheet,
   into.add(std::move(ask));
 }
 
-void Decider::ask_text(const Question& question, Sheet sheet, Deliberation& into) const {
+void Decider::ask_text(const Question& question, const Sheet& sheet, Deliberation& into) const {
   std::vector<std::vector<TokenId>> answers;
   size_t longest = 0;
   for (const AnswerOption& option : question.options) {

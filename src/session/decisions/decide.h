@@ -80,7 +80,7 @@ class Decider {
   struct Sheet;
 
   void ask_label(const Question& question, int shift, Sheet sheet, Deliberation& into) const;
-  void ask_text(const Question& question, Sheet sheet, Deliberation& into) const;
+  void ask_text(const Question& question, const Sheet& sheet, Deliberation& into) const;
   /// What a question says under the text that it is about.
   std::string word(const Question& question, int shift, bool by_text) const;
   std::vector<TokenId> prompt(const std::string& state, const std::string& asked) const;
