@@ -132,13 +132,15 @@ ApiContext make_context(const ServeArguments& a, const Model& model, DecisionSet
 /// Loads the model beside the running server and hands it over.
 class Loading {
  public:
+  /// `model` is where it will be, which outlives the service.
   Loading(const ServeArguments& a, const ModelFiles& files, DecisionSetup decisions,
-          Service& service, Console& console)
-      : thread_([this, &a, &files, decisions = std::move(decisions), &service, &console]() mutable {
+          std::unique_ptr<Model>& model, Service& service, Console& console)
+      : thread_([this, &a, &files, decisions = std::move(decisions), &model, &service,
+                 &console]() mutable {
           try {
-            model_.reset(new Model(load_model(a.model, files, 1, console)));
-            const int64_t memory = memory_limit(a, *model_);
-            service.open(*model_, make_context(a, *model_, std::move(decisions), memory));
+            model.reset(new Model(load_model(a.model, files, 1, console)));
+            const int64_t memory = memory_limit(a, *model);
+            service.open(*model, make_context(a, *model, std::move(decisions), memory));
             console.err << "unmask: ready\n" << std::flush;
           } catch (...) {
             problem_ = std::current_exception();
@@ -157,7 +159,6 @@ class Loading {
   }
 
  private:
-  std::unique_ptr<Model> model_;
   std::exception_ptr problem_;
   std::thread thread_;
 };
@@ -262,6 +263,7 @@ int serve(const ServeArguments& a, Console& console) {
   DecisionSetup decisions = decision_setup(a, files);  // a bad file shows before loading
   options.scheduler.engine = {
       .max_running = a.parallel, .max_rows = a.batch_rows, .series_steps = 1};
+  std::unique_ptr<Model> model;
   Service service(std::move(options));
   if (a.unix_path) {
     service.server().listen_unix(*a.unix_path);
@@ -271,7 +273,7 @@ int serve(const ServeArguments& a, Console& console) {
     const std::string host = a.host.find(':') == std::string::npos ? a.host : '[' + a.host + ']';
     console.err << fmt::format("unmask: listening on http://{}:{}\n", host, port) << std::flush;
   }
-  Loading loading(a, files, std::move(decisions), service, console);
+  Loading loading(a, files, std::move(decisions), model, service, console);
   service.run();
   loading.finish();
   return 0;

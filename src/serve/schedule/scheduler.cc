@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/stop.h"
 #include "serve/metrics.h"
 
 namespace unmask {
@@ -225,6 +226,8 @@ void Scheduler::run_errand() {
   }
   try {
     if (errand.piece(model_)) return errands_.push_back(id);
+  } catch (const Stopped&) {
+    return fail(id, shutting_down());
   } catch (const Error& error) {
     return fail(id, of_engine(error));
   } catch (const std::bad_alloc& error) {
