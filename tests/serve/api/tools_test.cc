@@ -162,10 +162,11 @@ TEST(ToolDecision, TakesTheLikeliest) {
   const Verdict verdict{{std::log(0.2), std::log(0.3), std::log(0.5)}, 0.75};
   const ToolDecision decision = decide_tool(tools, verdict);
   EXPECT_EQ(decision.option, 2U);
-  EXPECT_EQ(decision.report["tool"], "text");
-  EXPECT_EQ(decision.report["label_mass"], 0.75);
-  EXPECT_TRUE(decision.report["options"][0]["tool"].is_null()) << "an answer in text";
-  EXPECT_NEAR(decision.report["options"][1]["probability"].get<double>(), 0.3, 1e-12);
+  const Json& report = *decision.report;
+  EXPECT_EQ(report["tool"], "text");
+  EXPECT_EQ(report["label_mass"], 0.75);
+  EXPECT_TRUE(report["options"][0]["tool"].is_null()) << "an answer in text";
+  EXPECT_NEAR(report["options"][1]["probability"].get<double>(), 0.3, 1e-12);
 }
 
 TEST(CallWording, MakesACallOfTheWholeAnswer) {
