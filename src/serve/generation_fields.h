@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -29,9 +30,10 @@ struct GenerationFields {
   bool include_usage = false;
   bool frames = false;  // the stream carries diffusion's frames
   double max_fps = 20;
-  std::vector<std::string> ignored;        // members that have no meaning here
-  std::vector<std::string> warnings;       // adjusted lengths and the like
-  nlohmann::ordered_json tool_decision{};  // how text or a call was chosen; null: it was not
+  std::vector<std::string> ignored;   // members that have no meaning here
+  std::vector<std::string> warnings;  // adjusted lengths and the like
+  /// How text or a call was chosen; nothing: it was not.
+  std::shared_ptr<const nlohmann::ordered_json> tool_decision{};
 };
 
 /// Reads temperature, top_p, top_k, seed, n, stop, stream, stream_options and the members that only

@@ -74,7 +74,7 @@ Json diffusion_report(const Report& report) {
       {"ignored", report.fields.ignored},
       {"warnings", report.fields.warnings}};
   if (report.request.constraint) about["constraint"] = {{"forced", forced}};
-  if (!report.fields.tool_decision.is_null()) about["tool_decision"] = report.fields.tool_decision;
+  if (report.fields.tool_decision) about["tool_decision"] = *report.fields.tool_decision;
   return about;
 }
 

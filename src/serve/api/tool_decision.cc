@@ -123,9 +123,9 @@ ToolDecision decide_tool(std::span<const std::string> tools, const Verdict& verd
   for (size_t i = 0; i < shares.size(); ++i) {
     options.push_back({{"tool", name(i)}, {"probability", shares[i]}});
   }
-  decision.report = {{"tool", name(decision.option)},
-                     {"options", std::move(options)},
-                     {"label_mass", verdict.label_mass}};
+  decision.report = std::make_shared<const Json>(Json{{"tool", name(decision.option)},
+                                                      {"options", std::move(options)},
+                                                      {"label_mass", verdict.label_mass}});
   return decision;
 }
 

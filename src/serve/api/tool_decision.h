@@ -29,7 +29,7 @@ ToolQuestion ask_for_tool(const ApiContext& context, std::span<const ChatMessage
 /// tool null stands for text.
 struct ToolDecision {
   size_t option = 0;
-  Json report{};
+  std::shared_ptr<const Json> report{};
 };
 ToolDecision decide_tool(std::span<const std::string> tools, const Verdict& verdict);
 
