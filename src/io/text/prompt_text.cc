@@ -7,7 +7,7 @@ namespace unmask {
 bool PromptText::is_quoted(size_t begin, size_t end) const {
   const auto next = std::partition_point(quoted_.begin(), quoted_.end(),
                                          [&](const Stretch& s) { return s.end <= begin; });
-  return next != quoted_.end() && next->begin < end;
+  return begin < end && next != quoted_.end() && next->begin < end;
 }
 
 void PromptText::append(std::string_view text, std::vector<Stretch>& stretches) {

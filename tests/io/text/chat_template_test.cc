@@ -73,13 +73,13 @@ TEST(Chat, WhatPeopleWriteIsQuoted) {
   for (const ChatFormat format : {ChatFormat::llada, ChatFormat::chatml}) {
     const PromptText prompt = render_chat(format, messages);
     for (const ChatMessage& message : messages) {
-      const size_t at = prompt.text().find(message.content);
+      const size_t at = prompt.text().rfind(message.content);
       ASSERT_NE(at, std::string::npos);
       for (size_t i = 0; i < message.content.size(); ++i) {
         EXPECT_TRUE(prompt.is_quoted(at + i, at + i + 1));
       }
     }
-    EXPECT_FALSE(prompt.is_quoted(0, prompt.text().find('S', 1) - 1)) << prompt.text();
+    EXPECT_FALSE(prompt.is_quoted(0, prompt.text().find("system"))) << prompt.text();
   }
 }
 
