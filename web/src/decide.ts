@@ -49,6 +49,7 @@ function card(question: Question, answer: Answer): HTMLElement {
 export class Decide {
   readonly task: Task;
   private readonly field = by_id<HTMLTextAreaElement>('decide-text');
+  private readonly words = by_id<HTMLInputElement>('decide-words');
   private readonly list = by_id('decide-questions');
   private readonly result = by_id('decide-result');
   private forms: QuestionForm[] = [];
@@ -61,6 +62,7 @@ export class Decide {
     });
     fill_chips(by_id('decide-examples'), examples, i => {
       this.field.value = examples[i]!.text;
+      this.words.checked = examples[i]!.own_words ?? false;
       this.put(examples[i]!.questions);
       this.field.focus();
     });
@@ -88,7 +90,8 @@ export class Decide {
     if (!this.field.reportValidity() || !this.forms.every(form => form.valid())) return;
     if (!this.forms.length) return by_id('decide-add').focus();
     const questions = this.forms.map(form => form.question());
-    const body = { model: this.model, input: this.field.value.trim(), questions };
+    const body = { model: this.model, input: this.field.value.trim(), questions,
+                   ...(this.words.checked && { diffusion: { labels: 'text' } }) };
     this.result.replaceChildren(el('p', { class: 'status', role: 'status' }, 'deciding'));
     void this.task.run(async signal => {
       try {

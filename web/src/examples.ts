@@ -2,7 +2,7 @@
 import type { Question } from './api';
 
 export interface Example { label: string; text: string }
-export interface DecideExample extends Example { questions: Question[] }
+export interface DecideExample extends Example { questions: Question[]; own_words?: boolean }
 export interface Examples {
   chat: Example[];
   fill: Example[];
@@ -16,10 +16,10 @@ const kOtter =
   'The code of the witty orca is 6996.';
 const kCode = `${kOtter} Question: What is the code of the brave otter?`;
 const kCodes = `${kOtter} Question: What are the codes of these: brave otter, calm fox, witty orca?`;
-const kPeople =
+const kFacts =
   'Text: Mary lives in Oslo. It was late. John works as a baker. Mary works as a pilot. ' +
-  'The old man looked at the quiet lake. John lives in Cairo. ' +
-  'Question: What are the jobs of these: Mary, John?';
+  'The old man looked at the quiet lake. John lives in Cairo.';
+const kPeople = `${kFacts} Question: What are the jobs of these: Mary, John?`;
 
 const kDemo: Examples = {
   chat: [
@@ -36,12 +36,14 @@ const kDemo: Examples = {
     { label: 'Three codes', text: kCodes },
     { label: 'Two jobs', text: kPeople },
   ],
+  // It has never seen lettered options, and is sure of sentences like those of its texts.
   decide: [{
-    label: 'Codes', text: kOtter,
+    label: 'Who lives where', text: kFacts, own_words: true,
     questions: [
-      { type: 'choice', instructions: 'What is the code of the brave otter?',
-        choices: ['4821', '6996', 'river'].map(value => ({ value })) },
-      { type: 'predicate', instructions: 'Is the code of the calm fox river?' },
+      { type: 'choice', instructions: 'What is the job of Mary?',
+        choices: ['pilot', 'baker', 'nurse'].map(job => ({ value: `Mary works as a ${job}.` })) },
+      { type: 'choice', instructions: 'Where does John live?',
+        choices: ['Oslo', 'Cairo', 'Rome'].map(city => ({ value: `John lives in ${city}.` })) },
     ],
   }],
 };
