@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What serving costs: serve_benchmark.py PROGRAM ROOT [REPEATS, 3]. The same 32 prompts one request at a time
+"""What serving costs: serve_benchmark.py PROGRAM ROOT [REPEATS, 3] [METHOD ...]. The same 32 prompts one request at a time
 and eight at a time, and in a file for `unmask batch`. Seconds of processor time in user mode and on the clock;
 the least of the repeats, because others disturb and never help."""
 
@@ -65,7 +65,7 @@ def main() -> None:
     model = root / "models/demo"
     print("| method | one at a time, user / clock | eight at a time | gain | `unmask batch` | server over batch |")
     print("|---|---|---|---|---|---|")
-    for method in METHODS:
+    for method in sys.argv[4:] or METHODS:
         alone, together, batch = [], [], []
         with Server(program, root, "--no-log") as server:
             for _ in range(repeats):

@@ -14,7 +14,6 @@ using nlohmann::json;
 
 namespace {
 
-constexpr int kMostAlternatives = 20;
 
 /// Members that ask for what this server does not do.
 void refuse_unsupported(Fields& body) {

@@ -67,7 +67,7 @@ WorkId Scheduler::enqueue(std::variant<Generation, Errand> what) {
   if (waiting_ == 0 && running_ == 0) last_sign_ = now_nanoseconds();  // it was idle, not stalled
   ++waiting_;
   const WorkId id = next_id_++;
-  inbox_.push_back({Message::add, id, 0, std::move(job)});
+  inbox_.push_back({Message::Kind::add, id, 0, std::move(job)});
   arrived_.notify_one();
   return id;
 }
@@ -78,9 +78,9 @@ void Scheduler::send(Message message) {
   arrived_.notify_one();
 }
 
-void Scheduler::cancel(WorkId work) { send({Message::cancel, work}); }
+void Scheduler::cancel(WorkId work) { send({Message::Kind::cancel, work}); }
 void Scheduler::cancel_choice(WorkId work, int choice) {
-  send({Message::cancel_choice, work, choice});
+  send({Message::Kind::cancel_choice, work, choice});
 }
 
 void Scheduler::shut_down(std::chrono::milliseconds grace, std::function<void()> when_empty) {
@@ -89,7 +89,7 @@ void Scheduler::shut_down(std::chrono::milliseconds grace, std::function<void()>
   ending_ = true;
   grace_end_ = Clock::now() + grace;
   when_empty_ = std::move(when_empty);
-  inbox_.push_back({Message::shut_down});
+  inbox_.push_back({Message::Kind::shut_down});
   arrived_.notify_one();
 }
 
@@ -129,17 +129,17 @@ bool Scheduler::receive() {
 }
 
 void Scheduler::handle(Message& message) {
-  if (message.kind == Message::add) {
+  if (message.kind == Message::Kind::add) {
     const auto added = jobs_.emplace(message.work, std::move(message.job)).first;
     start(added->first, *added->second);
-  } else if (message.kind == Message::shut_down) {
+  } else if (message.kind == Message::Kind::shut_down) {
     std::vector<WorkId> waiting;
     for (const auto& [id, job] : jobs_) {
       if (!job->started) waiting.push_back(id);
     }
     for (const WorkId id : waiting) fail(id, shutting_down());
   } else if (const auto found = jobs_.find(message.work); found != jobs_.end()) {
-    if (message.kind == Message::cancel) return forget(message.work);
+    if (message.kind == Message::Kind::cancel) return forget(message.work);
     const Choice& choice = found->second->choices[static_cast<size_t>(message.choice)];
     if (!choice.over) engine_.cancel(choice.request);
   }

@@ -73,7 +73,7 @@ class Scheduler {
     bool started = false;
   };
   struct Message {
-    enum Kind { add, cancel, cancel_choice, shut_down } kind;
+    enum class Kind { add, cancel, cancel_choice, shut_down } kind;
     WorkId work = 0;
     int choice = 0;
     std::shared_ptr<Job> job{};
