@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""What serving costs: serve_benchmark.py PROGRAM ROOT [REPEATS, 3] [METHOD ...]. The same 32 prompts one request at a time
-and eight at a time, and in a file for `unmask batch`. Seconds of processor time in user mode and on the clock;
-the least of the repeats, because others disturb and never help."""
+"""What serving costs: serve_benchmark.py PROGRAM ROOT [REPEATS, 3] [METHOD ...]. The same 32 prompts one request at
+a time and eight at a time, and in a file for `unmask batch`. Seconds of processor time in user mode and on the
+clock; the least of the repeats, because others disturb and never help."""
 
 import concurrent.futures
 import json
@@ -19,8 +19,8 @@ from harness import Server  # noqa: E402
 METHODS = ("fast-dllm", "sparse-dllm", "full")
 TOKENS, BLOCK, IN_FLIGHT, PROMPTS = 64, 32, 8, 32
 TEXT = "The brave otter walked along the river while the calm fox slept under a tree and the rain fell. " * 7
-QUESTIONS = [f"Text: {TEXT}The code of the brave otter is {1000 + 17 * i}. Question: What is the code of the brave otter?"
-             for i in range(PROMPTS)]
+QUESTIONS = [f"Text: {TEXT}The code of the brave otter is {1000 + 17 * i}. "
+             "Question: What is the code of the brave otter?" for i in range(PROMPTS)]
 Seconds = tuple[float, float]  # of the processor in user mode, on the clock
 
 
@@ -77,8 +77,8 @@ def main() -> None:
         batch = [of_batch(program, model, method) for _ in range(repeats)]
         (a, a_clock), (t, t_clock), (b, b_clock) = (
             tuple(min(column) for column in zip(*figures)) for figures in (alone, together, batch))
-        print(f"| {method} | {a:.2f} / {a_clock:.2f} s | {t:.2f} / {t_clock:.2f} s | {a / t:.2f}x / {a_clock / t_clock:.2f}x"
-              f" | {b:.2f} / {b_clock:.2f} s | {t / b:.2f}x / {t_clock / b_clock:.2f}x |", flush=True)
+        print(f"| {method} | {a:.2f} / {a_clock:.2f} s | {t:.2f} / {t_clock:.2f} s"
+              f" | {a / t:.2f}x / {a_clock / t_clock:.2f}x | {b:.2f} / {b_clock:.2f} s | {t / b:.2f}x / {t_clock / b_clock:.2f}x |", flush=True)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,8 @@ ALPHABET = [{"value": letter} for letter in "abcdefgh"]
 
 
 def formed(schema, **members) -> dict:
-    return {**CHAT, "response_format": {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}, **members}
+    wanted = {"type": "json_schema", "json_schema": {"name": "x", "schema": schema}}
+    return {**CHAT, "response_format": wanted, **members}
 
 
 def function(name: str, parameters=SCHEMA) -> dict:
@@ -103,7 +104,8 @@ class Tools(Answers):
 
 class Decisions(Answers):
     def ask(self, *questions: dict, **members) -> list[dict]:
-        return self.post("/v1/decisions", {"input": "The fox is calm.", "questions": list(questions), **members})["answers"]
+        body = {"input": "The fox is calm.", "questions": list(questions), **members}
+        return self.post("/v1/decisions", body)["answers"]
 
     def test_probabilities(self):
         predicate, choice, score = self.ask(

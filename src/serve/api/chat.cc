@@ -14,7 +14,6 @@ using nlohmann::json;
 
 namespace {
 
-
 /// Members that ask for what this server does not do.
 void refuse_unsupported(Fields& body) {
   for (const char* name : {"audio", "web_search_options", "functions"}) {
