@@ -200,12 +200,12 @@ void GenerationReply::ended(int index, Result result) {
   note_tokens(choice, from);
   add(index, text);
   if (over_) return;
-  choice.finished = FinishedChoice{
-      .text = choice.so_far,
-      .reason = reason_of(choice.text, plan_.requests[static_cast<size_t>(index)], result),
-      .found_stop = choice.text.found_stop(),
-      .tokens = choice.text.tokens(),
-      .result = std::move(result)};
+  const Request& request = plan_.requests[static_cast<size_t>(index)];
+  choice.finished = FinishedChoice{.text = choice.so_far,
+                                   .reason = reason_of(choice.text, request, result),
+                                   .found_stop = choice.text.found_stop(),
+                                   .tokens = choice.text.tokens()};
+  choice.finished->result = std::move(result);
   const bool all = std::all_of(choices_.begin(), choices_.end(),
                                [](const Choice& c) { return c.finished.has_value(); });
   if (plan_.fields.stream) {
