@@ -221,6 +221,7 @@ Prepared prepare_infill(const http::Request& request, const ApiContext& context)
   std::vector<std::unique_ptr<GenerationPlan>> candidates;
   const std::vector<int> lengths =
       infill.length ? std::vector<int>{*infill.length} : hole_lengths(infill.most);
+  candidates.reserve(lengths.size());
   for (const int masks : lengths) {
     candidates.push_back(plan_hole(fields, infill, before, masks, context));
   }
