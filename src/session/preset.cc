@@ -11,7 +11,7 @@ namespace {
 
 constexpr int kBlock = 32;  // of the evaluations in arXiv 2505.22618
 
-// The lowest of those in the table of thresholds in docs/evaluation.md that keep to the points.
+// The lowest of those in docs/evaluation.md#presets that keep to the points.
 constexpr double kSure = 0.995;
 constexpr double kLikely = 0.95;
 
