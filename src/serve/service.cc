@@ -77,6 +77,11 @@ void Service::open(Model& model, ApiContext context) {
     if (ending_) return;
     context_ = std::move(context);
     metrics_.set_memory_budget(context_->memory_limit);
+    EngineOptions& engine = options_.scheduler.engine;
+    engine.memory_limit = context_->memory_limit;
+    engine.planned_bytes = [costs = context_->costs](const Request& r) {
+      return costs.request_bytes(r);
+    };
     scheduler_ = std::make_unique<Scheduler>(
         model.transformer(), options_.scheduler, metrics_,
         [this](std::function<void()> work) { server_.post(std::move(work)); });
@@ -159,7 +164,7 @@ void Service::prepare(const ExchangePtr& exchange) {
     } catch (const ApiError& error) {
       prepared->reply = error_reply(error);
     } catch (const Error& error) {
-      prepared->reply = error_reply(invalid_value("", error.what()));
+      prepared->reply = error_reply({400, "invalid_request_error", "invalid_value", error.what()});
     } catch (const std::exception& error) {
       fault = error.what();
     }

@@ -43,7 +43,11 @@ Scheduler::Scheduler(Transformer& model, SchedulerOptions options, Metrics& metr
       thread_([this] { run(); }) {}
 
 Scheduler::~Scheduler() {
-  if (!std::exchange(ending_, true)) shut_down(std::chrono::milliseconds(0), [] {});
+  const bool told = [&] {
+    const std::lock_guard lock(mutex_);
+    return closed_;
+  }();
+  if (!told) shut_down(std::chrono::milliseconds(0), [] {});
   thread_.join();
 }
 
@@ -86,10 +90,10 @@ void Scheduler::cancel_choice(WorkId work, int choice) {
 void Scheduler::shut_down(std::chrono::milliseconds grace, std::function<void()> when_empty) {
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  ending_ = true;
-  grace_end_ = Clock::now() + grace;
   when_empty_ = std::move(when_empty);
-  inbox_.push_back({Message::Kind::shut_down});
+  Message message{Message::Kind::shut_down};
+  message.end = Clock::now() + grace;
+  inbox_.push_back(std::move(message));
   arrived_.notify_one();
 }
 
@@ -133,6 +137,7 @@ void Scheduler::handle(Message& message) {
     const auto added = jobs_.emplace(message.work, std::move(message.job)).first;
     start(added->first, *added->second);
   } else if (message.kind == Message::Kind::shut_down) {
+    grace_end_ = message.end;
     std::vector<WorkId> waiting;
     for (const auto& [id, job] : jobs_) {
       if (!job->started) waiting.push_back(id);
@@ -180,7 +185,6 @@ void Scheduler::note_joined() {
     const auto owner = owners_.find(request);
     if (owner == owners_.end()) continue;
     Job& job = *jobs_.at(owner->second.first);
-    job.choices[static_cast<size_t>(owner->second.second)].joined = true;
     if (std::exchange(job.started, true)) continue;
     --waiting_;
     ++running_;

@@ -62,9 +62,7 @@ class Scheduler {
 
   struct Choice {
     RequestId request = -1;
-    bool joined = false;
     bool over = false;
-    Result result{};
   };
   struct Job {
     std::variant<Generation, Errand> what;
@@ -77,6 +75,7 @@ class Scheduler {
     WorkId work = 0;
     int choice = 0;
     std::shared_ptr<Job> job{};
+    Clock::time_point end{};  // of the grace
   };
 
   WorkId enqueue(std::variant<Generation, Errand> what);
@@ -106,9 +105,7 @@ class Scheduler {
   std::condition_variable arrived_;
   std::deque<Message> inbox_;
   bool closed_ = false;
-  bool ending_ = false;
   WorkId next_id_ = 0;
-  Clock::time_point grace_end_ = Clock::time_point::max();
   std::function<void()> when_empty_;
 
   std::atomic<int> running_{0};
@@ -120,6 +117,7 @@ class Scheduler {
   std::map<WorkId, std::shared_ptr<Job>> jobs_;
   std::map<RequestId, std::pair<WorkId, int>> owners_;
   std::deque<WorkId> errands_;
+  Clock::time_point grace_end_ = Clock::time_point::max();
   std::vector<std::function<void()>> outbox_;
   std::thread thread_;
 };
