@@ -162,6 +162,28 @@ class Queue(unittest.TestCase):
             server.wait_idle()
             self.assertEqual(server.post(CHAT_PATH, CHAT).status, 200)
 
+    def test_what_does_not_fit_beside_others_waits(self):
+        memory = 1e-3  # doubled until one request fits: then two do not
+        while True:
+            with start("--memory", str(memory)) as server:
+                first = server.stream(CHAT_PATH, LONG)
+                if first.status != 200:
+                    self.assertIn(b"out_of_memory_plan", first.response.read())
+                    memory *= 2
+                    continue
+                second = server.stream(CHAT_PATH, LONG)
+                server.wait_metric("unmask_requests_waiting", lambda n: n == 1)
+                steps = server.metrics()["unmask_denoise_steps_total"]
+                server.wait_metric("unmask_denoise_steps_total", lambda n: n > steps + 20)
+                metrics = server.metrics()
+                self.assertEqual((metrics["unmask_requests_running"], metrics["unmask_requests_waiting"]), (1, 1))
+                first.close()
+                server.wait_metric("unmask_requests_waiting", lambda n: n == 0)
+                server.wait_metric("unmask_requests_running", lambda n: n == 1)
+                second.close()
+                server.wait_idle()
+                return
+
     def test_waiting_has_an_end(self):
         with start("--parallel", "1", "--queue-timeout", "1") as server:
             running = server.stream(CHAT_PATH, LONG)
