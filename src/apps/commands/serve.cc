@@ -220,7 +220,7 @@ void add_limit_arguments(CLI::App& app, ServeArguments& a) {
             "Tokens of prompt and answer at most (those of the model's training)");
   app.add_option("--memory", a.memory,
                  "Gigabytes that running requests may hold (what is free, less a tenth)")
-      ->check(CLI::PositiveNumber.description(""))
+      ->check(CLI::Range(1e-6, 1e6).description(""))
       ->type_name("GB")
       ->group(std::string(kLimits));
   app.add_option("--decision-calibration", a.calibration,
