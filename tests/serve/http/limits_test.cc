@@ -159,8 +159,11 @@ TEST(Limits, WithoutDescriptorsClientsWait) {
   ::close(next);
   Client client(server.port());  // has the last one
   client.send(kHealth);
-  EXPECT_THAT(client.read_until("\"ok\"}", std::chrono::milliseconds(250)), IsEmpty());
-  ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &before), 0);
+  const std::string early = client.read_until("\"ok\"}", std::chrono::milliseconds(250));
+  // The sanitizer's check of a virtual call opens a pipe: no matcher before descriptors are back.
+  const int restored = setrlimit(RLIMIT_NOFILE, &before);
+  ASSERT_EQ(restored, 0);
+  EXPECT_THAT(early, IsEmpty());
   EXPECT_THAT(client.read_until("\"ok\"}"), HasSubstr("200 OK"));
 }
 
