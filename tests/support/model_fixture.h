@@ -13,10 +13,11 @@ namespace unmask::testing {
 
 /// Everything that must live as long as a transformer.
 struct LoadedModel {
-  LoadedModel(const std::filesystem::path& directory, std::unique_ptr<Backend> on)
+  LoadedModel(const std::filesystem::path& directory, std::unique_ptr<Backend> on,
+              const ModelOverrides& overrides = {})
       : backend(std::move(on)),
-        config(load_model_config(directory)),
-        checkpoint(directory),
+        config(load_model_config(directory, overrides)),
+        checkpoint(open_checkpoint(directory, config)),
         weights(load_weights(checkpoint, config, *backend)),
         transformer(config, weights, *backend) {}
 

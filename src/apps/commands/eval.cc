@@ -87,6 +87,7 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
       {"metric", or_null(e.metric)},
       {"mc_samples", e.samples},
       {"fidelity", e.fidelity}};
+  if (g.edit) settings["edit"] = *g.edit;
   // Absent without any, so that folders of results made before there were adapters go on.
   if (!a.model.adapters.empty()) settings["adapters"] = adapters_of(a.model);
   return settings;

@@ -55,6 +55,9 @@ void add_sampler_arguments(CLI::App& app, RequestOptions& g) {
   add_number(app, "--alg-temp", g.alg_temp, "Randomness of the ranking (Dream's algorithms)");
   add_number(app, "--eps", g.eps, "End of Dream's time schedule (0.001)");
   add_number(app, "--threshold", g.threshold, "Decide all tokens at least this probable");
+  add_number(app, "--edit", g.edit,
+             "Replace decided tokens of the block by others that are more probable than this "
+             "(LLaDA2.1: 0.9)");
   add_number(app, "--factor", g.factor, "Decide the longest prefix that the factor rule allows");
   add_number(app, "--cfg-scale,--cfg", g.cfg_scale, "Guidance; above 0 each step takes two passes");
   add_seed_argument(app, g.seed, g.seed_drawn, "Seed of all randomness (0); -1 draws one",

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
+#include <numeric>
 #include <set>
 #include <string>
 
@@ -90,11 +91,40 @@ void Checkpoint::rename(const std::map<std::string, std::string>& new_names) {
   entries_.merge(taken);
 }
 
+void Checkpoint::split(const std::string& name, std::span<const std::string> parts,
+                       std::span<const int64_t> rows, bool stacked) {
+  const Entry whole = entry(name);
+  const std::vector<int64_t>& shape = whole.tensor.shape;
+  const int64_t sum = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+  if (shape.empty() || shape[0] != sum) {
+    fail("[checkpoint] {}: shape [{}], expected {} rows", printable(name), fmt::join(shape, ", "),
+         sum);
+  }
+  entries_.erase(name);
+  const size_t row_bytes = sum == 0 ? 0 : whole.tensor.bytes.size() / static_cast<size_t>(sum);
+  size_t begin = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    Entry part = whole;
+    if (stacked) {
+      part.tensor.shape.erase(part.tensor.shape.begin());
+    } else {
+      part.tensor.shape[0] = rows[i];
+    }
+    const size_t bytes = row_bytes * static_cast<size_t>(rows[i]);
+    part.tensor.bytes = whole.tensor.bytes.subspan(begin, bytes);
+    begin += bytes;
+    if (!entries_.emplace(parts[i], std::move(part)).second) {
+      fail("[checkpoint] {}: holds both '{}' and the parts of '{}'", directory_.string(),
+           printable(parts[i]), printable(name));
+    }
+  }
+}
+
 void Checkpoint::add_shard(const fs::path& path) {
   shards_.push_back(std::make_unique<SafetensorsFile>(path));
   const SafetensorsFile& shard = *shards_.back();
   for (const auto& [name, tensor] : shard.tensors()) {
-    const auto [it, inserted] = entries_.try_emplace(name, Entry{&tensor, &shard});
+    const auto [it, inserted] = entries_.try_emplace(name, Entry{tensor, &shard});
     if (!inserted) {
       fail("[checkpoint] {}: tensor '{}' is also in {}", path.string(), printable(name),
            it->second.shard->path().filename().string());
@@ -147,7 +177,7 @@ const Checkpoint::Entry& Checkpoint::entry(std::string_view name) const {
 
 bool Checkpoint::contains(std::string_view name) const { return entries_.contains(name); }
 
-const StoredTensor& Checkpoint::at(std::string_view name) const { return *entry(name).tensor; }
+const StoredTensor& Checkpoint::at(std::string_view name) const { return entry(name).tensor; }
 
 std::vector<std::string_view> Checkpoint::names() const {
   std::vector<std::string_view> all;
@@ -159,7 +189,7 @@ std::vector<std::string_view> Checkpoint::names() const {
 int64_t Checkpoint::total_bytes() const {
   int64_t total = 0;
   for (const auto& [name, found] : entries_) {
-    total += static_cast<int64_t>(found.tensor->bytes.size());
+    total += static_cast<int64_t>(found.tensor.bytes.size());
   }
   return total;
 }
@@ -169,7 +199,7 @@ uint64_t Checkpoint::fingerprint() const {
   uint64_t hash = fnv1a("");
   for (const auto& [name, found] : entries_) {
     hash = fnv1a(name, hash);
-    const std::span<const std::byte> bytes = found.tensor->bytes;
+    const std::span<const std::byte> bytes = found.tensor.bytes;
     const size_t length = std::min(kSample, bytes.size());
     for (const size_t begin : {size_t{0}, (bytes.size() - length) / 2, bytes.size() - length}) {
       hash = fnv1a({reinterpret_cast<const char*>(bytes.data()) + begin, length}, hash);
@@ -180,7 +210,7 @@ uint64_t Checkpoint::fingerprint() const {
 
 void Checkpoint::release(std::string_view name) const {
   const Entry& found = entry(name);
-  found.shard->file().release(found.tensor->bytes);
+  found.shard->file().release(found.tensor.bytes);
 }
 
 }  // namespace unmask
