@@ -5,6 +5,7 @@
 #include <span>
 
 #include "core/error.h"
+#include "io/containers/checkpoint.h"
 #include "io/quantization.h"
 #include "io/tensor_names.h"
 
@@ -117,7 +118,7 @@ TensorSpec make_spec(const ModelConfig& config, const RoleShape& role, int layer
 }
 
 /// Some of the names that are there, for a message.
-std::string some_names(const Checkpoint& checkpoint) {
+std::string some_names(const TensorDirectory& checkpoint) {
   const std::vector<std::string_view> names = checkpoint.names();
   if (names.empty()) return "no tensor";
   std::vector<std::string> shown;
@@ -129,7 +130,7 @@ std::string some_names(const Checkpoint& checkpoint) {
 }
 
 /// Says so where tensors of a quantization tool explain why `spec` is not as expected.
-void refuse_quantized_tensors(const Checkpoint& checkpoint, const TensorSpec& spec) {
+void refuse_quantized_tensors(const TensorDirectory& checkpoint, const TensorSpec& spec) {
   std::string_view who;
   for (const std::string_view name : checkpoint.names()) {
     if (who.empty()) who = quantizer_of_tensor(name);
@@ -142,16 +143,16 @@ void refuse_quantized_tensors(const Checkpoint& checkpoint, const TensorSpec& sp
   fail(ErrorCode::quantized,
        "[checkpoint] {}: the weights are quantized ({}), which cannot be read; use the original "
        "model, with weights of bfloat16, float16 or float32",
-       checkpoint.directory().string(), who);
+       checkpoint.path().string(), who);
 }
 
-void check_names(const Checkpoint& checkpoint, std::span<const TensorSpec> specs) {
+void check_names(const TensorDirectory& checkpoint, std::span<const TensorSpec> specs) {
   const auto is_missing = [&](const TensorSpec& s) { return !checkpoint.contains(s.name); };
   const auto first = std::find_if(specs.begin(), specs.end(), is_missing);
   if (first == specs.end()) return;
   refuse_quantized_tensors(checkpoint, *first);
   fail("[checkpoint] {}: tensor '{}' is missing ({} of {} are); found {}",
-       checkpoint.directory().string(), first->name,
+       checkpoint.path().string(), first->name,
        std::count_if(specs.begin(), specs.end(), is_missing), specs.size(), some_names(checkpoint));
 }
 
@@ -190,19 +191,20 @@ std::vector<TensorSpec> tensor_specs(const ModelConfig& config) {
   return specs;
 }
 
-Checkpoint open_checkpoint(const std::filesystem::path& directory, const ModelConfig& config) {
-  Checkpoint checkpoint(directory);
+std::unique_ptr<TensorDirectory> open_checkpoint(const std::filesystem::path& directory,
+                                                 const ModelConfig& config) {
+  auto checkpoint = std::make_unique<Checkpoint>(directory);
   std::vector<std::string> expected;
   for (const TensorSpec& spec : tensor_specs(config)) expected.push_back(spec.name);
   const bool all = std::all_of(expected.begin(), expected.end(),
-                               [&](const std::string& name) { return checkpoint.contains(name); });
+                               [&](const std::string& name) { return checkpoint->contains(name); });
   if (all) return checkpoint;
-  const auto found = match_tensor_names(expected, checkpoint.names());
-  if (found) checkpoint.rename(*found);
+  const auto found = match_tensor_names(expected, checkpoint->names());
+  if (found) checkpoint->rename(*found);
   return checkpoint;
 }
 
-void check_checkpoint(const Checkpoint& checkpoint, const ModelConfig& config) {
+void check_checkpoint(const TensorDirectory& checkpoint, const ModelConfig& config) {
   const std::vector<TensorSpec> specs = tensor_specs(config);
   check_names(checkpoint, specs);
   for (const TensorSpec& spec : specs) {

@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "io/containers/checkpoint.h"
+#include "io/containers/tensor_directory.h"
 #include "io/model_config.h"
 
 namespace unmask {
@@ -50,11 +51,12 @@ std::string tensor_name(const ModelConfig& config, TensorRole role, int layer = 
 
 /// Opens the checkpoint of a model. Where its tensors have other names than the family's because a
 /// training tool wrapped or prefixed them, they get the family's. Throws Error as Checkpoint.
-Checkpoint open_checkpoint(const std::filesystem::path& directory, const ModelConfig& config);
+std::unique_ptr<TensorDirectory> open_checkpoint(const std::filesystem::path& directory,
+                                                 const ModelConfig& config);
 
 /// Throws Error naming tensor, found and expected when one is missing, has another shape, or is not
 /// stored as F32, F16 or BF16; code quantized where another tool has quantized them. Further
 /// tensors are ignored.
-void check_checkpoint(const Checkpoint& checkpoint, const ModelConfig& config);
+void check_checkpoint(const TensorDirectory& checkpoint, const ModelConfig& config);
 
 }  // namespace unmask

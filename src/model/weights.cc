@@ -90,7 +90,7 @@ void add_tensors(Weights& w, Backend& backend, std::span<const TensorSpec> specs
 /// Hands out the tensors of a checkpoint, checked and adapted, and drops what was packed.
 class Loader {
  public:
-  Loader(const Checkpoint& checkpoint, const ModelConfig& config, const WeightLoading& loading)
+  Loader(const TensorDirectory& checkpoint, const ModelConfig& config, const WeightLoading& loading)
       : checkpoint_(checkpoint),
         loading_(loading),
         adaptation_(loading.adapters, config),
@@ -139,7 +139,7 @@ class Loader {
     return matrix;
   }
 
-  const Checkpoint& checkpoint_;
+  const TensorDirectory& checkpoint_;
   const WeightLoading& loading_;
   Adaptation adaptation_;
   ThreadPool pool_;
@@ -168,7 +168,7 @@ Weights build_weights(const ModelConfig& config, Backend& backend, const TensorS
   return w;
 }
 
-Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
+Weights load_weights(const TensorDirectory& checkpoint, const ModelConfig& config, Backend& backend,
                      const WeightLoading& loading) {
   check_checkpoint(checkpoint, config);
   Loader loader(checkpoint, config, loading);

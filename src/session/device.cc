@@ -40,7 +40,7 @@ FoundDevice find_device(std::string_view name) {
 }
 
 WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind device,
-                               const Checkpoint& checkpoint, const ModelConfig& config) {
+                               const TensorDirectory& checkpoint, const ModelConfig& config) {
   if (device == DeviceKind::cuda) {
     if (wanted.value_or(bf16) == bf16) return bf16;
     fail(ErrorCode::device_type, "[dtype] found {}, expected bf16: a CUDA device has no other",

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <optional>
 
 #include "core/error.h"
 #include "io/lora.h"
@@ -28,7 +27,7 @@ struct ModelFiles::Data {
   Tokenizer tokenizer;
   std::vector<TokenId> stop_ids;
   std::once_flag opened;
-  std::optional<Checkpoint> checkpoint;
+  std::unique_ptr<TensorDirectory> checkpoint;
   std::once_flag recognised;
   ChatFormat chat_format{};
 };
@@ -56,10 +55,9 @@ const ModelConfig& ModelFiles::config() const { return data_->config; }
 const Tokenizer& ModelFiles::tokenizer() const { return data_->tokenizer; }
 const std::vector<TokenId>& ModelFiles::stop_ids() const { return data_->stop_ids; }
 
-const Checkpoint& ModelFiles::checkpoint() const {
-  std::call_once(data_->opened, [&] {
-    data_->checkpoint.emplace(open_checkpoint(data_->directory, data_->config));
-  });
+const TensorDirectory& ModelFiles::checkpoint() const {
+  std::call_once(data_->opened,
+                 [&] { data_->checkpoint = open_checkpoint(data_->directory, data_->config); });
   return *data_->checkpoint;
 }
 

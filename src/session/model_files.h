@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "io/containers/checkpoint.h"
+#include "io/containers/tensor_directory.h"
 #include "io/model_config.h"
 #include "io/text/chat_template.h"
 #include "io/text/tokenizer.h"
@@ -32,7 +32,7 @@ class ModelFiles {
   /// templates.
   const std::vector<TokenId>& stop_ids() const;
   /// Opened at the first call. Throws Error when it is missing or malformed.
-  const Checkpoint& checkpoint() const;
+  const TensorDirectory& checkpoint() const;
   /// Whether a LoRA adapter lies beside the model; it changes nothing by itself.
   bool has_adapter() const;
   /// Recognised at the first call. Throws Error when there is none or it is unknown.

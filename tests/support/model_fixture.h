@@ -6,6 +6,7 @@
 #include <memory>
 #include <string>
 
+#include "io/containers/checkpoint.h"
 #include "kernels/create_backend.h"
 #include "model/transformer.h"
 

@@ -51,7 +51,7 @@ Json adapters_of(const ModelArguments& model) {
 
 /// Everything that a result depends on, apart from its task, length, method and index.
 Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles& files) {
-  const Checkpoint& checkpoint = files.checkpoint();
+  const TensorDirectory& checkpoint = files.checkpoint();
   const EvalSettings& e = a.settings;
   const RequestOptions& g = e.generation;
   Json settings{

@@ -71,7 +71,8 @@ ordered_json memory_json(const ModelConfig& config, int context) {
 /// too.
 ordered_json weights_json(const fs::path& directory, const ModelConfig& config) {
   try {
-    const Checkpoint checkpoint = open_checkpoint(directory, config);
+    const auto opened = open_checkpoint(directory, config);
+    const TensorDirectory& checkpoint = *opened;
     std::map<std::string, int> dtypes;
     for (const std::string_view name : checkpoint.names()) ++dtypes[checkpoint.at(name).dtype];
     ordered_json weights{{"bytes", checkpoint.total_bytes()}, {"tensors", dtypes}};
