@@ -24,7 +24,8 @@ std::string_view smaller_type(WeightType weights) {
     case WeightType::f32: return "; --dtype bf16 halves the weights";
     case WeightType::bf16: return "; --dtype int8 halves the weights and rounds them";
     case WeightType::int8: return "; --dtype int4 halves the weights and rounds them further";
-    case WeightType::int4: break;
+    case WeightType::int4:
+    case WeightType::stored: break;
   }
   return "";
 }

@@ -224,7 +224,8 @@ std::unique_ptr<Products> create_packed_products(WeightType weights, const Kerne
     return std::make_unique<PackedProducts>(format, table, pool);
   };
   switch (weights) {
-    case WeightType::f32: break;
+    case WeightType::f32:
+    case WeightType::stored: break;
     case WeightType::bf16:
       if (table.bf16_product == nullptr) break;
       return create({"bfloat16 packed", kBf16Layout, table.bf16_product, {}});

@@ -7,8 +7,11 @@
 #include <vector>
 
 #include "kernels/cpu/table.h"
+#include "kernels/create_backend.h"
 
-namespace unmask::cpu {
+namespace unmask {
+
+namespace cpu {
 
 namespace {
 
@@ -17,18 +20,12 @@ constexpr int kPanel = 64;
 void pack_bf16(const HostMatrix& weights, Range outputs, int depth, std::byte* panel) {
   std::vector<uint16_t> row(static_cast<size_t>(depth));
   for (int c = 0; c < outputs.size(); ++c) {
-    to_bf16(weights.row(outputs.begin + c), weights.dtype, static_cast<size_t>(weights.in),
-            row.data());
+    weights.narrow_row(outputs.begin + c, row.data());
     for (int k = 0; k < depth; k += 2) {
       std::memcpy(panel + (int64_t{k} * kPanel + int64_t{c} * 2) * 2, &row[static_cast<size_t>(k)],
                   4);
     }
   }
-}
-
-/// Row `row` as float32, zero beyond its end.
-void widen(const HostMatrix& weights, int row, std::vector<float>& out) {
-  to_f32(weights.row(row), weights.dtype, static_cast<size_t>(weights.in), out.data());
 }
 
 /// The nearest integer, ties to even, of a |value| below 2^22; std::nearbyint would be a call.
@@ -48,7 +45,7 @@ void pack_int8(const HostMatrix& weights, Range outputs, int depth, std::byte* p
   std::memset(bytes, kInt8Offset, static_cast<size_t>(depth) * kPanel);
   std::vector<float> row(static_cast<size_t>(depth));
   for (int c = 0; c < outputs.size(); ++c) {
-    widen(weights, outputs.begin + c, row);
+    weights.widen_row(outputs.begin + c, row.data());
     const float largest = largest_of(row.data(), weights.in);
     const float inverse = largest > 0 ? 127 / largest : 0;
     const float scale = largest / 127;
@@ -98,7 +95,7 @@ void pack_int4(const HostMatrix& weights, Range outputs, int depth, std::byte* p
   std::vector<float> row(static_cast<size_t>(depth));
   for (int c = 0; c < kInt4Columns; ++c) {
     std::fill(row.begin(), row.end(), 0.0F);
-    if (c < outputs.size()) widen(weights, outputs.begin + c, row);
+    if (c < outputs.size()) weights.widen_row(outputs.begin + c, row.data());
     for (int g = 0; g < depth / kInt4Group; ++g) {
       const float* group = row.data() + int64_t{g} * kInt4Group;
       auto* block = reinterpret_cast<uint8_t*>(panel) + int64_t{g} * kInt4Bytes;
@@ -137,4 +134,15 @@ const WeightLayout kInt4Layout{
     .pack = pack_int4,
 };
 
-}  // namespace unmask::cpu
+}  // namespace cpu
+
+WeightType exact_type(DType dtype, const CpuCapabilities& kernels) {
+  return dtype == DType::bf16 && kernels.bf16_products ? WeightType::bf16 : WeightType::f32;
+}
+
+double stored_bits(const HostMatrix& weights, const CpuCapabilities& kernels) {
+  if (weights.blocks) return bits_per_weight(WeightType::f32);
+  return bits_per_weight(exact_type(weights.dtype, kernels));
+}
+
+}  // namespace unmask
