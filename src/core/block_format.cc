@@ -6,16 +6,13 @@
 #include <bit>
 #include <cstring>
 
+#include "core/block_levels.h"
 #include "core/dtype.h"
 #include "core/error.h"
 
 namespace unmask {
 
 namespace {
-
-constexpr int8_t kIq4Levels[] = {-127, -104, -83, -65, -49, -35, -22, -10,
-                                 1,    13,   25,  38,  53,  69,  89,  113};
-constexpr int8_t kMxfp4Levels[] = {0, 1, 2, 3, 4, 6, 8, 12, 0, -1, -2, -3, -4, -6, -8, -12};
 
 template <typename T>
 T read(const std::byte* from) {

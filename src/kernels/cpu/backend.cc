@@ -60,8 +60,8 @@ class CpuBackend final : public Backend {
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
     WeightType type = weights.format.value_or(weights_);
-    if (type == WeightType::stored) {
-      type = weights.blocks ? WeightType::f32 : exact_type(weights.dtype, capabilities_);
+    if (type == WeightType::stored && !weights.blocks) {
+      type = exact_type(weights.dtype, capabilities_);
     }
     return products(type).pack(weights);
   }

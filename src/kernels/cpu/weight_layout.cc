@@ -7,11 +7,8 @@
 #include <vector>
 
 #include "kernels/cpu/table.h"
-#include "kernels/create_backend.h"
 
-namespace unmask {
-
-namespace cpu {
+namespace unmask::cpu {
 
 namespace {
 
@@ -71,7 +68,7 @@ float inverse_of(uint16_t scale) {
 /// range (-8 to 7) it is cut, for the sake of the others.
 uint16_t group_scale(const float* group) {
   const float largest = *std::max_element(
-      group, group + kInt4Group, [](float a, float b) { return std::abs(a) < std::abs(b); });
+      group, group + kBlockGroup, [](float a, float b) { return std::abs(a) < std::abs(b); });
   uint16_t best = 0;
   float least = std::numeric_limits<float>::infinity();
   for (const float steps : {-8.0F, -7.5F, -8.5F, -7.0F, -9.0F, 7.0F, 7.5F, 6.5F, 6.0F}) {
@@ -79,7 +76,7 @@ uint16_t group_scale(const float* group) {
     const float value = f16_to_f32(scale);
     const float inverse = inverse_of(scale);
     float error = 0;
-    for (int k = 0; k < kInt4Group; ++k) {
+    for (int k = 0; k < kBlockGroup; ++k) {
       const auto rounded = static_cast<float>(nearest(in_steps(group[k], inverse)));
       error += (group[k] - rounded * value) * (group[k] - rounded * value);
     }
@@ -91,20 +88,23 @@ uint16_t group_scale(const float* group) {
   return best;
 }
 
+/// The layout of Q4_0, whose scales are chosen here.
+constexpr const BlockLayout& kInt4Blocks = kBlockLayouts[static_cast<int>(BlockFormat::q4_0)];
+
 void pack_int4(const HostMatrix& weights, Range outputs, int depth, std::byte* panel) {
   std::vector<float> row(static_cast<size_t>(depth));
-  for (int c = 0; c < kInt4Columns; ++c) {
-    std::fill(row.begin(), row.end(), 0.0F);
-    if (c < outputs.size()) weights.widen_row(outputs.begin + c, row.data());
-    for (int g = 0; g < depth / kInt4Group; ++g) {
-      const float* group = row.data() + int64_t{g} * kInt4Group;
-      auto* block = reinterpret_cast<uint8_t*>(panel) + int64_t{g} * kInt4Bytes;
-      const uint16_t scale = group_scale(group);
-      std::memcpy(block + kInt4Nibbles + int64_t{c} * 2, &scale, sizeof scale);
+  auto* block = reinterpret_cast<uint8_t*>(panel);
+  for (int c = 0; c < outputs.size(); ++c) {
+    weights.widen_row(outputs.begin + c, row.data());
+    for (int g = 0; g < depth / kBlockGroup; ++g) {
+      const float* values = row.data() + int64_t{g} * kBlockGroup;
+      uint8_t* group = block + int64_t{g} * kInt4Blocks.group_bytes();
+      const uint16_t scale = group_scale(values);
+      std::memcpy(group + kInt4Blocks.code_bytes() + int64_t{c} * 2, &scale, sizeof scale);
       const float inverse = inverse_of(scale);
-      for (int k = 0; k < kInt4Group; ++k) {
-        const int bits = nearest(in_steps(group[k], inverse)) + kInt4Offset;
-        block[(k / 8 * kInt4Columns + c) * 4 + k % 4] |=
+      for (int k = 0; k < kBlockGroup; ++k) {
+        const int bits = nearest(in_steps(values[k], inverse)) + kInt4Blocks.offset;
+        group[(k / 8 * kBlockColumns + c) * 4 + k % 4] |=
             static_cast<uint8_t>(k % 8 < 4 ? bits : bits << 4);
       }
     }
@@ -128,21 +128,10 @@ const WeightLayout kInt8Layout{
 };
 
 const WeightLayout kInt4Layout{
-    .panel_columns = kInt4Columns,
-    .depth_step = kInt4Group,
-    .panel_bytes = [](int depth) { return static_cast<size_t>(depth / kInt4Group) * kInt4Bytes; },
+    .panel_columns = kBlockColumns,
+    .depth_step = kBlockGroup,
+    .panel_bytes = [](int depth) { return layout_of(BlockFormat::q4_0).panel_bytes(depth); },
     .pack = pack_int4,
 };
 
-}  // namespace cpu
-
-WeightType exact_type(DType dtype, const CpuCapabilities& kernels) {
-  return dtype == DType::bf16 && kernels.bf16_products ? WeightType::bf16 : WeightType::f32;
-}
-
-double stored_bits(const HostMatrix& weights, const CpuCapabilities& kernels) {
-  if (weights.blocks) return bits_per_weight(WeightType::f32);
-  return bits_per_weight(exact_type(weights.dtype, kernels));
-}
-
-}  // namespace unmask
+}  // namespace unmask::cpu
