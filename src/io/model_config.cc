@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "io/config_reader.h"
+#include "io/gguf_config.h"
 #include "io/quantization.h"
 #include "io/text/tokenizer.h"
 
@@ -157,22 +158,28 @@ std::vector<TokenId> required_ids(const ConfigReader& config,
                                    "vocabulary of {}",
                                    role, *id, vocab_size));
   }
-  if (role != "mask_token") config.reject(key, "is missing");
-  config.reject(key,
-                "is missing and the tokenizer's files name no mask_token: the model has no mask "
-                "token, so it is no masked diffusion model");
+  if (role != "mask_token") {
+    fail(ErrorCode::eos_id, "{}: key '{}' is missing", config.where(), key);
+  }
+  fail(
+      ErrorCode::mask_id,
+      "{}: key '{}' is missing and the tokenizer's files name no mask_token: the model has no mask "
+      "token, so it is no masked diffusion model",
+      config.where(), key);
 }
 
 void read_token_ids(const ConfigReader& config, const std::optional<ConfigReader>& generation,
-                    const TokenOfRole& tokenizer, ModelConfig& model) {
+                    const TokenOfRole& tokenizer, const GivenTokens& given, ModelConfig& model) {
   const auto ids = [&](std::string_view key) {
     return read_ids(config, generation, key, model.vocab_size);
   };
-  const auto required = [&](const char* role) {
-    return required_ids(config, generation, role, tokenizer, model.vocab_size);
+  const auto required = [&](const char* role, std::optional<TokenId> id) {
+    return id ? std::vector{*id}
+              : required_ids(config, generation, role, tokenizer, model.vocab_size);
   };
-  const std::vector<TokenId> mask = required("mask_token");
-  const std::vector<TokenId> eos = required("eos_token");
+  check_given(given, model.vocab_size, config.where());
+  const std::vector<TokenId> mask = required("mask_token", given.mask_id);
+  const std::vector<TokenId> eos = required("eos_token", given.eos_id);
   const std::vector<TokenId> pad = ids("pad_token_id");
   const std::vector<TokenId> bos = ids("bos_token_id");
   model.mask_id = mask.front();
@@ -205,7 +212,7 @@ GenerationDefaults read_generation(const ConfigReader& config) {
 }
 
 ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigReader>& generation,
-                       const TokenOfRole& tokenizer) {
+                       const TokenOfRole& tokenizer, const GivenTokens& given) {
   ModelConfig model;
   model.family = find_family(config);
   refuse_quantized(config);
@@ -218,7 +225,7 @@ ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigRea
   model.rope = rope.scaling;
   model.norm_eps = config.positive("rms_norm_eps");
   check_heads(config, model);
-  read_token_ids(config, generation, tokenizer, model);
+  read_token_ids(config, generation, tokenizer, given, model);
   if (generation) model.generation = read_generation(*generation);
   model.note = config.optional_string("unmask_note").value_or("");
   return model;
@@ -233,7 +240,16 @@ std::string_view family_name(Family family) {
   return "unknown";
 }
 
-ModelConfig load_model_config(const fs::path& directory) {
+void check_given(const GivenTokens& given, int vocab_size, const std::string& where) {
+  for (const auto& [id, what] : {std::pair{given.mask_id, "mask"}, {given.eos_id, "end"}}) {
+    if (!id || (*id >= 0 && *id < vocab_size)) continue;
+    fail("{}: {} token {} was given, expected one of the {} of the vocabulary", where, what, *id,
+         vocab_size);
+  }
+}
+
+ModelConfig load_model_config(const fs::path& directory, const GivenTokens& given) {
+  if (is_gguf_file(directory)) return read_gguf_config(GgufCheckpoint(directory), given);
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) {
     fail("[config] {}: no such directory; expected a Hugging Face model directory",
@@ -243,14 +259,15 @@ ModelConfig load_model_config(const fs::path& directory) {
   const fs::path defaults = directory / "generation_config.json";
   std::optional<ConfigReader> generation;
   if (fs::exists(defaults, ignored)) generation.emplace(defaults);
-  return read_model(config, generation, [&](std::string_view role) {
+  const auto of_tokenizer = [&](std::string_view role) {
     return has_tokenizer(directory) ? Tokenizer::load(directory).token_of_role(role) : std::nullopt;
-  });
+  };
+  return read_model(config, generation, of_tokenizer, given);
 }
 
 ModelConfig parse_model_config(const std::string& config, const std::string& generation) {
   return read_model(ConfigReader(config, "config.json"),
-                    ConfigReader(generation, "generation_config.json"), {});
+                    ConfigReader(generation, "generation_config.json"), {}, {});
 }
 
 }  // namespace unmask

@@ -59,11 +59,21 @@ struct ModelConfig {
   std::string note{};  // what the model's maker wants its users to know ("unmask_note")
 };
 
+/// Token ids that somebody names because the files of a model do not, or are wrong.
+struct GivenTokens {
+  std::optional<TokenId> mask_id{}, eos_id{};
+};
+
+/// Throws Error "WHERE: ..." for an id that is none of `vocab_size` tokens.
+void check_given(const GivenTokens& given, int vocab_size, const std::string& where);
+
 /// Reads DIR/config.json and, if present, DIR/generation_config.json; the former wins where both
 /// give a token id, and the tokenizer's mask_token and eos_token stand in where neither does.
-/// Throws Error that names the file and the key when a key is missing or wrong, or asks for
-/// something not implemented, as quantized weights (code quantized).
-ModelConfig load_model_config(const std::filesystem::path& directory);
+/// Of a GGUF file it reads the metadata (see gguf_config.h). Throws Error that names the file and
+/// the key when a key is missing or wrong (codes mask_id, eos_id), or asks for something not
+/// implemented, as quantized weights (code quantized).
+ModelConfig load_model_config(const std::filesystem::path& directory,
+                              const GivenTokens& given = {});
 /// The same from the texts of the two files.
 ModelConfig parse_model_config(const std::string& config, const std::string& generation);
 

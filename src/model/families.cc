@@ -8,6 +8,7 @@
 #include "io/containers/checkpoint.h"
 #include "io/quantization.h"
 #include "io/tensor_names.h"
+#include "model/gguf_names.h"
 
 namespace unmask {
 
@@ -193,6 +194,11 @@ std::vector<TensorSpec> tensor_specs(const ModelConfig& config) {
 
 std::unique_ptr<TensorDirectory> open_checkpoint(const std::filesystem::path& directory,
                                                  const ModelConfig& config) {
+  if (is_gguf_file(directory)) {
+    auto gguf = std::make_unique<GgufCheckpoint>(directory);
+    adopt_names(*gguf, config);
+    return gguf;
+  }
   auto checkpoint = std::make_unique<Checkpoint>(directory);
   std::vector<std::string> expected;
   for (const TensorSpec& spec : tensor_specs(config)) expected.push_back(spec.name);
@@ -209,7 +215,8 @@ void check_checkpoint(const TensorDirectory& checkpoint, const ModelConfig& conf
   check_names(checkpoint, specs);
   for (const TensorSpec& spec : specs) {
     const StoredTensor& tensor = checkpoint.at(spec.name);
-    const bool readable = tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16";
+    const bool readable =
+        tensor.blocks || tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16";
     if (!readable || tensor.shape != spec.shape) refuse_quantized_tensors(checkpoint, spec);
     if (tensor.shape != spec.shape) {
       fail("[checkpoint] {}: shape [{}], expected [{}]", spec.name, fmt::join(tensor.shape, ", "),

@@ -49,14 +49,15 @@ std::vector<TensorSpec> tensor_specs(const ModelConfig& config);
 /// role the model does not have.
 std::string tensor_name(const ModelConfig& config, TensorRole role, int layer = -1);
 
-/// Opens the checkpoint of a model. Where its tensors have other names than the family's because a
-/// training tool wrapped or prefixed them, they get the family's. Throws Error as Checkpoint.
+/// Opens the checkpoint of a model, a directory or a GGUF file. Where its tensors have other names
+/// than the family's because a training tool wrapped or prefixed them, they get the family's, and
+/// so do those of GGUF files. Throws Error as Checkpoint, GgufCheckpoint and adopt_names.
 std::unique_ptr<TensorDirectory> open_checkpoint(const std::filesystem::path& directory,
                                                  const ModelConfig& config);
 
 /// Throws Error naming tensor, found and expected when one is missing, has another shape, or is not
-/// stored as F32, F16 or BF16; code quantized where another tool has quantized them. Further
-/// tensors are ignored.
+/// stored as F32, F16, BF16 or in blocks; code quantized where another tool has quantized them.
+/// Further tensors are ignored.
 void check_checkpoint(const TensorDirectory& checkpoint, const ModelConfig& config);
 
 }  // namespace unmask

@@ -8,11 +8,6 @@ namespace unmask {
 
 namespace {
 
-HostMatrix host_matrix(const StoredTensor& tensor) {
-  return {tensor.bytes.data(), tensor.element_type(), static_cast<int>(tensor.shape.front()),
-          static_cast<int>(tensor.shape.back())};
-}
-
 /// Where a matrix of this role goes; null for the embedding and for vectors.
 std::unique_ptr<PackedMatrix>* matrix_slot(Weights& w, TensorRole role, int layer) {
   if (role == TensorRole::head) return &w.head;
@@ -129,14 +124,12 @@ class Loader {
 
   HostMatrix adapted(const TensorSpec& spec) {
     const StoredTensor& base = adaptation_.base_of(spec, checkpoint_.at(spec.name));
-    HostMatrix matrix = host_matrix(base);
+    const HostMatrix matrix = host_matrix(base);
     if (!adaptation_.changes(spec)) return matrix;
     std::vector<float>& values =
         spec.role == TensorRole::embedding ? embedding_ : merged_.emplace_back();
     values = adaptation_.merged(spec, base, pool_);
-    matrix.data = values.data();
-    matrix.dtype = DType::f32;
-    return matrix;
+    return {values.data(), DType::f32, matrix.out, matrix.in};
   }
 
   const TensorDirectory& checkpoint_;

@@ -1,6 +1,7 @@
 #include "session/device.h"
 
 #include "core/error.h"
+#include "io/containers/gguf_checkpoint.h"
 #include "model/families.h"
 
 namespace unmask {
@@ -47,6 +48,7 @@ WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind devi
          weight_type_name(*wanted));
   }
   if (wanted) return *wanted;
+  if (is_gguf_file(checkpoint.path())) return stored;
   const auto name = tensor_name(config, TensorRole::q, 0);
   const bool stored_narrow = checkpoint.contains(name) && checkpoint.at(name).dtype == "BF16";
   return stored_narrow && cpu_capabilities(CpuOptions{}.kernels).bf16_products ? bf16 : f32;

@@ -31,8 +31,9 @@ std::vector<std::string> weight_type_names();
 /// The type of that name; none for "auto". Throws Error for another name.
 std::optional<WeightType> parse_weight_type(std::string_view name);
 
-/// `wanted`, or without it bf16 where the checkpoint is bf16 and the kernels at hand multiply it,
-/// else f32. On a CUDA device always bf16; throws Error when something else is wanted there.
+/// `wanted`, or without it `stored` for a GGUF file, else bf16 where the checkpoint is bf16 and the
+/// kernels at hand multiply it, else f32. On a CUDA device always bf16; throws Error when something
+/// else is wanted there.
 WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind device,
                                const TensorDirectory& checkpoint, const ModelConfig& config);
 

@@ -1,4 +1,5 @@
-// The files of a model, read once: configuration, tokenizer, chat format, checkpoint.
+// The files of a model, read once, be it a folder or a GGUF file: configuration, tokenizer, chat
+// format, checkpoint.
 #pragma once
 
 #include <filesystem>
@@ -17,14 +18,16 @@ namespace unmask {
 /// are loaded. A handle: copies share what was read. May be used from several threads.
 class ModelFiles {
  public:
-  /// Reads configuration and tokenizer of what find_model() makes of `directory`. Throws Error when
+  /// Reads configuration and tokenizer of what find_model() makes of `model`. Throws Error when
   /// that is no supported model.
-  static ModelFiles open(const std::filesystem::path& directory);
+  static ModelFiles open(const std::filesystem::path& model, const GivenTokens& given = {});
   /// Of parts that came from elsewhere; there is neither a checkpoint nor a chat template.
   ModelFiles(ModelConfig config, Tokenizer tokenizer);
 
-  const std::filesystem::path& directory() const;
-  /// The directory's own name, or ORG/NAME in a cache of the hub, safe to print.
+  /// A directory, or a GGUF file.
+  const std::filesystem::path& path() const;
+  /// The name of the directory or file, or ORG/NAME[/FILE.gguf] in a cache of the hub, safe to
+  /// print.
   std::string name() const;
   const ModelConfig& config() const;
   const Tokenizer& tokenizer() const;

@@ -35,7 +35,8 @@ void warn_about_memory(const ModelArguments& arguments, const ModelFiles& files,
                        Console& console) {
   const WeightType weights = resolve_weight_type(
       parse_weight_type(arguments.dtype), DeviceKind::cpu, files.checkpoint(), files.config());
-  const Costs costs(files.config(), element_sizes(DeviceKind::cpu, weights));
+  const Costs costs(files.config(),
+                    element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()));
   const int64_t need = costs.weight_bytes() + costs.canvas_bytes(canvas);
   const auto available = available_memory();
   if (!available || need <= *available) return;
@@ -58,11 +59,11 @@ void tell_about_files(const ModelFiles& files, std::span<const AdapterChoice> ad
   }
   const bool merged = std::any_of(adapters.begin(), adapters.end(), [&](const AdapterChoice& a) {
     std::error_code none;
-    return std::filesystem::equivalent(a.directory, files.directory(), none);
+    return std::filesystem::equivalent(a.directory, files.path(), none);
   });
   if (files.has_adapter() && !merged) {
     warn(console, "the LoRA adapter beside the model is not used; --lora {} merges it",
-         files.directory().string());
+         files.path().string());
   }
 }
 

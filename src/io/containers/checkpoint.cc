@@ -52,7 +52,7 @@ bool is_plain_file_name(std::string_view name) {
         "model.save_pretrained(DIR))",
         lacks);
   }
-  if (has("", ".gguf")) fail("{}, but GGUF files, which cannot be run yet", lacks);
+  if (has("", ".gguf")) fail("{}, but GGUF files; give one of them", lacks);
   fail("{}; download the weights", lacks);
 }
 

@@ -60,6 +60,12 @@ bool TensorDirectory::contains(std::string_view name) const { return entries_.co
 
 const StoredTensor& TensorDirectory::at(std::string_view name) const { return entry(name).tensor; }
 
+StoredTensor& TensorDirectory::mutable_at(std::string_view name) {
+  const auto found = entries_.find(name);
+  UNMASK_CHECK(found != entries_.end(), "a tensor to be changed must be there");
+  return found->second.tensor;
+}
+
 std::vector<std::string_view> TensorDirectory::names() const {
   std::vector<std::string_view> all;
   all.reserve(entries_.size());

@@ -4,11 +4,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <map>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/block_format.h"
 #include "core/dtype.h"
 #include "io/containers/mapped_file.h"
 
@@ -19,10 +21,15 @@ struct StoredTensor {
   std::string dtype;           // as the file spells it, e.g. "BF16" or "Q4_K"
   std::vector<int64_t> shape;  // slowest-running first: a matrix is [out, in]
   std::span<const std::byte> bytes;
+  std::optional<BlockFormat> blocks{};  // the values come in blocks of this format
+  /// Where not 0, rows come in heads of so many whose two halves take turns (see
+  /// HostMatrix::interleaved).
+  int interleaved = 0;
 
   /// Product of the shape (1 for a scalar).
   int64_t elements() const;
-  /// The element type, where the engine computes with it. Throws Error naming `dtype` otherwise.
+  /// The type of elements that do not come in blocks, where the engine computes with it. Throws
+  /// Error naming `dtype` otherwise.
   DType element_type() const;
 };
 
@@ -57,6 +64,7 @@ class TensorDirectory {
   /// Throws Error when there is a tensor of that name; `file` must stay where it is.
   void add(const std::string& name, StoredTensor tensor, const MappedFile& file,
            const std::filesystem::path& file_path);
+  StoredTensor& mutable_at(std::string_view name);
   /// The file that holds a tensor; empty when there is none of that name.
   std::filesystem::path file_of(std::string_view name) const;
 
