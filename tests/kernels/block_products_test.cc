@@ -24,15 +24,14 @@ using testing::RandomTensor;
 /// Reads panels as block_layout.h describes them, one weight at a time.
 class Panel {
  public:
-  Panel(const cpu::BlockLayout& layout, const std::byte* panel, int depth)
-      : layout_(layout), bytes_(reinterpret_cast<const uint8_t*>(panel)), depth_(depth) {}
+  Panel(const cpu::BlockLayout& layout, const std::byte* panel)
+      : layout_(layout), bytes_(reinterpret_cast<const uint8_t*>(panel)) {}
 
   /// The weight of column `c` at depth `k`, in the roundings of dequantize().
   float weight(int c, int k) const {
     const uint8_t* super = bytes_ + int64_t{k / 256} * layout_.super_bytes();
-    const int groups = std::min(8, (depth_ - k / 256 * 256) / 32);
     const int in_super = k % 256;
-    const uint8_t* group = super + in_super / 32 * layout_.group_bytes();
+    const uint8_t* group = super + layout_.head_bytes() + in_super / 32 * layout_.group_bytes();
     const auto value = static_cast<float>(level(group, c, in_super % 32));
     const uint8_t* own = group + layout_.code_bytes();
     if (layout_.scales != cpu::Scales::int8) {
@@ -42,11 +41,10 @@ class Panel {
       return layout_.mins == cpu::Mins::none ? product
                                              : product - half(own + layout_.scale_bytes() + 2 * c);
     }
-    const uint8_t* tail = super + groups * layout_.group_bytes();
     const int g = in_super / layout_.group;
-    const uint8_t* mins = tail + layout_.numbers();
+    const uint8_t* mins = super + layout_.numbers();
     const uint8_t* halves = layout_.mins == cpu::Mins::none ? mins : mins + layout_.numbers();
-    const auto whole = static_cast<float>(static_cast<int8_t>(tail[g * 32 + c]));
+    const auto whole = static_cast<float>(static_cast<int8_t>(super[g * 32 + c]));
     const float scale = half(halves + 2 * c) * whole;
     const float product = scale * value;
     if (layout_.mins == cpu::Mins::none) return product;
@@ -81,7 +79,6 @@ class Panel {
 
   const cpu::BlockLayout& layout_;
   const uint8_t* bytes_;
-  int depth_;
 };
 
 bool comes_in_256s(BlockFormat format) { return block_traits(format).elements == 256; }
@@ -98,7 +95,7 @@ TEST(BlockPacking, MovesEveryWeightExactly) {
       for (const Range outputs : {Range{0, 32}, Range{32, 39}}) {
         std::vector<std::byte> panel(layout.panel_bytes(in));
         layout.pack(blocks.matrix(), outputs, in, panel.data());
-        const Panel packed(cpu::kBlockLayouts[static_cast<size_t>(format)], panel.data(), in);
+        const Panel packed(cpu::kBlockLayouts[static_cast<size_t>(format)], panel.data());
         for (int c = 0; c < 32; ++c) {
           for (int k = 0; k < in; ++k) {
             const float weight = packed.weight(c, k);

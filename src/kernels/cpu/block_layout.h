@@ -1,7 +1,13 @@
 // The layouts of packed blocks (core/block_format.h), which keep the codes, scales and mins of the
 // file: panels of 32 columns, of which the depth runs in groups of 32 and super-blocks of 256.
 //
-// A super-block holds its groups (the last one of a panel may have fewer), each with
+// A super-block begins, where scales are whole numbers, with
+//
+//     scales  int8 [256 / group][32]
+//     mins    uint8 [128 / group][32][2], pairs of groups beside each other
+//     d, m    [32] float16, which multiply them
+//
+// and holds its groups (the last one of a panel may have fewer), each with
 //
 //     codes   bytes [8][32][4]: quads of depth by column; or their lower halves [4][32][4], the
 //     even
@@ -11,13 +17,8 @@
 //     scales  [32] float16 or float32, where a group has its own
 //     mins    [32] float16, the same
 //
-// and then, where scales are whole numbers,
-//
-//     scales  int8 [256 / group][32]
-//     mins    uint8 [128 / group][32][2], pairs of groups beside each other
-//     d, m    [32] float16, which multiply them
-//
-// A weight is scale * (code - offset) - min. Everything begins at a multiple of 64 bytes.
+// A weight is scale * (code - offset) - min. Everything begins at a multiple of 64 bytes and is
+// read in about that order: a processor that reads ahead knows one stream.
 #pragma once
 
 #include <stdint.h>  // not <cstdint>: see table.h
@@ -57,14 +58,14 @@ struct BlockLayout {
   constexpr int group_bytes() const {
     return code_bytes() + scale_bytes() + (mins == Mins::f16 ? 2 * kBlockColumns : 0);
   }
-  /// What follows the groups of a super-block: their scales, mins, d and m.
-  constexpr int tail_bytes() const {
+  /// What comes before the groups of a super-block: their scales, mins, d and m.
+  constexpr int head_bytes() const {
     return scales == Scales::int8 ? (numbers() + 2 * kBlockColumns) * (mins == Mins::none ? 1 : 2)
                                   : 0;
   }
-  /// Bytes of the scales in the tail, or of the mins.
+  /// Bytes of the scales in the head, or of the mins.
   constexpr int numbers() const { return kSuperBlock / group * kBlockColumns; }
-  constexpr int super_bytes() const { return kSuperGroups * group_bytes() + tail_bytes(); }
+  constexpr int super_bytes() const { return kSuperGroups * group_bytes() + head_bytes(); }
 };
 
 /// By BlockFormat.

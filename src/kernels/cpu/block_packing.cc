@@ -75,12 +75,12 @@ void put_own_scales(const BlockParts& parts, int column, uint8_t* group) {
 
 /// The whole scales and mins of a super-block, and what multiplies them.
 template <BlockLayout kLayout>
-void put_tail(const BlockParts& parts, int column, uint8_t* tail) {
+void put_head(const BlockParts& parts, int column, uint8_t* head) {
   constexpr int kScales = kSuperBlock / kLayout.group;
   for (int g = 0; g < kScales; ++g) {
-    tail[g * kBlockColumns + column] = static_cast<uint8_t>(parts.scales[static_cast<size_t>(g)]);
+    head[g * kBlockColumns + column] = static_cast<uint8_t>(parts.scales[static_cast<size_t>(g)]);
   }
-  uint8_t* halves = tail + kLayout.numbers();
+  uint8_t* halves = head + kLayout.numbers();
   if constexpr (kLayout.mins == Mins::uint8) {
     for (int pair = 0; pair < kScales / 2; ++pair) {
       std::memcpy(halves + (pair * kBlockColumns + column) * 2, &parts.mins[size_t{2} * pair], 2);
@@ -96,7 +96,7 @@ template <BlockLayout kLayout>
 void put_column(const BlockTraits& traits, const std::byte* blocks, int groups, int column,
                 uint8_t* super) {
   BlockParts parts;
-  uint8_t* group = super;
+  uint8_t* group = super + kLayout.head_bytes();
   for (int g = 0; g < groups; ++g, group += kLayout.group_bytes()) {
     const int first = g * kBlockGroup;
     const int in_block = first % traits.elements;
@@ -104,7 +104,7 @@ void put_column(const BlockTraits& traits, const std::byte* blocks, int groups, 
     put_codes<kLayout.codes>(parts.codes.data() + in_block, column, group);
     if constexpr (kLayout.scales != Scales::int8) put_own_scales<kLayout>(parts, column, group);
   }
-  if constexpr (kLayout.scales == Scales::int8) put_tail<kLayout>(parts, column, group);
+  if constexpr (kLayout.scales == Scales::int8) put_head<kLayout>(parts, column, super);
 }
 
 /// WeightLayout::pack of a matrix in blocks of that format.
@@ -130,7 +130,7 @@ template <size_t kFormat>
 size_t panel_bytes(int depth) {
   constexpr BlockLayout kLayout = kBlockLayouts[kFormat];
   return static_cast<size_t>(depth / kBlockGroup) * kLayout.group_bytes() +
-         static_cast<size_t>(depth / kSuperBlock) * kLayout.tail_bytes();
+         static_cast<size_t>(depth / kSuperBlock) * kLayout.head_bytes();
 }
 
 template <size_t kFormat>
