@@ -23,11 +23,29 @@ T read(const std::byte* from) {
 
 uint8_t byte_at(const std::byte* from, int i) { return static_cast<uint8_t>(from[i]); }
 
+// Codes are moved eight at a time, a byte each. The first one is the lowest byte of a word.
+
+constexpr uint64_t kEach = 0x0101010101010101;  // times a byte: eight of it
+
+/// Of each of eight bytes the bits of `mask`, after a shift by less than 8.
+uint64_t bits_of(const std::byte* from, int shift, uint64_t mask) {
+  return read<uint64_t>(from) >> shift & mask * kEach;
+}
+
+void put(uint64_t eight, uint8_t* codes) { std::memcpy(codes, &eight, sizeof eight); }
+
+/// Adds upper bits to codes that have none.
+void put_upper(uint64_t eight, uint8_t* codes) {
+  uint64_t lower;
+  std::memcpy(&lower, codes, sizeof lower);
+  put(lower | eight, codes);
+}
+
 /// 2 * n codes: the lower halves of n bytes, then the upper ones.
 void split_nibbles(const std::byte* from, int n, uint8_t* codes) {
-  for (int i = 0; i < n; ++i) {
-    codes[i] = byte_at(from, i) & 15;
-    codes[i + n] = byte_at(from, i) >> 4;
+  for (int i = 0; i < n; i += 8) {
+    put(bits_of(from + i, 0, 15), codes + i);
+    put(bits_of(from + i, 4, 15), codes + i + n);
   }
 }
 
@@ -40,7 +58,9 @@ void one_scale(BlockParts& parts, uint16_t d, uint16_t m = 0) {
 
 void q8_0(const std::byte* b, BlockParts& parts) {
   one_scale(parts, read<uint16_t>(b));
-  for (int i = 0; i < 32; ++i) parts.codes[static_cast<size_t>(i)] = byte_at(b + 2, i) ^ 0x80;
+  for (int i = 0; i < 32; i += 8) {
+    put(read<uint64_t>(b + 2 + i) ^ 0x80 * kEach, parts.codes.data() + i);
+  }
 }
 
 /// What is added to a scaled code is a min of opposite sign.
@@ -58,9 +78,12 @@ void q4_1(const std::byte* b, BlockParts& parts) {
 
 /// 32 codes of 5 bits: a word of upper bits, then the lower halves.
 void split_fives(const std::byte* from, uint8_t* codes) {
-  const auto upper = read<uint32_t>(from);
   split_nibbles(from + 4, 16, codes);
-  for (int i = 0; i < 32; ++i) codes[i] |= static_cast<uint8_t>((upper >> i & 1) << 4);
+  for (int i = 0; i < 4; ++i) {
+    // Byte j keeps bit j, and what is not zero becomes 1.
+    const uint64_t bits = byte_at(from, i) * kEach & 0x8040201008040201;
+    put_upper(((bits + 0x7f * kEach) >> 7 & kEach) << 4, codes + 8 * i);
+  }
 }
 
 void q5_0(const std::byte* b, BlockParts& parts) {
@@ -78,7 +101,7 @@ void split_pairs(const std::byte* from, uint8_t* codes) {
   for (int half = 0; half < 2; ++half) {
     for (int j = 0; j < 4; ++j) {
       uint8_t* to = codes + 128 * half + 32 * j;
-      for (int i = 0; i < 32; ++i) to[i] = (byte_at(from + 32 * half, i) >> (2 * j)) & 3;
+      for (int i = 0; i < 32; i += 8) put(bits_of(from + 32 * half + i, 2 * j, 3), to + i);
     }
   }
 }
@@ -103,7 +126,7 @@ void q3_k(const std::byte* b, BlockParts& parts) {
   split_pairs(b + 32, parts.codes.data());
   for (int run = 0; run < 8; ++run) {  // the third bits: one a run
     uint8_t* codes = parts.codes.data() + 32 * run;
-    for (int i = 0; i < 32; ++i) codes[i] |= static_cast<uint8_t>((byte_at(b, i) >> run & 1) << 2);
+    for (int i = 0; i < 32; i += 8) put_upper(bits_of(b + i, run, 1) << 2, codes + i);
   }
   parts.d = read<uint16_t>(b + 108);
 }
@@ -136,9 +159,7 @@ void q5_k(const std::byte* b, BlockParts& parts) {
   for (int j = 0; j < 4; ++j) split_nibbles(b + 48 + 32 * j, 32, parts.codes.data() + 64 * j);
   for (int g = 0; g < 8; ++g) {
     uint8_t* codes = parts.codes.data() + 32 * g;
-    for (int i = 0; i < 32; ++i) {
-      codes[i] |= static_cast<uint8_t>((byte_at(b + 16, i) >> g & 1) << 4);
-    }
+    for (int i = 0; i < 32; i += 8) put_upper(bits_of(b + 16 + i, g, 1) << 4, codes + i);
   }
 }
 
@@ -148,9 +169,9 @@ void q6_k(const std::byte* b, BlockParts& parts) {
     const std::byte* high = b + 128 + 32 * half;
     for (int p = 0; p < 4; ++p) {
       uint8_t* codes = parts.codes.data() + 128 * half + 32 * p;
-      for (int i = 0; i < 32; ++i) {
-        const int lower = byte_at(low, 32 * (p % 2) + i) >> (p < 2 ? 0 : 4) & 15;
-        codes[i] = static_cast<uint8_t>(lower | (byte_at(high, i) >> (2 * p) & 3) << 4);
+      for (int i = 0; i < 32; i += 8) {
+        const uint64_t lower = bits_of(low + 32 * (p % 2) + i, p < 2 ? 0 : 4, 15);
+        put(lower | bits_of(high + i, 2 * p, 3) << 4, codes + i);
       }
     }
   }
