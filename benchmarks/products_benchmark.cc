@@ -2,7 +2,8 @@
 // rows: operations per second, and their ratio to the peak of the instruction that multiplies them
 // ("of_peak"), or for one row the ratio of the weights' bytes per second to reading memory
 // ("of_read"). Peaks are measured beside each case, times are medians of the thread's processor
-// time, and the inputs' packing counts.
+// time, and the inputs' packing counts. For blocks of GGUF files also the bytes of the file that a
+// second packs.
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
@@ -20,9 +21,10 @@ namespace unmask::benchmarks {
 namespace {
 
 struct Kind {
-  const char* name;
+  std::string name;
   std::optional<WeightType> own;  // null: oneDNN's bfloat16
   double (*peak)(int threads);
+  std::optional<BlockFormat> blocks{};
 
   std::unique_ptr<cpu::Products> create(ThreadPool& pool) const {
     const cpu::KernelTable& table = cpu::select_variant(CpuOptions{}.kernels).table();
@@ -36,11 +38,27 @@ struct Shape {
   int out;
 };
 
+/// A matrix in blocks that are all alike: no scale of them is subnormal, which would be slow.
+struct FileBlocks {
+  FileBlocks(BlockFormat format, const Shape& shape)
+      : bytes(block_bytes(format, static_cast<size_t>(shape.in)) * static_cast<size_t>(shape.out),
+              std::byte{0x2b}),
+        matrix{.data = bytes.data(), .out = shape.out, .in = shape.in, .blocks = format} {}
+  FileBlocks(const FileBlocks&) = delete;
+  FileBlocks& operator=(const FileBlocks&) = delete;
+
+  std::vector<std::byte> bytes;
+  HostMatrix matrix;
+};
+
 /// The products of one kind, and weights for them.
 struct Weights {
   Weights(const Kind& kind, const Shape& shape) : products(kind.create(pool)) {
     if (products == nullptr) return;
-    copies.emplace([&](const HostMatrix& w) { return products->pack(w); }, shape.in, shape.out);
+    std::optional<FileBlocks> file;
+    if (kind.blocks) file.emplace(*kind.blocks, shape);
+    const auto pack = [&](const HostMatrix& w) { return products->pack(file ? file->matrix : w); };
+    copies.emplace(pack, shape.in, shape.out);
   }
 
   ThreadPool pool{1};
@@ -81,30 +99,61 @@ void measure(benchmark::State& state, const Kind& kind, const Shape& shape, Weig
   }
 }
 
-void register_all() {
-  static constexpr Kind kKinds[] = {{"bf16", WeightType::bf16, bf16_ceiling},
-                                    {"onednn_bf16", std::nullopt, bf16_ceiling},
-                                    {"int8", WeightType::int8, int8_ceiling},
-                                    {"int4", WeightType::int4, int8_ceiling}};
-  static constexpr Shape kShapes[] = {{4096, 4096}, {4096, 12288}, {12288, 4096}, {512, 512}};
+void measure_packing(benchmark::State& state, const Kind& kind, const Shape& shape) {
+  ThreadPool pool(1);
+  const auto products = kind.create(pool);
+  const FileBlocks file(*kind.blocks, shape);
+  std::vector<double> times;
+  for ([[maybe_unused]] auto _ : state) {
+    const double start = thread_seconds();
+    products->pack(file.matrix);
+    times.push_back(thread_seconds() - start);
+    state.SetIterationTime(times.back());
+  }
+  state.counters["file_GB/s"] = static_cast<double>(file.bytes.size()) / median(times) * 1e-9;
+}
+
+std::vector<Kind> all_kinds() {
+  std::vector<Kind> kinds{{"bf16", WeightType::bf16, bf16_ceiling},
+                          {"onednn_bf16", std::nullopt, bf16_ceiling},
+                          {"int8", WeightType::int8, int8_ceiling},
+                          {"int4", WeightType::int4, int8_ceiling}};
+  for (int i = 0; i < kBlockFormats; ++i) {
+    const auto format = static_cast<BlockFormat>(i);
+    kinds.push_back(
+        {std::string(block_traits(format).name), WeightType::stored, int8_ceiling, format});
+  }
+  return kinds;
+}
+
+void register_products(const Kind& kind, const Shape& shape) {
   // One set of weights at a time: all together would not fit into memory.
   static std::unique_ptr<Weights> weights;
   static std::string made_for;
-  for (const Kind& kind : kKinds) {
-    for (const Shape& shape : kShapes) {
-      const std::string name = fmt::format("{}/{}x{}", kind.name, shape.in, shape.out);
-      const auto run = [&kind, &shape, name](benchmark::State& state) {
-        if (made_for != name) {
-          weights.reset();
-          weights = std::make_unique<Weights>(kind, shape);
-          made_for = name;
-        }
-        measure(state, kind, shape, *weights);
-      };
-      auto* cases = benchmark::RegisterBenchmark(name.c_str(), run);
-      for (const int rows : {1, 32, 64, 256, 1024}) cases->Arg(rows);
-      cases->UseManualTime()->MinTime(0.4)->Unit(benchmark::kMillisecond);
+  const std::string name = fmt::format("{}/{}x{}", kind.name, shape.in, shape.out);
+  const auto run = [kind, shape, name](benchmark::State& state) {
+    if (made_for != name) {
+      weights.reset();
+      weights = std::make_unique<Weights>(kind, shape);
+      made_for = name;
     }
+    measure(state, kind, shape, *weights);
+  };
+  auto* cases = benchmark::RegisterBenchmark(name.c_str(), run);
+  for (const int rows : {1, 32, 64, 256, 1024}) cases->Arg(rows);
+  cases->UseManualTime()->MinTime(0.4)->Unit(benchmark::kMillisecond);
+}
+
+void register_all() {
+  static constexpr Shape kShapes[] = {{4096, 4096}, {4096, 12288}, {12288, 4096}, {512, 512}};
+  for (const Kind& kind : all_kinds()) {
+    for (const Shape& shape : kShapes) register_products(kind, shape);
+    if (!kind.blocks) continue;
+    const auto run = [kind](benchmark::State& state) { measure_packing(state, kind, kShapes[0]); };
+    benchmark::RegisterBenchmark(("pack/" + kind.name).c_str(), run)
+        ->UseManualTime()
+        ->MinTime(0.4)
+        ->Unit(benchmark::kMillisecond);
   }
 }
 

@@ -23,8 +23,8 @@ INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["comma
 # From the ground up, as folders: names are folders, files or files without their ending.
 GROUPS = {
     "kernels/cpu": {
-        "ground": ["reserve", "table"],
-        "parts": ["attention", "experts", "onednn", "packed_products", "products", "variants",
+        "ground": ["block_layout", "reserve", "table"],
+        "parts": ["attention", "block_packing", "experts", "onednn", "packed_products", "products", "variants",
                   "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["portable", "x86"],

@@ -13,6 +13,7 @@
 #include "bench/random_weights.h"
 #include "checkpoint_writer.h"
 #include "core/error.h"
+#include "io/containers/checkpoint.h"
 #include "io/model_config.h"
 #include "model/families.h"
 

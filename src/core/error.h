@@ -20,6 +20,8 @@ enum class ErrorCode : uint8_t {
   weight_type,    // the processor does not, or this model cannot be kept so
   quantized,      // the files hold weights of a quantization that cannot be read
   not_finite,     // computing gave no numbers
+  mask_id,        // the files do not say which token masks
+  eos_id,         // nor which one ends a text
   adapter,        // a folder holds no model but an adapter for one
   algorithm,      // the model's files recommend an unknown one
   canvas_length,  // of a generated task: too short for what it holds

@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "io/config_reader.h"
 #include "io/family_config.h"
+#include "io/gguf_config.h"
 #include "io/quantization.h"
 #include "io/text/tokenizer.h"
 
@@ -70,10 +71,6 @@ void read_mask(const ConfigReader& config, const std::optional<ConfigReader>& ge
     model.mask_source = source;
   };
   if (overrides.mask_id) {
-    if (*overrides.mask_id < 0 || *overrides.mask_id >= model.vocab_size) {
-      fail("[model] mask id: found {}, expected a token of the vocabulary of {}",
-           *overrides.mask_id, model.vocab_size);
-    }
     return found(*overrides.mask_id, "option");
   }
   const auto ids = read_ids(config, generation, "mask_token_id", model.vocab_size);
@@ -84,19 +81,21 @@ void read_mask(const ConfigReader& config, const std::optional<ConfigReader>& ge
   const FamilyFacts& facts = facts_of(model.family);
   if (facts.mask_id >= 0 && facts.mask_id < model.vocab_size) return found(facts.mask_id, "family");
   if (facts.mask_id >= 0) {
-    config.reject("mask_token_id",
-                  fmt::format("is missing, the tokenizer's files name no mask_token, and the {} "
-                              "that {} uses is outside the vocabulary of {}",
-                              facts.mask_id, facts.name, model.vocab_size));
+    fail(ErrorCode::mask_id,
+         "{}: key 'mask_token_id' is missing, the tokenizer's files name no mask_token, and the {} "
+         "that {} uses is outside the vocabulary of {}",
+         config.where(), facts.mask_id, facts.name, model.vocab_size);
   }
-  config.reject("mask_token_id",
-                "is missing and the tokenizer's files name no mask_token: the model has no mask "
-                "token, so it is no masked diffusion model");
+  fail(ErrorCode::mask_id,
+       "{}: key 'mask_token_id' is missing and the tokenizer's files name no mask_token: the model "
+       "has no mask token, so it is no masked diffusion model",
+       config.where());
 }
 
 void read_token_ids(const ConfigReader& config, const std::optional<ConfigReader>& generation,
                     const TokenOfRole& tokenizer, const ModelOverrides& overrides,
                     ModelConfig& model) {
+  check_given(overrides, model.vocab_size, config.where());
   read_mask(config, generation, tokenizer, overrides, model);
   const auto ids = [&](std::string_view key) {
     return read_ids(config, generation, key, model.vocab_size);
@@ -104,12 +103,15 @@ void read_token_ids(const ConfigReader& config, const std::optional<ConfigReader
   const std::vector<TokenId> pad = ids("pad_token_id");
   const std::vector<TokenId> bos = ids("bos_token_id");
   std::vector<TokenId> eos = ids("eos_token_id");
+  if (overrides.eos_id) eos = {*overrides.eos_id};
   if (eos.empty()) {
     const auto id = id_by_tokenizer(config, "eos_token", tokenizer, model.vocab_size);
     if (id) eos.push_back(*id);
   }
   if (eos.empty() && facts_of(model.family).eos_is_pad) eos = pad;
-  if (eos.empty()) config.reject("eos_token_id", "is missing");
+  if (eos.empty()) {
+    fail(ErrorCode::eos_id, "{}: key 'eos_token_id' is missing", config.where());
+  }
   model.eos_id = eos.front();
   if (!pad.empty()) model.pad_id = pad.front();
   if (!bos.empty()) model.bos_id = bos.front();
@@ -165,7 +167,16 @@ ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigRea
 
 }  // namespace
 
+void check_given(const ModelOverrides& given, int vocab_size, const std::string& where) {
+  for (const auto& [id, what] : {std::pair{given.mask_id, "mask"}, {given.eos_id, "end"}}) {
+    if (!id || (*id >= 0 && *id < vocab_size)) continue;
+    fail("{}: {} token {} was given, expected one of the {} of the vocabulary", where, what, *id,
+         vocab_size);
+  }
+}
+
 ModelConfig load_model_config(const fs::path& directory, const ModelOverrides& overrides) {
+  if (is_gguf_file(directory)) return read_gguf_config(GgufCheckpoint(directory), overrides);
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) {
     fail("[config] {}: no such directory; expected a Hugging Face model directory",

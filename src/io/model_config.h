@@ -60,7 +60,7 @@ struct MoeConfig {
 /// What a user says about a model whose files leave it open, or who knows better.
 struct ModelOverrides {
   std::optional<std::string> family{};  // see parse_family()
-  std::optional<TokenId> mask_id{};
+  std::optional<TokenId> mask_id{}, eos_id{};
   std::optional<int> block{};          // of block-causal attention; 0: every position sees all
   std::optional<bool> shift_logits{};  // whether output row p-1 predicts position p
 };
@@ -102,11 +102,15 @@ struct ModelConfig {
 /// The family of a name as --family takes it, e.g. "llada2". Throws Error listing them.
 Family parse_family(std::string_view name);
 
+/// Throws Error "WHERE: ..." for an id that is none of `vocab_size` tokens.
+void check_given(const ModelOverrides& given, int vocab_size, const std::string& where);
+
 /// Reads DIR/config.json and, if present, DIR/generation_config.json; the former wins where both
 /// give a token id. Where neither does, the tokenizer's mask_token and eos_token stand in, then the
-/// family's mask token. `overrides` win over all of it.
-/// Throws Error that names the file and the key when a key is missing or wrong, or asks for
-/// something not implemented, as quantized weights (code quantized).
+/// family's mask token. Of a GGUF file it reads the metadata (see gguf_config.h). `overrides` win
+/// over all of it. Throws Error that names the file and the key when a key is missing or wrong
+/// (codes mask_id, eos_id), or asks for something not implemented, as quantized weights (code
+/// quantized).
 ModelConfig load_model_config(const std::filesystem::path& directory,
                               const ModelOverrides& overrides = {});
 /// The same from the texts of the two files.

@@ -18,6 +18,7 @@
 #include "core/tensor.h"
 #include "kernels/block_pattern.h"
 #include "kernels/experts.h"
+#include "kernels/host_matrix.h"
 #include "kernels/into.h"
 #include "kernels/rotation.h"
 #include "kernels/step_series.h"
@@ -25,23 +26,6 @@
 #include "kernels/weight_type.h"
 
 namespace unmask {
-
-/// Weights as a checkpoint stores them: row-major [out, in], possibly unaligned, in host memory.
-struct HostMatrix {
-  const void* data = nullptr;
-  DType dtype = DType::f32;
-  int out = 0;
-  int in = 0;
-  int64_t stride = 0;                  // elements from row to row; 0: they lie close together
-  std::optional<WeightType> format{};  // in which a backend keeps it; none: as it keeps the others
-
-  bool operator==(const HostMatrix&) const = default;
-  bool is_dense() const { return stride == 0 || stride == in; }
-  const std::byte* row(int r) const {
-    const int64_t elements = (stride == 0 ? in : stride) * r;
-    return static_cast<const std::byte*>(data) + static_cast<size_t>(elements) * dtype_bytes(dtype);
-  }
-};
 
 /// Weights of one linear map y = x W^T, in the layout of the backend that packed them.
 class PackedMatrix {

@@ -31,6 +31,11 @@ struct CpuCapabilities {
 /// Throws Error for kernels that are unknown or that this processor cannot run.
 CpuCapabilities cpu_capabilities(const std::string& kernels);
 
+/// How WeightType::stored keeps a matrix of such elements, none of whose values changes.
+WeightType exact_type(DType dtype, const CpuCapabilities& kernels);
+/// What one of the weights takes then, scales included; `weights` needs no data.
+double stored_bits(const HostMatrix& weights, const CpuCapabilities& kernels);
+
 /// Vectorised kernels. Throws Error when the processor lacks what the weights or the kernels need
 /// or the options make no sense.
 std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options);

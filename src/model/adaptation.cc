@@ -109,6 +109,15 @@ std::vector<int64_t> shape_of(const LoraPair& pair) {
 
 }  // namespace
 
+HostMatrix host_matrix(const StoredTensor& tensor) {
+  return {.data = tensor.bytes.data(),
+          .dtype = tensor.blocks ? DType::f32 : tensor.element_type(),
+          .out = static_cast<int>(tensor.shape.front()),
+          .in = static_cast<int>(tensor.shape.back()),
+          .blocks = tensor.blocks,
+          .interleaved = tensor.interleaved};
+}
+
 Adaptation::Adaptation(std::span<const ScaledAdapter> adapters, const ModelConfig& config) {
   const std::vector<TensorSpec> specs = tensor_specs(config);
   for (const ScaledAdapter& adapter : adapters) add(adapter, config, specs);
@@ -147,12 +156,12 @@ std::vector<float> Adaptation::merged(const TensorSpec& spec, const StoredTensor
   std::vector<float> w(static_cast<size_t>(base.elements()));
   const auto out = static_cast<int>(spec.shape[0]);
   const auto in = static_cast<size_t>(spec.shape[1]);
-  const DType dtype = base.element_type();
+  const HostMatrix matrix = host_matrix(base);
   pool.run((out + kRowsPerTask - 1) / kRowsPerTask, [&](int task, int) {
     const Range rows{task * kRowsPerTask, std::min(out, (task + 1) * kRowsPerTask)};
-    const size_t first = static_cast<size_t>(rows.begin) * in;
-    const size_t count = static_cast<size_t>(rows.size()) * in;
-    to_f32(base.bytes.data() + first * dtype_bytes(dtype), dtype, count, w.data() + first);
+    for (int r = rows.begin; r < rows.end; ++r) {
+      matrix.widen_row(r, w.data() + static_cast<size_t>(r) * in);
+    }
     for (size_t i = 0; i < products.size(); ++i) products[i].add(rows, scales[i], w.data());
   });
   return w;

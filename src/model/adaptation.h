@@ -19,6 +19,9 @@ struct ScaledAdapter {
   float scale = 1;
 };
 
+/// A stored matrix [out, in], or a vector of n values as [n, n].
+HostMatrix host_matrix(const StoredTensor& tensor);
+
 class Adaptation {
  public:
   /// Finds the tensor of the model that each tensor of the adapters belongs to. The adapters
@@ -30,8 +33,8 @@ class Adaptation {
   /// with.
   const StoredTensor& base_of(const TensorSpec& spec, const StoredTensor& stored) const;
   bool changes(const TensorSpec& spec) const { return changes_.contains(spec.name); }
-  /// W + sum of scale B A in float32, [out, in]: for each adapter the product first, then its
-  /// scale, as PEFT merges.
+  /// W + sum of scale B A in float32, [out, in], whatever format W is stored in: for each adapter
+  /// the product first, then its scale, as PEFT merges.
   std::vector<float> merged(const TensorSpec& spec, const StoredTensor& base,
                             ThreadPool& pool) const;
 

@@ -5,8 +5,10 @@
 #include <span>
 
 #include "core/error.h"
+#include "io/containers/checkpoint.h"
 #include "io/quantization.h"
 #include "io/tensor_names.h"
+#include "model/gguf_names.h"
 
 namespace unmask {
 
@@ -203,7 +205,7 @@ std::string stacked_name(const std::string& first) {
 }
 
 /// Takes apart what the files store in one tensor and the model knows as several.
-void split_tensors(Checkpoint& checkpoint, const ModelConfig& config) {
+void split_tensors(TensorDirectory& checkpoint, const ModelConfig& config) {
   using enum TensorRole;
   for (int layer = 0; layer < config.n_layers; ++layer) {
     const std::string q_name = tensor_name(config, q, layer);
@@ -229,7 +231,7 @@ void split_tensors(Checkpoint& checkpoint, const ModelConfig& config) {
 }
 
 /// Some of the names that are there, for a message.
-std::string some_names(const Checkpoint& checkpoint) {
+std::string some_names(const TensorDirectory& checkpoint) {
   const std::vector<std::string_view> names = checkpoint.names();
   if (names.empty()) return "no tensor";
   std::vector<std::string> shown;
@@ -241,7 +243,7 @@ std::string some_names(const Checkpoint& checkpoint) {
 }
 
 /// Says so where tensors of a quantization tool explain why `spec` is not as expected.
-void refuse_quantized_tensors(const Checkpoint& checkpoint, const TensorSpec& spec) {
+void refuse_quantized_tensors(const TensorDirectory& checkpoint, const TensorSpec& spec) {
   std::string_view who;
   for (const std::string_view name : checkpoint.names()) {
     if (who.empty()) who = quantizer_of_tensor(name);
@@ -254,16 +256,16 @@ void refuse_quantized_tensors(const Checkpoint& checkpoint, const TensorSpec& sp
   fail(ErrorCode::quantized,
        "[checkpoint] {}: the weights are quantized ({}), which cannot be read; use the original "
        "model, with weights of bfloat16, float16 or float32",
-       checkpoint.directory().string(), who);
+       checkpoint.path().string(), who);
 }
 
-void check_names(const Checkpoint& checkpoint, std::span<const TensorSpec> specs) {
+void check_names(const TensorDirectory& checkpoint, std::span<const TensorSpec> specs) {
   const auto is_missing = [&](const TensorSpec& s) { return !checkpoint.contains(s.name); };
   const auto first = std::find_if(specs.begin(), specs.end(), is_missing);
   if (first == specs.end()) return;
   refuse_quantized_tensors(checkpoint, *first);
   fail("[checkpoint] {}: tensor '{}' is missing ({} of {} are); found {}",
-       checkpoint.directory().string(), first->name,
+       checkpoint.path().string(), first->name,
        std::count_if(specs.begin(), specs.end(), is_missing), specs.size(), some_names(checkpoint));
 }
 
@@ -297,25 +299,32 @@ std::vector<TensorSpec> tensor_specs(const ModelConfig& config) {
   return specs;
 }
 
-Checkpoint open_checkpoint(const std::filesystem::path& directory, const ModelConfig& config) {
-  Checkpoint checkpoint(directory);
+std::unique_ptr<TensorDirectory> open_checkpoint(const std::filesystem::path& directory,
+                                                 const ModelConfig& config) {
+  if (is_gguf_file(directory)) {
+    auto gguf = std::make_unique<GgufCheckpoint>(directory);
+    adopt_names(*gguf, config);
+    return gguf;
+  }
+  auto checkpoint = std::make_unique<Checkpoint>(directory);
   std::vector<std::string> expected;
   for (const TensorSpec& spec : tensor_specs(config)) expected.push_back(spec.name);
   const bool all = std::all_of(expected.begin(), expected.end(),
-                               [&](const std::string& name) { return checkpoint.contains(name); });
+                               [&](const std::string& name) { return checkpoint->contains(name); });
   if (all) return checkpoint;
-  split_tensors(checkpoint, config);
-  const auto found = match_tensor_names(expected, checkpoint.names());
-  if (found) checkpoint.rename(*found);
+  split_tensors(*checkpoint, config);
+  const auto found = match_tensor_names(expected, checkpoint->names());
+  if (found) checkpoint->rename(*found);
   return checkpoint;
 }
 
-void check_checkpoint(const Checkpoint& checkpoint, const ModelConfig& config) {
+void check_checkpoint(const TensorDirectory& checkpoint, const ModelConfig& config) {
   const std::vector<TensorSpec> specs = tensor_specs(config);
   check_names(checkpoint, specs);
   for (const TensorSpec& spec : specs) {
     const StoredTensor& tensor = checkpoint.at(spec.name);
-    const bool readable = tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16";
+    const bool readable =
+        tensor.blocks || tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16";
     if (!readable || tensor.shape != spec.shape) refuse_quantized_tensors(checkpoint, spec);
     if (tensor.shape != spec.shape) {
       fail("[checkpoint] {}: shape [{}], expected [{}]", spec.name, fmt::join(tensor.shape, ", "),

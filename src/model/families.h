@@ -3,11 +3,12 @@
 
 #include <cstdint>
 #include <filesystem>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "io/containers/checkpoint.h"
+#include "io/containers/tensor_directory.h"
 #include "io/model_config.h"
 
 namespace unmask {
@@ -61,14 +62,16 @@ std::vector<TensorSpec> tensor_specs(const ModelConfig& config);
 std::string tensor_name(const ModelConfig& config, TensorRole role, int layer = -1,
                         int expert = -1);
 
-/// Opens the checkpoint of a model. Where its tensors have other names than the family's because a
-/// training tool wrapped or prefixed them, they get the family's; what is stored in one tensor is
-/// taken apart, also experts stacked along a first dimension. Throws Error as Checkpoint.
-Checkpoint open_checkpoint(const std::filesystem::path& directory, const ModelConfig& config);
+/// Opens the checkpoint of a model, a directory or a GGUF file. Where its tensors have other names
+/// than the family's because a training tool wrapped or prefixed them, they get the family's, and
+/// so do those of GGUF files; what is stored in one tensor is taken apart, also experts stacked
+/// along a first dimension. Throws Error as Checkpoint, GgufCheckpoint and adopt_names.
+std::unique_ptr<TensorDirectory> open_checkpoint(const std::filesystem::path& directory,
+                                                 const ModelConfig& config);
 
 /// Throws Error naming tensor, found and expected when one is missing, has another shape, or is not
-/// stored as F32, F16 or BF16; code quantized where another tool has quantized them. Further
-/// tensors are ignored.
-void check_checkpoint(const Checkpoint& checkpoint, const ModelConfig& config);
+/// stored as F32, F16, BF16 or in blocks; code quantized where another tool has quantized them.
+/// Further tensors are ignored.
+void check_checkpoint(const TensorDirectory& checkpoint, const ModelConfig& config);
 
 }  // namespace unmask

@@ -4,6 +4,8 @@
 #include <atomic>
 #include <cmath>
 #include <cstring>
+#include <iterator>
+#include <span>
 #include <vector>
 
 namespace unmask {
@@ -39,9 +41,66 @@ bool is_finite(const std::byte* values, DType dtype, size_t count) {
   }
 }
 
-[[noreturn]] void refuse(const TensorSpec& spec, const HostMatrix& matrix, size_t count) {
+/// Where the float16 scale and min of a block lie; -1: there is none.
+struct ScalePlace {
+  BlockFormat format;
+  int d, m;
+};
+constexpr ScalePlace kScalePlaces[] = {
+    {BlockFormat::q8_0, 0, -1},   {BlockFormat::q4_0, 0, -1},   {BlockFormat::q4_1, 0, 2},
+    {BlockFormat::q5_0, 0, -1},   {BlockFormat::q5_1, 0, 2},    {BlockFormat::q2_k, 80, 82},
+    {BlockFormat::q3_k, 108, -1}, {BlockFormat::q4_k, 0, 2},    {BlockFormat::q5_k, 0, 2},
+    {BlockFormat::q6_k, 208, -1}, {BlockFormat::iq4_nl, 0, -1}, {BlockFormat::iq4_xs, 0, -1}};
+
+bool is_finite_half(const std::byte* at) {
+  uint16_t bits;
+  std::memcpy(&bits, at, sizeof bits);
+  return (bits & 0x7c00U) != 0x7c00U;
+}
+
+/// Codes are small whole numbers, so with finite float16 scales all values are finite.
+bool has_finite_blocks(BlockFormat format, std::span<const std::byte> blocks) {
+  const auto size = static_cast<size_t>(block_traits(format).bytes);
+  if (format == BlockFormat::mxfp4) {
+    constexpr auto kMostExponent = std::byte{252};  // 12 * 2^(252 - 128) is the largest below 2^128
+    for (size_t i = 0; i < blocks.size(); i += size) {
+      if (blocks[i] > kMostExponent) return false;
+    }
+    return true;
+  }
+  const auto* place = std::find_if(std::begin(kScalePlaces), std::end(kScalePlaces),
+                                   [&](const ScalePlace& p) { return p.format == format; });
+  UNMASK_CHECK(place != std::end(kScalePlaces), "a block format without a known scale");
+  for (size_t i = 0; i < blocks.size(); i += size) {
+    if (!is_finite_half(&blocks[i + static_cast<size_t>(place->d)])) return false;
+    if (place->m >= 0 && !is_finite_half(&blocks[i + static_cast<size_t>(place->m)])) return false;
+  }
+  return true;
+}
+
+/// Stored values [begin, begin + count); whole blocks.
+bool is_finite(const HostMatrix& matrix, size_t begin, size_t count) {
+  const auto* bytes = static_cast<const std::byte*>(matrix.data);
+  if (!matrix.blocks) {
+    return is_finite(bytes + begin * dtype_bytes(matrix.dtype), matrix.dtype, count);
+  }
+  return has_finite_blocks(*matrix.blocks, {bytes + block_bytes(*matrix.blocks, begin),
+                                            block_bytes(*matrix.blocks, count)});
+}
+
+std::vector<float> stored_values(const HostMatrix& matrix, size_t count) {
   std::vector<float> values(count);
-  to_f32(static_cast<const std::byte*>(matrix.data), matrix.dtype, count, values.data());
+  const auto* bytes = static_cast<const std::byte*>(matrix.data);
+  if (matrix.blocks) {
+    dequantize(*matrix.blocks, bytes, count, values.data());
+  } else {
+    to_f32(bytes, matrix.dtype, count, values.data());
+  }
+  return values;
+}
+
+[[noreturn]] void refuse(const TensorSpec& spec, const HostMatrix& matrix, size_t count) {
+  const std::vector<float> values = stored_values(matrix, count);
   const auto is_bad = [](float x) { return !std::isfinite(x); };
   const auto first = std::find_if(values.begin(), values.end(), is_bad);
   const std::string place = spec.layer < 0
@@ -59,14 +118,13 @@ bool is_finite(const std::byte* values, DType dtype, size_t count) {
 
 void check_finite(const TensorSpec& spec, const HostMatrix& matrix, ThreadPool& pool) {
   UNMASK_CHECK(matrix.is_dense(), "weights of a checkpoint lie close together");
-  const auto* bytes = static_cast<const std::byte*>(matrix.data);
   size_t count = 1;
   for (const int64_t size : spec.shape) count *= static_cast<size_t>(size);
   std::atomic<bool> finite = true;
   pool.run(static_cast<int>((count + kTask - 1) / kTask), [&](int task, int) {
     const size_t begin = static_cast<size_t>(task) * kTask;
     const size_t n = std::min(kTask, count - begin);
-    if (!is_finite(bytes + begin * dtype_bytes(matrix.dtype), matrix.dtype, n)) finite = false;
+    if (!is_finite(matrix, begin, n)) finite = false;
   });
   if (!finite) refuse(spec, matrix, count);
 }

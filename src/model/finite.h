@@ -7,8 +7,8 @@
 
 namespace unmask {
 
-/// Throws Error naming the tensor, its layer and what was found when a value of `matrix` (float32,
-/// float16 or bfloat16) is infinite or no number.
+/// Throws Error naming the tensor, its layer and what was found when a value of `matrix` is
+/// infinite or no number; of blocks that is asked of their scales.
 void check_finite(const TensorSpec& spec, const HostMatrix& matrix, ThreadPool& pool);
 
 }  // namespace unmask

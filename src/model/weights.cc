@@ -8,11 +8,6 @@ namespace unmask {
 
 namespace {
 
-HostMatrix host_matrix(const StoredTensor& tensor) {
-  return {tensor.bytes.data(), tensor.element_type(), static_cast<int>(tensor.shape.front()),
-          static_cast<int>(tensor.shape.back())};
-}
-
 GatedWeights& dense_of(LayerWeights& l) { return std::get<GatedWeights>(l.ffn); }
 ExpertWeights& experts_of(LayerWeights& l) { return std::get<ExpertWeights>(l.ffn); }
 GatedWeights& expert_of(LayerWeights& l, const TensorSpec& spec) {
@@ -151,7 +146,7 @@ std::vector<int> rotation_order(const ModelConfig& config) {
 /// Hands out the tensors of a checkpoint, checked and adapted, and drops what was packed.
 class Loader {
  public:
-  Loader(const Checkpoint& checkpoint, const ModelConfig& config, const WeightLoading& loading)
+  Loader(const TensorDirectory& checkpoint, const ModelConfig& config, const WeightLoading& loading)
       : checkpoint_(checkpoint),
         config_(config),
         loading_(loading),
@@ -193,14 +188,12 @@ class Loader {
 
   HostMatrix adapted(const TensorSpec& spec) {
     const StoredTensor& base = adaptation_.base_of(spec, checkpoint_.at(spec.name));
-    HostMatrix matrix = host_matrix(base);
+    const HostMatrix matrix = host_matrix(base);
     if (!adaptation_.changes(spec)) return matrix;
     std::vector<float>& values =
         spec.role == TensorRole::embedding ? embedding_ : merged_.emplace_back();
     values = adaptation_.merged(spec, base, pool_);
-    matrix.data = values.data();
-    matrix.dtype = DType::f32;
-    return matrix;
+    return {values.data(), DType::f32, matrix.out, matrix.in};
   }
 
   /// Puts the rows of every head into the order of rotation_order(), in memory of its own.
@@ -219,7 +212,7 @@ class Loader {
     matrix.data = to.data();
   }
 
-  const Checkpoint& checkpoint_;
+  const TensorDirectory& checkpoint_;
   const ModelConfig& config_;
   const WeightLoading& loading_;
   Adaptation adaptation_;
@@ -252,7 +245,7 @@ Weights build_weights(const ModelConfig& config, Backend& backend, const TensorS
   return w;
 }
 
-Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
+Weights load_weights(const TensorDirectory& checkpoint, const ModelConfig& config, Backend& backend,
                      const WeightLoading& loading) {
   check_checkpoint(checkpoint, config);
   Loader loader(checkpoint, config, loading);

@@ -8,7 +8,7 @@
 #include <variant>
 #include <vector>
 
-#include "io/containers/checkpoint.h"
+#include "io/containers/tensor_directory.h"
 #include "io/model_config.h"
 #include "kernels/backend.h"
 #include "model/adaptation.h"
@@ -70,7 +70,7 @@ struct WeightLoading {
 /// The same from a checkpoint: packs every tensor and drops its pages from the mapping.
 /// `checkpoint` must outlive the result. Throws Error naming the tensor when one is missing, has
 /// another shape or type, or holds what is no finite number, and as Adaptation.
-Weights load_weights(const Checkpoint& checkpoint, const ModelConfig& config, Backend& backend,
+Weights load_weights(const TensorDirectory& checkpoint, const ModelConfig& config, Backend& backend,
                      const WeightLoading& loading = {});
 
 /// Weights without values, for a backend that reads none.

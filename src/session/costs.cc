@@ -17,10 +17,24 @@ void add(const WorkCount& work, WorkCount& sum) {
   sum.measurements += work.measurements;
 }
 
-}  // namespace
+/// Of the matrices that products read, as WeightType::stored keeps them.
+double stored_bytes_per_weight(const TensorDirectory& checkpoint, const ModelConfig& config) {
+  const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
+  double bits = 0;
+  double weights = 0;
+  for (const TensorSpec& spec : tensor_specs(config)) {
+    const bool table = spec.role == TensorRole::embedding && !config.tied_head;
+    if (spec.shape.size() != 2 || table) continue;
+    const HostMatrix matrix = host_matrix(checkpoint.at(spec.name));
+    const double count = static_cast<double>(matrix.out) * matrix.in;
+    bits += count * stored_bits(matrix, kernels);
+    weights += count;
+  }
+  return bits / weights / 8;
+}
 
-ElementSizes element_sizes(DeviceKind device, WeightType weights) {
-  ElementSizes sizes{.bytes_per_weight = bits_per_weight(weights) / 8};
+ElementSizes sizes_of(DeviceKind device, WeightType weights, double bytes_per_weight) {
+  ElementSizes sizes{.bytes_per_weight = bytes_per_weight};
   if (device == DeviceKind::cuda) {
     sizes.activations = kCudaActivations;
     sizes.tile_rows = kCudaTileRows;
@@ -31,6 +45,18 @@ ElementSizes element_sizes(DeviceKind device, WeightType weights) {
         weights != WeightType::f32 && kernels.bf16_attention ? DType::bf16 : DType::f32;
   }
   return sizes;
+}
+
+}  // namespace
+
+ElementSizes element_sizes(DeviceKind device, WeightType weights) {
+  return sizes_of(device, weights, bits_per_weight(weights) / 8);
+}
+
+ElementSizes element_sizes(DeviceKind device, WeightType weights, const TensorDirectory& checkpoint,
+                           const ModelConfig& config) {
+  if (weights != WeightType::stored) return element_sizes(device, weights);
+  return sizes_of(device, weights, stored_bytes_per_weight(checkpoint, config));
 }
 
 double roofline_seconds(const WorkCount& work, const Rates& rates) {

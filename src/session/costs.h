@@ -12,6 +12,9 @@ namespace unmask {
 
 /// What the memory of a device holds when its weights have this type.
 ElementSizes element_sizes(DeviceKind device, WeightType weights);
+/// The same of the weights of a checkpoint, where `stored` has the mean of its matrices.
+ElementSizes element_sizes(DeviceKind device, WeightType weights, const TensorDirectory& checkpoint,
+                           const ModelConfig& config);
 
 struct PlannedStep {
   int index = 0;

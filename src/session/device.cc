@@ -1,6 +1,7 @@
 #include "session/device.h"
 
 #include "core/error.h"
+#include "io/containers/gguf_checkpoint.h"
 #include "model/families.h"
 
 namespace unmask {
@@ -40,13 +41,14 @@ FoundDevice find_device(std::string_view name) {
 }
 
 WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind device,
-                               const Checkpoint& checkpoint, const ModelConfig& config) {
+                               const TensorDirectory& checkpoint, const ModelConfig& config) {
   if (device == DeviceKind::cuda) {
     if (wanted.value_or(bf16) == bf16) return bf16;
     fail(ErrorCode::device_type, "[dtype] found {}, expected bf16: a CUDA device has no other",
          weight_type_name(*wanted));
   }
   if (wanted) return *wanted;
+  if (is_gguf_file(checkpoint.path())) return stored;
   const auto name = tensor_name(config, TensorRole::q, 0);
   const bool stored_narrow = checkpoint.contains(name) && checkpoint.at(name).dtype == "BF16";
   return stored_narrow && cpu_capabilities(CpuOptions{}.kernels).bf16_products ? bf16 : f32;

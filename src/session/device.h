@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "io/containers/checkpoint.h"
+#include "io/containers/tensor_directory.h"
 #include "io/model_config.h"
 #include "kernels/create_backend.h"
 
@@ -31,9 +31,10 @@ std::vector<std::string> weight_type_names();
 /// The type of that name; none for "auto". Throws Error for another name.
 std::optional<WeightType> parse_weight_type(std::string_view name);
 
-/// `wanted`, or without it bf16 where the checkpoint is bf16 and the kernels at hand multiply it,
-/// else f32. On a CUDA device always bf16; throws Error when something else is wanted there.
+/// `wanted`, or without it `stored` for a GGUF file, else bf16 where the checkpoint is bf16 and the
+/// kernels at hand multiply it, else f32. On a CUDA device always bf16; throws Error when something
+/// else is wanted there.
 WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind device,
-                               const Checkpoint& checkpoint, const ModelConfig& config);
+                               const TensorDirectory& checkpoint, const ModelConfig& config);
 
 }  // namespace unmask

@@ -4,10 +4,12 @@
 #include <array>
 #include <cstdlib>
 #include <fstream>
+#include <map>
 #include <vector>
 
 #include "core/error.h"
 #include "io/containers/file_kind.h"
+#include "io/containers/gguf_checkpoint.h"
 #include "io/json_file.h"
 #include "io/lora.h"
 
@@ -40,6 +42,20 @@ std::vector<fs::path> folders_in(const fs::path& folder) {
   }
   std::sort(found.begin(), found.end());
   return found;
+}
+
+/// The GGUF models of a folder, sorted; of a split one the first part that is there.
+std::vector<fs::path> gguf_models_in(const fs::path& folder) {
+  std::error_code none;
+  std::map<fs::path, fs::path> found;  // by where the first part should be
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (entry.path().extension() != ".gguf") continue;
+    fs::path& least = found[first_gguf_part(entry.path())];
+    if (least.empty() || entry.path() < least) least = entry.path();
+  }
+  std::vector<fs::path> models;
+  for (const auto& [first, least] : found) models.push_back(least);
+  return models;
 }
 
 /// Some names of paths: "a, b, ... (9 in all)".
@@ -125,12 +141,6 @@ fs::path folder_of(const std::string& hub_name, const fs::path& hub) {
   const std::string_view head(bytes.data(), static_cast<size_t>(in.gcount()));
   const std::string type = file.extension().string();
   const std::string folder = file.has_parent_path() ? file.parent_path().string() : ".";
-  if (type == ".gguf" || head.starts_with("GGUF")) {
-    fail(
-        "[model] {}: a GGUF file, which can be inspected, but not run yet; give the folder of the "
-        "model in safetensors",
-        file.string());
-  }
   if (const std::string kind = file_kind(head); !kind.empty()) {
     fail("[model] {}: is {}", file.string(), kind);
   }
@@ -143,7 +153,7 @@ fs::path folder_of(const std::string& hub_name, const fs::path& hub) {
         "model.save_pretrained(DIR)) and give that folder",
         file.string());
   }
-  fail("[model] {}: a file, expected a Hugging Face model directory", file.string());
+  fail("[model] {}: a file, expected a GGUF file or a Hugging Face model directory", file.string());
 }
 
 /// A folder without config.json: what it is instead.
@@ -153,14 +163,9 @@ fs::path folder_of(const std::string& hub_name, const fs::path& hub) {
   }
   std::vector<fs::path> repositories;
   std::vector<fs::path> models;
-  std::vector<fs::path> gguf;
   for (const fs::path& inner : folders_in(folder)) {
     if (inner.filename().string().starts_with(kRepositoryPrefix)) repositories.push_back(inner);
     if (is_there(inner / "config.json")) models.push_back(inner);
-  }
-  std::error_code none;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (entry.path().extension() == ".gguf") gguf.push_back(entry.path());
   }
   if (!repositories.empty()) {
     fail("[model] {}: a cache of the Hugging Face hub; give one of its models: {}", folder.string(),
@@ -170,16 +175,24 @@ fs::path folder_of(const std::string& hub_name, const fs::path& hub) {
     fail("[model] {}: has no config.json itself; give one of its folders: {}", folder.string(),
          names_of(models));
   }
-  if (!gguf.empty()) {
-    fail(
-        "[model] {}: holds GGUF files ({}), which can be inspected, but not run yet; give the "
-        "folder of the model in safetensors",
-        folder.string(), names_of(gguf));
-  }
-  fail("[model] {}: has no config.json; expected a Hugging Face model directory", folder.string());
+  fail(
+      "[model] {}: has neither config.json nor GGUF files; expected a Hugging Face model directory",
+      folder.string());
 }
 
-fs::path in_folder(const fs::path& folder) {
+/// The only GGUF model of a folder; `name` is what the user may call the folder.
+fs::path only_gguf(const fs::path& folder, const std::vector<fs::path>& models,
+                   const std::string& name) {
+  if (models.size() == 1) return models.front();
+  std::vector<std::string> choices;
+  for (const fs::path& model : models) {
+    choices.push_back(printable(name + "/" + model.filename().string(), 300));
+  }
+  fail("[model] {}: holds {} GGUF models; give one of them: {}", folder.string(), models.size(),
+       fmt::join(choices, ", "));
+}
+
+fs::path in_folder(const fs::path& folder, const std::string& name) {
   // A link to nothing counts: opening it says that the download is incomplete.
   const auto is_model = [](const fs::path& path) {
     std::error_code none;
@@ -193,6 +206,8 @@ fs::path in_folder(const fs::path& folder) {
   // Some tools put the base's configuration beside an adapter.
   const bool has_weights =
       is_there(found / "model.safetensors") || is_there(found / "model.safetensors.index.json");
+  const std::vector<fs::path> gguf = gguf_models_in(found);
+  if (!has_weights && !gguf.empty()) return only_gguf(found, gguf, name);
   const bool only_adapter = !has_weights && is_there(found / LoraAdapter::kConfigName);
   if (!is_model(found) || only_adapter) refuse_folder(found);
   return found;
@@ -220,14 +235,31 @@ fs::path hub_cache() {
 fs::path find_model(const std::string& given, const fs::path& hub) {
   fs::path path = given;
   if (!path.has_filename() && path.has_parent_path()) path = path.parent_path();
-  if (is_folder(path)) return in_folder(path);
+  if (is_folder(path)) return in_folder(path, path.string());
+  if (is_gguf_file(path)) {
+    const fs::path first = first_gguf_part(path);
+    return is_there(first) ? first : path;  // opening it says that parts are missing
+  }
   if (is_there(path)) refuse_file(path);
-  const std::optional<std::string> name = as_hub_name(given);
+  // ORG/NAME, or a file of it.
+  std::string repository_name = given;
+  std::string file;
+  if (path.extension() == ".gguf") {
+    repository_name = path.parent_path().string();
+    file = path.filename().string();
+  }
+  const std::optional<std::string> name = as_hub_name(repository_name);
   if (name && !hub.empty()) {
     const fs::path repository = folder_of(*name, hub);
-    if (is_folder(repository / "snapshots")) return in_folder(repository);
+    if (is_folder(repository / "snapshots")) {
+      if (file.empty()) return in_folder(repository, *name);
+      const fs::path found = find_snapshot(repository) / file;
+      if (is_there(found)) return find_model(found.string(), {});
+      fail("[model] {}: {} is not in the cache of the hub; download it: hf download {} {}", given,
+           file, *name, file);
+    }
   }
-  refuse_missing(given, hub);
+  refuse_missing(name ? repository_name : given, hub);
 }
 
 fs::path find_adapter(const std::string& given, const fs::path& hub) {
@@ -247,6 +279,16 @@ fs::path find_adapter(const std::string& given, const fs::path& hub) {
   const bool is_model = is_there(path / "config.json");
   fail("[lora] {}: {} no {}; expected the folder of a LoRA adapter as PEFT saves it", path.string(),
        is_model ? "is a model, no adapter: there is" : "has", LoraAdapter::kConfigName);
+}
+
+std::string model_name(const fs::path& model) {
+  fs::path whole = fs::absolute(model);
+  if (!whole.has_filename()) whole = whole.parent_path();
+  if (const auto name = hub_name(whole)) return *name;
+  const std::string file = whole.filename().string();
+  if (!is_gguf_file(whole)) return file;
+  if (const auto name = hub_name(whole.parent_path())) return *name + "/" + file;
+  return whole.stem().string();
 }
 
 std::optional<std::string> hub_name(const fs::path& snapshot) {

@@ -32,6 +32,7 @@ Model::Model(const ModelFiles& files, const LoadOptions& options)
       device_(options.device),
       weight_type_(
           resolve_weight_type(options.weights, device_, files_.checkpoint(), files_.config())),
+      sizes_(element_sizes(device_, weight_type_, files_.checkpoint(), files_.config())),
       threads_(options.threads > 0 ? options.threads : available_threads()),
       adapters_(open_adapters(options.adapters)),
       backend_(create_backend(device_, threads_, weight_type_, options.stop)),

@@ -45,12 +45,13 @@ class Model {
   WeightType weight_type() const { return weight_type_; }
   /// Threads of the host that compute.
   int threads() const { return threads_; }
-  Costs costs() const { return {config(), element_sizes(device_, weight_type_)}; }
+  Costs costs() const { return {config(), sizes_}; }
 
  private:
   ModelFiles files_;
   DeviceKind device_;
   WeightType weight_type_;
+  ElementSizes sizes_;
   int threads_;
   std::vector<LoraAdapter> adapters_;  // an embedding may lie in one of their files
   std::unique_ptr<Backend> backend_;

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <mutex>
-#include <optional>
 
 #include "core/error.h"
 #include "io/lora.h"
@@ -13,7 +12,7 @@ namespace unmask {
 
 struct ModelFiles::Data {
   Data(std::filesystem::path where, ModelConfig read_config, Tokenizer read_tokenizer)
-      : directory(std::move(where)),
+      : path(std::move(where)),
         config(std::move(read_config)),
         tokenizer(std::move(read_tokenizer)),
         stop_ids(config.stop_ids) {
@@ -23,12 +22,12 @@ struct ModelFiles::Data {
     }
   }
 
-  std::filesystem::path directory;
+  std::filesystem::path path;
   ModelConfig config;
   Tokenizer tokenizer;
   std::vector<TokenId> stop_ids;
   std::once_flag opened;
-  std::optional<Checkpoint> checkpoint;
+  std::unique_ptr<TensorDirectory> checkpoint;
   std::once_flag recognised;
   ChatFormat chat_format{};
 };
@@ -38,39 +37,33 @@ ModelFiles::ModelFiles(std::shared_ptr<Data> data) : data_(std::move(data)) {}
 ModelFiles::ModelFiles(ModelConfig config, Tokenizer tokenizer)
     : ModelFiles(std::make_shared<Data>("", std::move(config), std::move(tokenizer))) {}
 
-ModelFiles ModelFiles::open(const std::filesystem::path& directory) {
-  const std::filesystem::path found = find_model(directory.string(), hub_cache());
-  ModelConfig config = load_model_config(found);
+ModelFiles ModelFiles::open(const std::filesystem::path& model, const ModelOverrides& given) {
+  const std::filesystem::path found = find_model(model.string(), hub_cache());
+  ModelConfig config = load_model_config(found, given);
   return ModelFiles(std::make_shared<Data>(found, std::move(config), Tokenizer::load(found)));
 }
 
-const std::filesystem::path& ModelFiles::directory() const { return data_->directory; }
+const std::filesystem::path& ModelFiles::path() const { return data_->path; }
 
-std::string ModelFiles::name() const {
-  const auto whole = std::filesystem::absolute(data_->directory);
-  if (const auto name = hub_name(whole)) return printable(*name);
-  return printable((whole.has_filename() ? whole : whole.parent_path()).filename().string());
-}
+std::string ModelFiles::name() const { return printable(model_name(data_->path)); }
 
 const ModelConfig& ModelFiles::config() const { return data_->config; }
 const Tokenizer& ModelFiles::tokenizer() const { return data_->tokenizer; }
 const std::vector<TokenId>& ModelFiles::stop_ids() const { return data_->stop_ids; }
 
-const Checkpoint& ModelFiles::checkpoint() const {
-  std::call_once(data_->opened, [&] {
-    data_->checkpoint.emplace(open_checkpoint(data_->directory, data_->config));
-  });
+const TensorDirectory& ModelFiles::checkpoint() const {
+  std::call_once(data_->opened,
+                 [&] { data_->checkpoint = open_checkpoint(data_->path, data_->config); });
   return *data_->checkpoint;
 }
 
 bool ModelFiles::has_adapter() const {
   std::error_code none;
-  return std::filesystem::exists(data_->directory / LoraAdapter::kConfigName, none);
+  return std::filesystem::exists(data_->path / LoraAdapter::kConfigName, none);
 }
 
 ChatFormat ModelFiles::chat_format() const {
-  std::call_once(data_->recognised,
-                 [&] { data_->chat_format = detect_chat_format(data_->directory); });
+  std::call_once(data_->recognised, [&] { data_->chat_format = detect_chat_format(data_->path); });
   return data_->chat_format;
 }
 

@@ -1,4 +1,5 @@
-// The files of a model, read once: configuration, tokenizer, chat format, checkpoint.
+// The files of a model, read once, be it a folder or a GGUF file: configuration, tokenizer, chat
+// format, checkpoint.
 #pragma once
 
 #include <filesystem>
@@ -6,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "io/containers/checkpoint.h"
+#include "io/containers/tensor_directory.h"
 #include "io/model_config.h"
 #include "io/text/chat_template.h"
 #include "io/text/tokenizer.h"
@@ -17,14 +18,16 @@ namespace unmask {
 /// are loaded. A handle: copies share what was read. May be used from several threads.
 class ModelFiles {
  public:
-  /// Reads configuration and tokenizer of what find_model() makes of `directory`. Throws Error when
+  /// Reads configuration and tokenizer of what find_model() makes of `model`. Throws Error when
   /// that is no supported model.
-  static ModelFiles open(const std::filesystem::path& directory);
+  static ModelFiles open(const std::filesystem::path& model, const ModelOverrides& given = {});
   /// Of parts that came from elsewhere; there is neither a checkpoint nor a chat template.
   ModelFiles(ModelConfig config, Tokenizer tokenizer);
 
-  const std::filesystem::path& directory() const;
-  /// The directory's own name, or ORG/NAME in a cache of the hub, safe to print.
+  /// A directory, or a GGUF file.
+  const std::filesystem::path& path() const;
+  /// The name of the directory or file, or ORG/NAME[/FILE.gguf] in a cache of the hub, safe to
+  /// print.
   std::string name() const;
   const ModelConfig& config() const;
   const Tokenizer& tokenizer() const;
@@ -32,7 +35,7 @@ class ModelFiles {
   /// templates.
   const std::vector<TokenId>& stop_ids() const;
   /// Opened at the first call. Throws Error when it is missing or malformed.
-  const Checkpoint& checkpoint() const;
+  const TensorDirectory& checkpoint() const;
   /// Whether a LoRA adapter lies beside the model; it changes nothing by itself.
   bool has_adapter() const;
   /// Recognised at the first call. Throws Error when there is none or it is unknown.

@@ -310,9 +310,16 @@ class Others(Case):
 
     def test_inspect_shows_gguf_and_configurations_without_weights(self):
         golden = ROOT / "tests" / "golden"
-        gguf = unmask("inspect", str(golden / "malformed" / "ok_gguf_model.gguf"))
+        path = str(golden / "gguf-llada-tiny" / "model.gguf")
+        gguf = unmask("inspect", path, "--context", "512")
         self.assert_success(gguf)
-        self.assertIn("not supported yet", gguf.stdout)
+        for part in ('architecture "llada"', "Q4_K 1 (36.0 KiB)", "7.35 bits a weight", "runs as stored",
+                     "memory stored"):
+            self.assertIn(part, gguf.stdout)
+        model = json.loads(unmask("inspect", path, "--context", "512", "--json").stdout)
+        self.assertEqual((model["container"], model["metadata"]["files"]), ("GGUF", 1))
+        self.assertEqual(model["weights"]["bytes_by_type"]["Q4_K"], 36864)
+        self.assertLess(model["memory"]["weights"]["stored"], model["memory"]["weights"]["f32"])
         config = unmask("inspect", str(golden / "model-configs" / "llada-8b-instruct"))
         self.assert_success(config)
         self.assertIn("8,015,581,184", config.stdout)

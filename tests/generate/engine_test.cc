@@ -106,7 +106,7 @@ TEST(Generate, ABatchEqualsItsSingleRuns) {
   }
 }
 
-TEST(Generate, TheCanvasMayHaveGivenTokensBetweenMasks) {
+TEST(Generate, TheCanvasMayHaveModelOverridesBetweenMasks) {
   auto model = load("llada-tiny");
   Request r = request(model, 20, 16, 16, 18);
   r.tokens[4] = r.tokens[9] = model.config.mask_id;

@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "io/containers/checkpoint.h"
 #include "io/model_config.h"
 #include "model/families.h"
 #include "support/golden.h"

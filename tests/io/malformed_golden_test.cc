@@ -7,8 +7,10 @@
 #include "io/containers/checkpoint.h"
 #include "io/containers/gguf.h"
 #include "io/containers/safetensors.h"
-#include "io/gguf_model.h"
+#include "io/model_config.h"
 #include "io/text/tokenizer.h"
+#include "io/text/tokenizer_spec.h"
+#include "model/families.h"
 #include "support/golden.h"
 
 namespace unmask::golden {
@@ -26,7 +28,11 @@ void load(const std::string& kind, const std::string& level, const fs::path& pat
     const Checkpoint checkpoint(path);
   } else if (kind == "gguf") {
     const GgufFile file(path);
-    if (level == "model") read_gguf_model(file);
+    if (level == "model") {
+      const ModelConfig config = load_model_config(path);
+      read_tokenizer_spec(path);
+      open_checkpoint(path, config);
+    }
   } else if (kind == "tokenizer") {
     Tokenizer::load(path);
   } else {

@@ -242,9 +242,15 @@ TEST_P(PackedProducts, OfZerosAreTheBias) {
   for (int r = 0; r < 3; ++r) expect_same(y.view().slice({r, r + 1}), bias.view());
 }
 
+/// Those of int4 begin anew every 32 columns.
 TEST_P(QuantizedProducts, RefuseDepthsWhoseSumsMayOverflow) {
   const std::vector<uint16_t> row(131073);
-  EXPECT_THROW(products_->pack({row.data(), DType::bf16, 1, 131073}), Error);
+  const HostMatrix matrix{row.data(), DType::bf16, 1, 131073};
+  if (type() == WeightType::int4) {
+    EXPECT_NO_THROW(products_->pack(matrix));
+  } else {
+    EXPECT_THROW(products_->pack(matrix), Error);
+  }
 }
 
 std::string case_name(const ::testing::TestParamInfo<Case>& info) {

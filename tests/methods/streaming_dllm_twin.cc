@@ -32,7 +32,8 @@ Best best_of(int position, const Row& logits, TokenId mask) {
 
 }  // namespace
 
-PlainModel::PlainModel(const Checkpoint& checkpoint, const ModelConfig& config) : config_(config) {
+PlainModel::PlainModel(const TensorDirectory& checkpoint, const ModelConfig& config)
+    : config_(config) {
   for (const TensorSpec& spec : tensor_specs(config)) {
     const StoredTensor& stored = checkpoint.at(spec.name);
     Matrix m{static_cast<int>(spec.shape.front()), static_cast<int>(spec.shape.back()), {}};

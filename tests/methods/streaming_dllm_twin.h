@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "io/containers/checkpoint.h"
+#include "io/containers/tensor_directory.h"
 #include "io/model_config.h"
 #include "model/families.h"
 
@@ -21,7 +21,7 @@ class PlainModel {
     std::vector<std::map<int, Row>> keys, values;
   };
 
-  PlainModel(const Checkpoint& checkpoint, const ModelConfig& config);
+  PlainModel(const TensorDirectory& checkpoint, const ModelConfig& config);
   const ModelConfig& config() const { return config_; }
   Cache empty_cache() const;
 

@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "io/containers/checkpoint.h"
 #include "kernels/create_backend.h"
 #include "model/weights.h"
 #include "support/lora_files.h"

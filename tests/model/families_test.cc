@@ -7,6 +7,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "io/containers/checkpoint.h"
 #include "support/safetensors_bytes.h"
 #include "support/small_config.h"
 #include "support/temp_dir.h"
@@ -117,7 +118,7 @@ TEST(Families, NamesOfWrappedModelsAreUnderstood) {
     const auto opens = [&](const std::function<void(std::string&)>& change) {
       const TempDir dir;
       dir.write("model.safetensors", file_of(renamed(specs, change)));
-      check_checkpoint(open_checkpoint(dir.path(), config), config);
+      check_checkpoint(*open_checkpoint(dir.path(), config), config);
     };
     EXPECT_NO_THROW(opens([](std::string&) {}));
     for (const char* prefix : {"_orig_mod.", "module.", "model.", "base_model.model.", "net."}) {

@@ -37,25 +37,6 @@ class Probe final : public Method {
   }
 };
 
-/// Logits [n, vocab] of every position.
-std::vector<float> all_logits(testing::LoadedModel& model, const std::vector<TokenId>& ids,
-                              Method& method) {
-  std::vector<KvStore> stores(static_cast<size_t>(model.config.n_layers));
-  Step step;
-  step.block = {0, static_cast<int>(ids.size())};
-  step.tokens = ids;
-  step.mask_id = model.config.mask_id;
-  const Rows rows(step.all());
-  std::vector<SequencePass> batch;
-  batch.push_back({step, method.plan_step(step), &method, &stores, rows});
-  const Tensor hidden = model.transformer.forward(batch);
-  const size_t n = ids.size() * static_cast<size_t>(model.config.vocab_size);
-  const Buffer buffer = model.backend->allocate(n * sizeof(float));
-  const Tensor logits = buffer.view(hidden.rows, model.config.vocab_size);
-  model.transformer.logits(hidden, logits);
-  return {logits.f32(), logits.f32() + n};
-}
-
 double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
   EXPECT_EQ(a.size(), b.size());
   double worst = 0;
@@ -113,8 +94,8 @@ TEST_P(GoldenForward, LogitsEqualTheReference) {
     testing::LoadedModel model(directory, testing::make_backend(backend), golden::overrides_of(c));
     Full full;
     Probe probe;
-    EXPECT_LT(largest_difference(all_logits(model, ids, full), expected), 1e-3);
-    EXPECT_LT(largest_difference(all_logits(model, ids, probe), expected), 1e-3);
+    EXPECT_LT(largest_difference(testing::all_logits(model, ids, full), expected), 1e-3);
+    EXPECT_LT(largest_difference(testing::all_logits(model, ids, probe), expected), 1e-3);
     check_layers(model, ids, probe, file);
     if (!file.tensors().contains("layer.0.q_rope")) continue;
     const auto head_dim = static_cast<size_t>(model.config.head_dim);

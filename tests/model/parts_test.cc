@@ -93,7 +93,7 @@ class HalfModel {
 
  private:
   /// The half of a tensor that has the shape of `spec`; all of it where they are equal.
-  HostMatrix part(const Checkpoint& checkpoint, const TensorSpec& spec, int half) {
+  HostMatrix part(const TensorDirectory& checkpoint, const TensorSpec& spec, int half) {
     const StoredTensor& stored = checkpoint.at(spec.name);
     const auto rows = static_cast<size_t>(spec.shape.front());
     const size_t cols = spec.shape.size() > 1 ? static_cast<size_t>(spec.shape.back()) : 1;

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 
+#include "io/containers/checkpoint.h"
 #include "support/environment.h"
 
 namespace unmask {

@@ -87,14 +87,15 @@ TEST_F(FindModel, FilesSayWhatTheyAre) {
   const auto reason_of = [&](const std::string& name, std::string_view content) {
     return reason(dir_.write(name, content).string());
   };
-  EXPECT_THAT(reason_of("m.gguf", "GGUF\3"), AllOf(HasSubstr("GGUF"), HasSubstr("inspected")));
+  EXPECT_THAT(reason_of("m.gguf", "version https://git-lfs.github.com/spec/v1\n"),
+              HasSubstr("LFS"));
   EXPECT_THAT(reason_of("m.safetensors", "\2"),
               HasSubstr("give its folder: " + dir_.path().string()));
   EXPECT_THAT(reason_of("config.json", "{}"), HasSubstr("give its folder"));
   EXPECT_THAT(reason_of("pytorch_model.bin", "PK\3\4"), HasSubstr("safetensors"));
   EXPECT_THAT(reason_of("m.pt", "?"), AllOf(HasSubstr("PyTorch"), HasSubstr("safetensors")));
   EXPECT_THAT(reason_of("m.bin", "version https://git-lfs.github.com/spec/v1\n"), HasSubstr("LFS"));
-  EXPECT_THAT(reason_of("notes.txt", "hello"), HasSubstr("expected a Hugging Face model"));
+  EXPECT_THAT(reason_of("notes.txt", "hello"), HasSubstr("expected a GGUF file or"));
 }
 
 TEST_F(FindModel, FoldersSayWhatTheyHoldInstead) {
@@ -109,8 +110,46 @@ TEST_F(FindModel, FoldersSayWhatTheyHoldInstead) {
   make("run/checkpoint-500");
   make("run/checkpoint-900");
   EXPECT_THAT(reason((dir_.path() / "run").string()), HasSubstr("checkpoint-500, checkpoint-900"));
-  EXPECT_THAT(reason(make("quants", "dream-Q4_K.gguf").string()), HasSubstr("dream-Q4_K.gguf"));
-  EXPECT_THAT(reason(make("empty", "README").string()), HasSubstr("no config.json"));
+  EXPECT_THAT(reason(make("empty", "README").string()), HasSubstr("neither config.json nor"));
+}
+
+TEST_F(FindModel, GgufFilesAreModels) {
+  const auto write = [&](const std::string& name) { return dir_.write(name, "GGUF"); };
+  make("one");
+  const fs::path only = write("one/dream-Q4_K.gguf");
+  EXPECT_EQ(find(only), only);
+  EXPECT_EQ(find(dir_.path() / "one"), only) << "the configuration beside it has no weights";
+  EXPECT_EQ(model_name(only), "dream-Q4_K");
+  write("one/dream-Q8_0.gguf");
+  EXPECT_THAT(reason((dir_.path() / "one").string()),
+              AllOf(HasSubstr("2 GGUF models"), HasSubstr("one/dream-Q4_K.gguf, "),
+                    HasSubstr("one/dream-Q8_0.gguf")));
+  write("one/model.safetensors");
+  EXPECT_EQ(find(dir_.path() / "one"), dir_.path() / "one");
+}
+
+TEST_F(FindModel, SplitGgufFilesAreOneModel) {
+  fs::create_directories(dir_.path() / "split");
+  const auto write = [&](const std::string& name) { return dir_.write("split/" + name, "GGUF"); };
+  const fs::path second = write("m-00002-of-00002.gguf");
+  EXPECT_EQ(find(second), second) << "opening it says what is missing";
+  const fs::path first = write("m-00001-of-00002.gguf");
+  EXPECT_EQ(find(second), first);
+  EXPECT_EQ(find(dir_.path() / "split"), first);
+}
+
+TEST_F(FindModel, TheCacheHasGgufFilesByName) {
+  const std::string root = "hub/models--o--n-GGUF/snapshots/x";
+  const fs::path snapshot = make(root, "README.md");
+  const fs::path small = dir_.write(root + "/m-Q4_0.gguf", "GGUF");
+  EXPECT_EQ(find("o/n-GGUF"), small);
+  const fs::path large = dir_.write(root + "/m-Q8_0.gguf", "GGUF");
+  EXPECT_THAT(reason("o/n-GGUF"), HasSubstr("o/n-GGUF/m-Q4_0.gguf, o/n-GGUF/m-Q8_0.gguf"));
+  EXPECT_EQ(find("o/n-GGUF/m-Q8_0.gguf"), large);
+  EXPECT_EQ(model_name(large), "o/n-GGUF/m-Q8_0.gguf");
+  EXPECT_EQ(model_name(snapshot), "o/n-GGUF");
+  EXPECT_THAT(reason("o/n-GGUF/m-F16.gguf"), HasSubstr("hf download o/n-GGUF m-F16.gguf"));
+  EXPECT_THAT(reason("o/other/m-F16.gguf"), HasSubstr("hf download o/other"));
 }
 
 TEST_F(FindModel, TheCacheIsWhereTheToolsPutIt) {

@@ -20,7 +20,7 @@ inline std::string text_field(std::string_view text) {
   return field<uint64_t>(text.size()).append(text);
 }
 
-/// Collects keys and F32 tensors, then lays the file out.
+/// Collects keys and tensors, then lays the file out; knows nothing of what it writes.
 class GgufWriter {
  public:
   /// `encoded` is the value as stored, without its type.
@@ -48,15 +48,27 @@ class GgufWriter {
     return key(name, GgufType::array, encoded);
   }
 
+  GgufWriter& integers(std::string_view name, const std::vector<int32_t>& values) {
+    std::string encoded = field(static_cast<uint32_t>(GgufType::i32));
+    encoded += field<uint64_t>(values.size());
+    for (const int32_t value : values) encoded += field(value);
+    return key(name, GgufType::array, encoded);
+  }
+
+  /// F32 with the same value everywhere.
   GgufWriter& tensor(std::string_view name, const std::vector<int64_t>& sizes) {
+    size_t bytes = sizeof(float);
+    for (const int64_t size : sizes) bytes *= static_cast<size_t>(size);
+    return tensor(name, sizes, 0, std::string(bytes, '\x3f'));
+  }
+  /// Of any type; `sizes` fastest-running first.
+  GgufWriter& tensor(std::string_view name, const std::vector<int64_t>& sizes, uint32_t type,
+                     std::string_view bytes) {
     tensors_ += text_field(name) + field(static_cast<uint32_t>(sizes.size()));
-    uint64_t bytes = sizeof(float);
-    for (const int64_t size : sizes) {
-      tensors_ += field<uint64_t>(static_cast<uint64_t>(size));
-      bytes *= static_cast<uint64_t>(size);
-    }
-    tensors_ += field<uint32_t>(0) + field<uint64_t>(data_bytes_);
-    data_bytes_ += (bytes + 31) / 32 * 32;
+    for (const int64_t size : sizes) tensors_ += field<uint64_t>(static_cast<uint64_t>(size));
+    tensors_ += field(type) + field<uint64_t>(data_.size());
+    data_ += bytes;
+    data_.resize((data_.size() + 31) / 32 * 32, '\x3f');
     ++n_tensors_;
     return *this;
   }
@@ -65,14 +77,13 @@ class GgufWriter {
     std::string file = "GGUF" + field(version) + field(n_tensors_) + field(n_keys_);
     file += keys_ + tensors_;
     file.resize((file.size() + 31) / 32 * 32, '\0');
-    return file.append(data_bytes_, '\x3f');
+    return file + data_;
   }
 
  private:
-  std::string keys_, tensors_;
+  std::string keys_, tensors_, data_;
   uint64_t n_keys_ = 0;
   uint64_t n_tensors_ = 0;
-  uint64_t data_bytes_ = 0;
 };
 
 }  // namespace unmask::testing

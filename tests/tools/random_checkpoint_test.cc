@@ -7,6 +7,7 @@
 #include "bench/random_weights.h"
 #include "checkpoint_writer.h"
 #include "core/error.h"
+#include "io/containers/checkpoint.h"
 #include "io/model_config.h"
 #include "support/temp_dir.h"
 

@@ -63,6 +63,7 @@ int tokenize(const TokenizeArguments& arguments, Console& console);
 
 struct InspectArguments {
   std::string path;
+  ModelOverrides given;
   std::optional<int> context;
   bool json = false;
 };

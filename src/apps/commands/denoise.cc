@@ -24,7 +24,8 @@ std::string_view smaller_type(WeightType weights) {
     case WeightType::f32: return "; --dtype bf16 halves the weights";
     case WeightType::bf16: return "; --dtype int8 halves the weights and rounds them";
     case WeightType::int8: return "; --dtype int4 halves the weights and rounds them further";
-    case WeightType::int4: break;
+    case WeightType::int4:
+    case WeightType::stored: break;
   }
   return "";
 }
@@ -34,7 +35,8 @@ void warn_about_memory(const ModelArguments& arguments, const ModelFiles& files,
                        Console& console) {
   const WeightType weights = resolve_weight_type(
       parse_weight_type(arguments.dtype), DeviceKind::cpu, files.checkpoint(), files.config());
-  const Costs costs(files.config(), element_sizes(DeviceKind::cpu, weights));
+  const Costs costs(files.config(),
+                    element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()));
   const int64_t need = costs.weight_bytes() + costs.canvas_bytes(canvas);
   const auto available = available_memory();
   if (!available || need <= *available) return;
@@ -57,11 +59,11 @@ void tell_about_files(const ModelFiles& files, std::span<const AdapterChoice> ad
   }
   const bool merged = std::any_of(adapters.begin(), adapters.end(), [&](const AdapterChoice& a) {
     std::error_code none;
-    return std::filesystem::equivalent(a.directory, files.directory(), none);
+    return std::filesystem::equivalent(a.directory, files.path(), none);
   });
   if (files.has_adapter() && !merged) {
     warn(console, "the LoRA adapter beside the model is not used; --lora {} merges it",
-         files.directory().string());
+         files.path().string());
   }
 }
 

@@ -51,7 +51,7 @@ Json adapters_of(const ModelArguments& model) {
 
 /// Everything that a result depends on, apart from its task, length, method and index.
 Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles& files) {
-  const Checkpoint& checkpoint = files.checkpoint();
+  const TensorDirectory& checkpoint = files.checkpoint();
   const EvalSettings& e = a.settings;
   const RequestOptions& g = e.generation;
   Json settings{
@@ -223,7 +223,7 @@ CLI::App* add_eval(CLI::App& app, EvalArguments& a) {
 }
 
 int eval(const EvalArguments& a, Console& console) {
-  const ModelFiles files = ModelFiles::open(a.model.directory);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
   const EvalPlan plan = plan_evaluation(a.settings, files);
   const Json settings = settings_of(a, plan, files);
   announce_seed(a.settings.generation.seed, a.settings.generation.seed_drawn, console);

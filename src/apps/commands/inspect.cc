@@ -1,12 +1,14 @@
 // `unmask inspect`: what a model is and needs, without loading its weights.
 #include <CLI/CLI.hpp>
+#include <cmath>
 #include <map>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/terminal/units.h"
-#include "io/gguf_model.h"
+#include "io/containers/gguf_checkpoint.h"
+#include "io/gguf_keys.h"
 #include "io/json_file.h"
 #include "io/text/chat_template.h"
 #include "model/families.h"
@@ -23,21 +25,23 @@ namespace {
 /// The shortest decimal number that is this float: 1e-05 rather than 9.999999747378752e-06.
 double shortest(float value) { return std::stod(fmt::format("{}", value)); }
 
-/// Fields that configurations of both containers have by the same names.
-template <typename Model>
-ordered_json sizes(const Model& m) {
-  return {{"layers", m.n_layers},
-          {"dim", m.dim},
-          {"heads", m.n_heads},
-          {"kv_heads", m.n_kv_heads},
-          {"head_dim", m.head_dim},
-          {"ffn_dim", m.ffn_dim},
-          {"vocab", m.vocab_size},
-          {"max_positions", m.max_positions},
-          {"rope_theta", shortest(m.rope_theta)},
-          {"norm_eps", shortest(m.norm_eps)},
-          {"tied_head", m.tied_head},
-          {"logit_shift", m.logit_shift}};
+ordered_json sizes(const ModelConfig& m) {
+  ordered_json sizes{{"layers", m.n_layers},
+                     {"dim", m.dim},
+                     {"heads", m.n_heads},
+                     {"kv_heads", m.n_kv_heads},
+                     {"head_dim", m.head_dim},
+                     {"ffn_dim", m.ffn_dim},
+                     {"vocab", m.vocab_size},
+                     {"max_positions", m.max_positions},
+                     {"rope_theta", shortest(m.rope_theta)},
+                     {"norm_eps", shortest(m.norm_eps)},
+                     {"tied_head", m.tied_head},
+                     {"logit_shift", m.logit_shift}};
+  if (m.rope.kind != RopeKind::plain) {
+    sizes["rope_scaling"] = fmt::format("{} {}", rope_kind_name(m.rope.kind), m.rope.factor);
+  }
+  return sizes;
 }
 
 ordered_json or_null(std::optional<TokenId> id) { return id ? ordered_json(*id) : ordered_json(); }
@@ -52,37 +56,77 @@ int64_t parameters(const ModelConfig& config) {
   return sum;
 }
 
-ordered_json memory_json(const ModelConfig& config, int context) {
+/// `own`: of the weights as a GGUF file has them.
+ordered_json memory_json(const ModelConfig& config, const std::optional<ElementSizes>& own,
+                         int context) {
   using enum WeightType;
-  const auto costs = [&](WeightType type) {
-    return Costs(config, element_sizes(DeviceKind::cpu, type));
-  };
   ordered_json weights;
+  const auto bytes = [&](const ElementSizes& sizes) { return Costs(config, sizes).weight_bytes(); };
+  if (own) weights[std::string(weight_type_name(stored))] = bytes(*own);
   for (const WeightType type : {f32, bf16, int8, int4}) {
-    weights[std::string(weight_type_name(type))] = costs(type).weight_bytes();
+    weights[std::string(weight_type_name(type))] = bytes(element_sizes(DeviceKind::cpu, type));
   }
+  const Costs plain(config, element_sizes(DeviceKind::cpu, f32));
   return {{"context", context},
           {"weights", weights},
-          {"workspace", costs(f32).canvas_bytes(context)},
-          {"kv_per_token", costs(f32).kv_bytes_per_token()}};
+          {"workspace", plain.canvas_bytes(context)},
+          {"kv_per_token", plain.kv_bytes_per_token()}};
 }
 
-/// What the weight files hold, or why they cannot be used: a configuration alone is worth showing,
-/// too.
-ordered_json weights_json(const fs::path& directory, const ModelConfig& config) {
-  try {
-    const Checkpoint checkpoint = open_checkpoint(directory, config);
-    std::map<std::string, int> dtypes;
-    for (const std::string_view name : checkpoint.names()) ++dtypes[checkpoint.at(name).dtype];
-    ordered_json weights{{"bytes", checkpoint.total_bytes()}, {"tensors", dtypes}};
-    check_checkpoint(checkpoint, config);
-    const WeightType automatic =
-        resolve_weight_type(std::nullopt, DeviceKind::cpu, checkpoint, config);
-    weights["dtype_auto"] = weight_type_name(automatic);
-    return weights;
-  } catch (const Error& error) {
-    return {{"problem", error.what()}};
+/// Tensors and bytes of each type, and the bits that a weight takes on average.
+ordered_json types_json(const TensorDirectory& checkpoint) {
+  std::map<std::string, int> tensors;
+  std::map<std::string, int64_t> bytes;
+  int64_t elements = 0;
+  for (const std::string_view name : checkpoint.names()) {
+    const StoredTensor& tensor = checkpoint.at(name);
+    ++tensors[tensor.dtype];
+    bytes[tensor.dtype] += static_cast<int64_t>(tensor.bytes.size());
+    elements += tensor.elements();
   }
+  const double bits = 8.0 * static_cast<double>(checkpoint.total_bytes()) /
+                      static_cast<double>(std::max<int64_t>(elements, 1));
+  return {{"bytes", checkpoint.total_bytes()},
+          {"tensors", tensors},
+          {"bytes_by_type", bytes},
+          {"bits_per_weight", std::round(100 * bits) / 100}};
+}
+
+/// Adds what the weight files hold, or why they cannot be used, and the memory that they need: a
+/// configuration alone is worth showing, too.
+void add_weights(const fs::path& path, const ModelConfig& config, int context,
+                 ordered_json& model) {
+  std::optional<ElementSizes> own;
+  try {
+    const auto checkpoint = open_checkpoint(path, config);
+    ordered_json weights = types_json(*checkpoint);
+    check_checkpoint(*checkpoint, config);
+    const WeightType automatic =
+        resolve_weight_type(std::nullopt, DeviceKind::cpu, *checkpoint, config);
+    weights["dtype_auto"] = weight_type_name(automatic);
+    if (automatic == WeightType::stored) {
+      own = element_sizes(DeviceKind::cpu, automatic, *checkpoint, config);
+    }
+    model["weights"] = weights;
+  } catch (const Error& error) {
+    model["weights"] = {{"problem", error.what()}};
+  }
+  model["memory"] = memory_json(config, own, context);
+}
+
+/// How the files are packed, and what GGUF metadata says beside the architecture.
+ordered_json container_json(const fs::path& path) {
+  if (!is_gguf_file(path)) return {{"container", "safetensors"}};
+  const GgufCheckpoint checkpoint(path);
+  const GgufKeys keys(checkpoint.first());
+  ordered_json metadata{{"architecture", keys.text("general.architecture")},
+                        {"version", checkpoint.first().version()},
+                        {"files", checkpoint.parts()},
+                        {"keys", checkpoint.first().metadata().size()}};
+  for (const char* key : {"general.name", "general.license", "tokenizer.ggml.pre"}) {
+    if (const auto text = keys.optional_text(key)) metadata[key] = printable(*text);
+  }
+  return {{"container", "GGUF"}, {"metadata", metadata}};
 }
 
 std::string chat_template_name(const fs::path& directory) {
@@ -93,57 +137,20 @@ std::string chat_template_name(const fs::path& directory) {
   }
 }
 
-ordered_json inspect_directory(const fs::path& directory, std::optional<int> context) {
-  const ModelConfig config = load_model_config(directory);
-  ordered_json shape = sizes(config);
-  if (config.rope.kind != RopeKind::plain) {
-    shape["rope_scaling"] =
-        fmt::format("{} {}", rope_kind_name(config.rope.kind), config.rope.factor);
-  }
-  return {{"family", family_name(config.family)},
-          {"parameters", parameters(config)},
-          {"sizes", shape},
-          {"ids",
-           {{"mask", config.mask_id},
-            {"eos", config.eos_id},
-            {"pad", config.pad_id},
-            {"bos", or_null(config.bos_id)},
-            {"stop", config.stop_ids}}},
-          {"chat_template", chat_template_name(directory)},
-          {"weights", weights_json(directory, config)},
-          {"memory", memory_json(config, context.value_or(config.max_positions))}};
-}
-
-ordered_json inspect_gguf(const fs::path& file) {
-  const GgufFile gguf(file);
-  const GgufModel model = read_gguf_model(gguf);
-  int64_t elements = 0;
-  int64_t bytes = 0;
-  std::map<std::string, int> types;
-  for (const auto& [name, tensor] : gguf.tensors()) {
-    int64_t count = 1;
-    for (const int64_t size : tensor.sizes) count *= size;
-    elements += count;
-    bytes += static_cast<int64_t>(tensor.bytes.size());
-    ++types[std::string(tensor.type->name)];
-  }
-  ordered_json shape = sizes(model);
-  if (model.n_experts > 0) {
-    shape["experts"] = model.n_experts;
-    shape["experts_used"] = model.n_experts_used;
-    shape["expert_dim"] = model.expert_dim;
-  }
-  return {{"family", architecture_name(model.architecture)},
-          {"parameters", elements},
-          {"sizes", shape},
-          {"ids",
-           {{"mask", model.mask_id},
-            {"eos", or_null(model.eos_id)},
-            {"pad", or_null(model.pad_id)},
-            {"bos", or_null(model.bos_id)}}},
-          {"weights", {{"bytes", bytes}, {"tensors", types}}},
-          {"note", fmt::format("GGUF version {}; running GGUF weights is not supported yet",
-                               gguf.version())}};
+ordered_json inspect_model(const fs::path& path, const InspectArguments& a) {
+  const ModelConfig config = load_model_config(path, a.given);
+  ordered_json model{{"family", family_name(config.family)}};
+  model.update(container_json(path));
+  model["parameters"] = parameters(config);
+  model["sizes"] = sizes(config);
+  model["ids"] = {{"mask", config.mask_id},
+                  {"eos", config.eos_id},
+                  {"pad", config.pad_id},
+                  {"bos", or_null(config.bos_id)},
+                  {"stop", config.stop_ids}};
+  model["chat_template"] = chat_template_name(path);
+  add_weights(path, config, a.context.value_or(config.max_positions), model);
+  return model;
 }
 
 std::string fields(const ordered_json& object) {
@@ -178,9 +185,14 @@ void print_weights(const ordered_json& weights, Console& console) {
     print_line(console, "weights", "not usable: " + weights["problem"].get<std::string>());
     return;
   }
-  std::string text =
-      fmt::format("{} in files, tensors: {}", format_bytes(weights["bytes"].get<int64_t>()),
-                  fields(weights["tensors"]));
+  std::vector<std::string> types;
+  for (const auto& [type, tensors] : weights["tensors"].items()) {
+    types.push_back(fmt::format("{} {} ({})", type, tensors.dump(),
+                                format_bytes(weights["bytes_by_type"][type].get<int64_t>())));
+  }
+  std::string text = fmt::format("{} in files, {} bits a weight, tensors: {}",
+                                 format_bytes(weights["bytes"].get<int64_t>()),
+                                 weights["bits_per_weight"].dump(), fmt::join(types, ", "));
   if (weights.contains("dtype_auto")) {
     text += "; runs as " + weights["dtype_auto"].get<std::string>() + " here";
   }
@@ -189,15 +201,14 @@ void print_weights(const ordered_json& weights, Console& console) {
 
 void print(const ordered_json& model, Console& console) {
   print_line(console, "family", model["family"].get<std::string>());
+  print_line(console, "container", model["container"].get<std::string>());
+  if (model.contains("metadata")) print_line(console, "metadata", fields(model["metadata"]));
   print_line(console, "parameters", format_count(model["parameters"].get<int64_t>()));
   print_line(console, "sizes", fields(model["sizes"]));
   print_line(console, "token ids", fields(model["ids"]));
-  if (model.contains("chat_template")) {
-    print_line(console, "chat template", model["chat_template"].get<std::string>());
-  }
+  print_line(console, "chat template", model["chat_template"].get<std::string>());
   print_weights(model["weights"], console);
-  if (model.contains("memory")) print_memory(model["memory"], console);
-  if (model.contains("note")) print_line(console, "note", model["note"].get<std::string>());
+  print_memory(model["memory"], console);
 }
 
 }  // namespace
@@ -210,6 +221,7 @@ CLI::App* add_inspect(CLI::App& app, InspectArguments& a) {
   command->add_option("--context", a.context, "Tokens to tell the memory for (the model's most)")
       ->check(CLI::Range(1, 10'000'000).description(""))
       ->type_name("N");
+  add_given_tokens(*command, a.given);
   command->add_flag("--json", a.json, "One JSON object; sizes in bytes");
   command->footer(
       "Examples:\n"
@@ -219,10 +231,7 @@ CLI::App* add_inspect(CLI::App& app, InspectArguments& a) {
 }
 
 int inspect(const InspectArguments& a, Console& console) {
-  const fs::path path = a.path;
-  const ordered_json model = path.extension() == ".gguf"
-                                 ? inspect_gguf(path)
-                                 : inspect_directory(find_model(a.path, hub_cache()), a.context);
+  const ordered_json model = inspect_model(find_model(a.path, hub_cache()), a);
   if (a.json) {
     console.out << json_line(model);
   } else {

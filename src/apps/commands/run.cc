@@ -215,7 +215,8 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
                                                  files.checkpoint(), files.config());
   Request vanilla = request;
   vanilla.method = "full";
-  const Costs costs(files.config(), element_sizes(device, weights));
+  const Costs costs(files.config(),
+                    element_sizes(device, weights, files.checkpoint(), files.config()));
   const Explanation plan = costs.explain(request);
   const Explanation full = costs.explain(vanilla);
   const CpuOptions on_cpu{.threads = threads_for(a.model.threads, console), .weights = weights};
@@ -256,7 +257,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
 
 int run(const RunArguments& a, Console& console) {
   refuse_impossible(a);
-  const ModelFiles files = ModelFiles::open(a.model.directory);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
   const Asked asked = request_of(a, files, console);
   const Request& request = asked.request;
   warn_of(length_warnings(request, files.config()), console);

@@ -101,10 +101,12 @@ DecisionSetup decision_setup(const ServeArguments& a, const ModelFiles& files) {
 std::string fingerprint(const ModelFiles& files) {
   std::set<std::string> lines;
   std::error_code none;
-  for (const auto& entry : std::filesystem::directory_iterator(files.directory(), none)) {
-    if (!entry.is_regular_file(none)) continue;
+  const auto add = [&](const std::filesystem::directory_entry& entry) {
+    if (!entry.is_regular_file(none)) return;
     lines.insert(fmt::format("{} {}", entry.path().filename().string(), entry.file_size(none)));
-  }
+  };
+  add(std::filesystem::directory_entry(files.path(), none));  // of GGUF
+  for (const auto& entry : std::filesystem::directory_iterator(files.path(), none)) add(entry);
   const uint64_t hash = fnv1a(fmt::format("{}", fmt::join(lines, "\n")));
   return fmt::format("um-{}-{:08x}", UNMASK_VERSION, static_cast<uint32_t>(hash ^ (hash >> 32)));
 }
@@ -258,7 +260,7 @@ CLI::App* add_serve(CLI::App& app, ServeArguments& a) {
 }
 
 int serve(const ServeArguments& a, Console& console) {
-  const ModelFiles files = ModelFiles::open(a.model.directory);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
   ServiceOptions options = service_options(a, files, console);
   DecisionSetup decisions = decision_setup(a, files);  // a bad file shows before loading
   options.scheduler.engine = {

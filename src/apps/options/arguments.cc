@@ -20,6 +20,7 @@ constexpr const char* kPromptGroup = "Prompt";
 constexpr const char* kSamplingGroup = "Generation";
 constexpr int kMaxTokens = 1'000'000;
 constexpr int kMaxThreads = 1024;
+constexpr int kMaxTokenId = (1 << 24) - 1;
 
 std::vector<std::string> algorithm_names() {
   using enum Algorithm;
@@ -100,11 +101,24 @@ std::vector<std::string> choices_of(const CLI::Option& option) {
 }
 
 void add_directory(CLI::App& app, std::string& directory) {
-  app.add_option("-m,--model", directory,
-                 "Model directory, as Hugging Face publishes it, or ORG/NAME of its cache")
+  app.add_option(
+         "-m,--model", directory,
+         "Model directory, as Hugging Face publishes it, GGUF file, or ORG/NAME[/FILE.gguf] "
+         "of the hub's cache")
       ->required()
-      ->type_name("DIR")
+      ->type_name("DIR|FILE")
       ->group(kModelGroup);
+}
+
+void add_given_tokens(CLI::App& app, ModelOverrides& given) {
+  const auto add = [&](const char* name, std::optional<TokenId>& id, const char* help) {
+    app.add_option(name, id, help)
+        ->check(CLI::Range(0, kMaxTokenId).description(""))
+        ->type_name("N")
+        ->group(kModelGroup);
+  };
+  add("--mask-id", given.mask_id, "Token that masks, where the model's files do not say");
+  add("--eos-id", given.eos_id, "Token that ends a text, where they do not say");
 }
 
 void add_model_arguments(CLI::App& app, ModelArguments& m) {
@@ -120,7 +134,7 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
       ->group(kModelGroup);
   restrict_to(app.add_option("--dtype", m.dtype,
                              "Type of the weights in memory (auto: bf16 where the model and the "
-                             "processor have it); int8 and int4 round them"),
+                             "processor have it, a GGUF file's own); int8 and int4 round them"),
               weight_type_names())
       ->group(kModelGroup);
   app.add_option("--lora", m.adapters,
@@ -129,6 +143,7 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
       ->allow_extra_args(false)
       ->type_name("DIR[:SCALE]")
       ->group(kModelGroup);
+  add_given_tokens(app, m.given);
 }
 
 int threads_for(int asked, Console& console) {

@@ -23,6 +23,7 @@ struct ModelArguments {
   int threads = 0;
   std::string dtype = "auto";
   std::vector<std::string> adapters{};  // DIR or DIR:SCALE
+  ModelOverrides given{};
 };
 
 /// Where the text to work on comes from; neither: standard input.
@@ -37,7 +38,9 @@ struct ViewArguments {
 };
 
 void add_directory(CLI::App& app, std::string& directory);
-/// --model, --device, --threads, --dtype, --lora.
+/// --mask-id, --eos-id.
+void add_given_tokens(CLI::App& app, ModelOverrides& given);
+/// --model, --device, --threads, --dtype, --lora, --mask-id, --eos-id.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 /// Threads to compute with: as many as asked for, but no more than processors, with a warning; 0:
 /// one for each.

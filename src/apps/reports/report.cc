@@ -47,7 +47,7 @@ nlohmann::ordered_json report(const Model& model, const ReportedRequest& about,
               {"algorithm", algorithm_name(sampler.algorithm)},
               {"threshold", sampler.threshold ? json(*sampler.threshold) : json()},
               {"seed", sampler.seed},
-              {"model", model.files().directory().string()}};
+              {"model", model.files().path().string()}};
   if (request.constraint) out["constraint"] = {{"forced", result.hurried}};
   return out;
 }

@@ -46,6 +46,18 @@ constexpr std::array<GgmlType, 16> kGgmlTypes{{
     {39, "MXFP4", 32, 17},
 }};
 
+struct OtherType {
+  uint32_t id;
+  std::string_view name;
+};
+/// Types that ggml has, too; none of them is read.
+constexpr std::array<OtherType, 19> kOtherTypes{{
+    {9, "Q8_1"},   {15, "Q8_K"},  {16, "IQ2_XXS"}, {17, "IQ2_XS"}, {18, "IQ3_XXS"},
+    {19, "IQ1_S"}, {21, "IQ3_S"}, {22, "IQ2_S"},   {24, "I8"},     {25, "I16"},
+    {26, "I32"},   {27, "I64"},   {28, "F64"},     {29, "IQ1_M"},  {34, "TQ1_0"},
+    {35, "TQ2_0"}, {40, "NVFP4"}, {41, "Q1_0"},    {42, "Q2_0"},
+}};
+
 /// Reads fields one after the other and never past the end.
 class Cursor {
  public:
@@ -211,6 +223,17 @@ uint64_t bytes_of(const Record& record, const std::string& where) {
   return bytes;
 }
 
+[[noreturn]] void refuse_type(uint32_t id, const std::string& where) {
+  for (const OtherType& other : kOtherTypes) {
+    if (other.id != id) continue;
+    fail(
+        "{}: is stored as {}, which cannot be read; take a file of another type, e.g. Q4_K_M, "
+        "Q8_0 or BF16",
+        where, other.name);
+  }
+  fail("{}: unknown ggml type {}", where, id);
+}
+
 Record read_tensor(Cursor& in) {
   Record record{.name = read_name(in, "tensor name", kMaxNameLength), .sizes = {}};
   const std::string where = fmt::format("{}: tensor '{}'", in.where(), printable(record.name));
@@ -228,7 +251,7 @@ Record read_tensor(Cursor& in) {
   const auto id = in.number<uint32_t>("tensor type");
   record.type = std::find_if(kGgmlTypes.begin(), kGgmlTypes.end(),
                              [&](const GgmlType& type) { return type.id == id; });
-  if (record.type == kGgmlTypes.end()) fail("{}: unknown ggml type {}", where, id);
+  if (record.type == kGgmlTypes.end()) refuse_type(id, where);
   record.offset = in.number<uint64_t>("tensor offset");
   record.bytes = bytes_of(record, where);
   return record;

@@ -72,6 +72,7 @@ class GgufFile {
 
   uint32_t version() const { return version_; }
   const std::filesystem::path& path() const { return path_; }
+  const MappedFile& file() const { return file_; }
   const std::map<std::string, GgufValue, std::less<>>& metadata() const { return metadata_; }
   const std::map<std::string, GgufTensor, std::less<>>& tensors() const { return tensors_; }
 

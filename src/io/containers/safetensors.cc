@@ -253,23 +253,6 @@ void check_tiling(std::vector<Record>& records, uint64_t data_size, const std::s
 
 }  // namespace
 
-int64_t StoredTensor::elements() const {
-  int64_t product = 1;
-  for (const int64_t size : shape) product *= size;
-  return product;
-}
-
-DType StoredTensor::element_type() const {
-  if (dtype == "F32") return DType::f32;
-  if (dtype == "F16") return DType::f16;
-  if (dtype == "BF16") return DType::bf16;
-  if (dtype == "I64") return DType::i64;
-  if (dtype == "I32") return DType::i32;
-  if (dtype == "U8") return DType::u8;
-  fail("[safetensors] dtype {} is not supported; use F32, F16, BF16, I64, I32 or U8",
-       printable(dtype));
-}
-
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path), file_(path) {
   const std::string where = "[safetensors] " + path.string();
   const std::string_view header = read_header(file_.bytes(), where);

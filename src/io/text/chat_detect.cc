@@ -5,7 +5,9 @@
 #include <optional>
 
 #include "core/error.h"
+#include "io/containers/gguf_checkpoint.h"
 #include "io/fnv1a.h"
+#include "io/gguf_keys.h"
 #include "io/json_file.h"
 #include "io/text/chat_template.h"
 
@@ -78,8 +80,19 @@ std::optional<std::string> template_among(const fs::path& folder) {
   return pick(named);
 }
 
+std::optional<std::string> template_of_gguf(const fs::path& file) {
+  const GgufFile gguf(first_gguf_part(file));
+  const auto text = GgufKeys(gguf).optional_text("tokenizer.chat_template");
+  if (text && text->size() > kMaxTemplateBytes) {
+    fail("[chat] {}: a chat template of {} bytes, expected at most {}", file.string(), text->size(),
+         kMaxTemplateBytes);
+  }
+  return text ? std::optional(std::string(*text)) : std::nullopt;
+}
+
 /// In the order in which the transformers library looks.
 std::optional<std::string> read_template(const fs::path& directory) {
+  if (is_gguf_file(directory)) return template_of_gguf(directory);
   if (fs::exists(directory / "chat_template.jinja")) {
     return read_text_file(directory / "chat_template.jinja", kMaxTemplateBytes);
   }

@@ -45,7 +45,8 @@ std::string_view chat_format_name(ChatFormat format);
 void check_markers(ChatFormat format, const Tokenizer& tokenizer);
 
 /// The format of a model directory, recognised by chat_template.jinja or, where there is none, the
-/// chat_template in its tokenizer_config.json or chat_template.json, or additional_chat_templates.
+/// chat_template in its tokenizer_config.json or chat_template.json, or additional_chat_templates;
+/// of a GGUF file by its key tokenizer.chat_template.
 /// Throws Error (chat_format) when there is none or it is unknown.
 ChatFormat detect_chat_format(const std::filesystem::path& directory);
 

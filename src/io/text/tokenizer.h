@@ -1,5 +1,5 @@
 // Byte-level BPE tokenizers as published with the models: tokenizer.json, or vocab.json with
-// merges.txt and the added tokens of tokenizer_config.json.
+// merges.txt and the added tokens of tokenizer_config.json, or the metadata of a GGUF file.
 #pragma once
 
 #include <filesystem>
@@ -18,7 +18,7 @@ namespace unmask {
 
 struct TokenizerSpec;
 
-/// Whether `directory` holds a tokenizer.
+/// Whether `directory` holds a tokenizer, or is a GGUF file.
 bool has_tokenizer(const std::filesystem::path& directory);
 
 struct DecodeOptions {
@@ -28,7 +28,7 @@ struct DecodeOptions {
 /// Immutable once loaded, hence safe to use from several threads.
 class Tokenizer {
  public:
-  /// Reads the tokenizer of a model directory. Throws Error with a one-line reason.
+  /// Reads the tokenizer of a model directory or GGUF file. Throws Error with a one-line reason.
   static Tokenizer load(const std::filesystem::path& directory);
   /// Builds a tokenizer from data that came from elsewhere. Throws Error when ids or merges do not
   /// fit together.

@@ -5,6 +5,7 @@
 #include <functional>
 #include <map>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -40,12 +41,18 @@ struct TokenizerSpec {
 };
 
 /// Reads tokenizer.json of `directory` or, where there is none, vocab.json with merges.txt, and
-/// what the files beside them add (see special_tokens.h). Throws Error that names the file and the
-/// key when something is missing, malformed or not supported.
+/// what the files beside them add (see special_tokens.h); or the metadata of a GGUF file. Throws
+/// Error that names the file and the key when something is missing, malformed or not supported.
 TokenizerSpec read_tokenizer_spec(const std::filesystem::path& directory);
 
-/// The two layouts.
+/// The three layouts.
 TokenizerSpec read_tokenizer_json(const std::filesystem::path& file);
 TokenizerSpec read_vocab_and_merges(const std::filesystem::path& directory);
+TokenizerSpec read_gguf_tokenizer(const std::filesystem::path& file);
+
+/// How Qwen2's tokenizer, and those of the diffusion models made of it, cut text.
+inline constexpr std::string_view kQwen2Pattern =
+    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
+    R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 }  // namespace unmask

@@ -5,6 +5,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "io/containers/gguf_checkpoint.h"
 #include "io/json_file.h"
 #include "io/text/special_tokens.h"
 #include "io/text/tokenizer.h"
@@ -17,10 +18,6 @@ namespace fs = std::filesystem;
 using nlohmann::json;
 
 namespace {
-
-constexpr std::string_view kQwen2Pattern =
-    R"((?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|)"
-    R"(\s*[\r\n]+|\s+(?!\S)|\s+)";
 
 void check_config(const json& config, const std::string& where) {
   const auto name = config.find("tokenizer_class");
@@ -71,11 +68,12 @@ TokenizerSpec read_vocab_and_merges(const fs::path& directory) {
 }
 
 bool has_tokenizer(const fs::path& directory) {
-  return fs::exists(directory / "tokenizer.json") ||
+  return is_gguf_file(directory) || fs::exists(directory / "tokenizer.json") ||
          (fs::exists(directory / "vocab.json") && fs::exists(directory / "merges.txt"));
 }
 
 TokenizerSpec read_tokenizer_spec(const fs::path& directory) {
+  if (is_gguf_file(directory)) return read_gguf_tokenizer(first_gguf_part(directory));
   if (!has_tokenizer(directory)) {
     fail("[tokenizer] {}: found neither tokenizer.json nor vocab.json with merges.txt",
          directory.string());

@@ -5,6 +5,8 @@
 #include <sys/mman.h>
 #include <utility>
 
+#include "kernels/create_backend.h"
+
 namespace unmask {
 
 namespace {
@@ -86,8 +88,7 @@ class Counting final : public CountingBackend {
     std::fill_n(host, int64_t{from.rows} * from.cols, 0.0F);
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& w) override {
-    const double each = w.format ? bits_per_weight(*w.format) / 8 : sizes_.bytes_per_weight;
-    auto matrix = std::make_unique<CountedMatrix>(w.out, w.in, each);
+    auto matrix = std::make_unique<CountedMatrix>(w.out, w.in, bytes_per_weight(w));
     weights_ += matrix->bytes();
     return matrix;
   }
@@ -163,6 +164,11 @@ class Counting final : public CountingBackend {
     }
   }
 
+  double bytes_per_weight(const HostMatrix& w) const {
+    if (!w.format) return sizes_.bytes_per_weight;
+    if (*w.format != WeightType::stored) return bits_per_weight(*w.format) / 8;
+    return stored_bits(w, cpu_capabilities(CpuOptions{}.kernels)) / 8;
+  }
   void count(const AttentionTask& task, const HeadShape& shape) {
     pack(task.kv, shape);
     const int slots = task.kv.k.rows;

@@ -35,10 +35,11 @@ class CpuBackend final : public Backend {
   explicit CpuBackend(const CpuOptions& options)
       : pool_(options.threads == 0 ? available_threads() : options.threads, options.stop),
         table_(cpu::select_variant(options.kernels).table()),
+        capabilities_(cpu_capabilities(options.kernels)),
         weights_(options.weights),
         experts_(pool_, table_, [this](Tensor x, std::span<const LinearMap> m) { linear(x, m); }),
         attention_(pool_, attention_kernels(table_, options.weights)) {
-    products(weights_);  // throws where there are none
+    if (weights_ != WeightType::stored) products(weights_);  // throws where there are none
   }
 
   std::string describe() const override {
@@ -58,7 +59,11 @@ class CpuBackend final : public Backend {
     }
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
-    return products(weights.format.value_or(weights_)).pack(weights);
+    WeightType type = weights.format.value_or(weights_);
+    if (type == WeightType::stored && !weights.blocks) {
+      type = exact_type(weights.dtype, capabilities_);
+    }
+    return products(type).pack(weights);
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
@@ -120,9 +125,10 @@ class CpuBackend final : public Backend {
 
   ThreadPool pool_;
   const cpu::KernelTable& table_;
+  CpuCapabilities capabilities_;
   WeightType weights_;  // of matrices that say nothing else
   /// By type, once needed.
-  std::array<std::unique_ptr<cpu::Products>, std::size(kWeightTypes)> products_;
+  std::array<std::unique_ptr<cpu::Products>, kAllWeightTypes> products_;
   Angles angles_;
   cpu::ExpertProducts experts_;
   cpu::Attention attention_;
@@ -136,10 +142,7 @@ void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table,
       fail("[embed] token id {} is outside the vocabulary of {}", id, table.out);
     }
   }
-  each_row(out.rows, [&](int r) {
-    to_f32(table.row(tokens[static_cast<size_t>(r)]), table.dtype, static_cast<size_t>(table.in),
-           out.f32(r));
-  });
+  each_row(out.rows, [&](int r) { table.widen_row(tokens[static_cast<size_t>(r)], out.f32(r)); });
 }
 
 void CpuBackend::linear(Tensor x, std::span<const LinearMap> maps) {

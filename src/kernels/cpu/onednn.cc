@@ -190,9 +190,9 @@ void OneDnnProducts::pack_panel(const HostMatrix& weights, Range columns, Panel&
   std::byte* row = converted.data();
   for (int r = columns.begin; r < columns.end; ++r, row += width * dtype_bytes(dtype_)) {
     if (dtype_ == DType::bf16) {
-      to_bf16(weights.row(r), weights.dtype, width, reinterpret_cast<uint16_t*>(row));
+      weights.narrow_row(r, reinterpret_cast<uint16_t*>(row));
     } else {
-      to_f32(weights.row(r), weights.dtype, width, reinterpret_cast<float*>(row));
+      weights.widen_row(r, reinterpret_cast<float*>(row));
     }
   }
   panel.columns = columns.size();

@@ -21,26 +21,27 @@ constexpr int kMaxPanelsPerTask = 8;  // consecutive panels let a thread read it
 
 int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
-/// One kind of packed weights and what multiplies them.
-struct Format {
-  std::string_view name;
-  const WeightLayout& layout;
-  void (*multiply)(const PanelProduct& product);
-  RowQuantization inputs;  // offset 0: bfloat16 instead; 0 columns: all of a row
-};
+using Multiply = void (*)(const PanelProduct& product);
+
+/// What rows of inputs become.
+enum class Inputs { bf16, int8, blocks };  // int8: with a scale a row; blocks: one by 256
 
 class PackedWeights final : public CpuMatrix {
  public:
-  PackedWeights(const HostMatrix& weights, const WeightLayout& layout, Products& products,
-                ThreadPool& pool);
+  PackedWeights(const HostMatrix& weights, const WeightLayout& layout, Multiply multiplies,
+                Products& products, ThreadPool& pool);
   size_t bytes() const override { return storage_.bytes(); }
   int depth() const { return depth_; }
+  int panel_columns() const { return layout_.panel_columns; }
+  void multiply(const PanelProduct& product) const { multiply_(product); }
   int panels() const { return panels_; }
   const std::byte* panel(int i) const {
     return static_cast<const std::byte*>(storage_.data()) + static_cast<size_t>(i) * panel_bytes_;
   }
 
  private:
+  const WeightLayout& layout_;
+  Multiply multiply_;
   int depth_;
   int panels_;
   size_t panel_bytes_;
@@ -81,22 +82,33 @@ std::vector<PanelGroup> group_panels(std::span<const LinearMap> maps) {
 
 class PackedProducts final : public Products {
  public:
-  PackedProducts(const Format& format, const KernelTable& table, ThreadPool& pool)
-      : format_(format), table_(table), pool_(pool) {}
+  /// `weights` of a type that there are packed products for.
+  PackedProducts(WeightType weights, const KernelTable& table, ThreadPool& pool)
+      : weights_(weights), table_(table), pool_(pool) {}
 
-  std::string_view name() const override { return format_.name; }
+  std::string_view name() const override;
   std::unique_ptr<CpuMatrix> pack(const HostMatrix& weights) override;
   void multiply(Tensor x, std::span<const LinearMap> maps) override;
 
  private:
   /// Rows of `x` as the kernel wants them, until the next call.
   PackedRows pack_rows(Tensor x, int depth) {
-    return format_.inputs.offset == 0 ? narrow_rows(x, depth) : quantize_rows(x, depth);
+    switch (inputs()) {
+      case Inputs::bf16: return narrow_rows(x, depth);
+      case Inputs::int8: return quantize_rows(x, depth);
+      default: return quantize_blocks(x);
+    }
+  }
+  Inputs inputs() const {
+    return weights_ == WeightType::bf16   ? Inputs::bf16
+           : weights_ == WeightType::int8 ? Inputs::int8
+                                          : Inputs::blocks;
   }
   /// `after`: the panel that comes next.
   void multiply_group(const RowBlock& block, const PanelGroup& group, const std::byte* after) const;
   PackedRows narrow_rows(Tensor x, int depth);
   PackedRows quantize_rows(Tensor x, int depth);
+  PackedRows quantize_blocks(Tensor x);
   /// Calls work(row) for every row.
   template <typename Work>
   void each_row(int rows, const Work& work) {
@@ -106,12 +118,13 @@ class PackedProducts final : public Products {
     });
   }
 
-  Format format_;
+  WeightType weights_;
   const KernelTable& table_;
   ThreadPool& pool_;
   Buffer values_;  // of packed rows
   Buffer scales_;
   Buffer starts_;
+  Buffer blocks_;
   Buffer sums_;  // scratch of every thread
 };
 
@@ -127,31 +140,40 @@ PackedRows PackedProducts::narrow_rows(Tensor x, int depth) {
     table_.to_bf16(x.f32(r), x.cols, row);
     std::fill(row + x.cols, row + depth, uint16_t{0});
   });
-  return {values, stride, nullptr, nullptr, 0, 0};
+  return {.values = values, .stride = stride};
 }
 
 PackedRows PackedProducts::quantize_rows(Tensor x, int depth) {
-  RowQuantization by = format_.inputs;
-  if (by.scale_columns == 0) by.scale_columns = x.cols;
-  if (by.sum_columns == 0) by.sum_columns = x.cols;
-  const int n_scales = ceil_div(x.cols, by.scale_columns);
-  const int n_starts = ceil_div(x.cols, by.sum_columns);
   const int64_t stride = row_stride(depth);
   auto* values = reinterpret_cast<int8_t*>(reserve_bytes(values_, stride * x.rows));
-  float* scales = reserve(scales_, int64_t{n_scales} * x.rows);
-  auto* starts = reinterpret_cast<int32_t*>(reserve_bytes(starts_, int64_t{4} * n_starts * x.rows));
+  float* scales = reserve(scales_, x.rows);
+  auto* starts = reinterpret_cast<int32_t*>(reserve_bytes(starts_, int64_t{4} * x.rows));
   each_row(x.rows, [&](int r) {
     int8_t* row = values + r * stride;
-    table_.quantize_row(x.f32(r), x.cols, by,
-                        {row, scales + int64_t{r} * n_scales, starts + int64_t{r} * n_starts});
+    table_.quantize_row(x.f32(r), x.cols, row, scales + r, starts + r);
     std::fill(row + x.cols, row + depth, int8_t{0});
   });
-  return {values, stride, scales, starts, n_scales, n_starts};
+  return {.values = values, .stride = stride, .scales = scales, .starts = starts};
+}
+
+/// Whole super-blocks, whatever the depth of the weights: they may differ in it.
+PackedRows PackedProducts::quantize_blocks(Tensor x) {
+  const int n_blocks = ceil_div(x.cols, kSuperBlock);
+  const int64_t stride = row_stride(int64_t{n_blocks} * kSuperBlock);
+  const int64_t bytes = int64_t{n_blocks} * x.rows * int64_t{sizeof(InputBlock)};
+  auto* values = reinterpret_cast<int8_t*>(reserve_bytes(values_, stride * x.rows));
+  auto* blocks = reinterpret_cast<InputBlock*>(reserve_bytes(blocks_, bytes));
+  each_row(x.rows, [&](int r) {
+    table_.quantize_blocks(x.f32(r), x.cols, values + r * stride, blocks + int64_t{r} * n_blocks);
+  });
+  return {.values = values, .stride = stride, .blocks = blocks, .n_blocks = n_blocks};
 }
 
 PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layout,
-                             Products& products, ThreadPool& pool)
+                             Multiply multiplies, Products& products, ThreadPool& pool)
     : CpuMatrix(weights, products),
+      layout_(layout),
+      multiply_(multiplies),
       depth_(layout.padded(weights.in)),
       panels_(ceil_div(weights.out, layout.panel_columns)),
       panel_bytes_(layout.panel_bytes(depth_)),
@@ -164,24 +186,48 @@ PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layo
   });
 }
 
+std::string_view PackedProducts::name() const {
+  switch (weights_) {
+    case WeightType::bf16: return "bfloat16 packed";
+    case WeightType::int8: return "int8 packed";
+    case WeightType::int4: return "int4 packed";
+    default: return "blocks packed";
+  }
+}
+
 std::unique_ptr<CpuMatrix> PackedProducts::pack(const HostMatrix& weights) {
-  if (format_.inputs.offset != 0 && weights.in > kMaxDepth) {
+  const auto packed = [&](const WeightLayout& layout, Multiply multiplies) {
+    return std::make_unique<PackedWeights>(weights, layout, multiplies, *this, pool_);
+  };
+  const auto of_blocks = [&](BlockFormat format) {
+    return table_.block_products.of[static_cast<size_t>(format)];
+  };
+  switch (weights_) {
+    case WeightType::bf16: return packed(kBf16Layout, table_.bf16_product);
+    case WeightType::int4: return packed(kInt4Layout, of_blocks(BlockFormat::q4_0));
+    case WeightType::int8: break;
+    default:
+      UNMASK_CHECK(weights.blocks, "packed blocks of a matrix without");
+      return packed(layout_of(*weights.blocks), of_blocks(*weights.blocks));
+  }
+  if (weights.in > kMaxDepth) {
     fail(ErrorCode::weight_type,
          "[products] inputs of a matrix: found {}, expected at most {}: sums of int8 may overflow",
          weights.in, kMaxDepth);
   }
-  return std::make_unique<PackedWeights>(weights, format_.layout, *this, pool_);
+  return packed(kInt8Layout, table_.int8_product);
 }
 
 void PackedProducts::multiply_group(const RowBlock& block, const PanelGroup& group,
                                     const std::byte* after) const {
-  const int width = format_.layout.panel_columns;
+  const int width = weights_of(group.maps.front()).panel_columns();
   const int column = group.panel * width;
   for (size_t m = 0; m < group.maps.size(); ++m) {
     const LinearMap& map = group.maps[m];
-    format_.multiply({.x = block.x,
+    const PackedWeights& weights = weights_of(map);
+    weights.multiply({.x = block.x,
                       .rows = block.rows.size(),
-                      .depth = weights_of(map).depth(),
+                      .depth = weights.depth(),
                       .panel = group.data(m),
                       .next = m + 1 < group.maps.size() ? group.data(m + 1) : after,
                       .columns = std::min(width, map.weights->out() - column),
@@ -194,14 +240,15 @@ void PackedProducts::multiply_group(const RowBlock& block, const PanelGroup& gro
 }
 
 void PackedProducts::multiply(Tensor x, std::span<const LinearMap> maps) {
-  const PackedRows packed = pack_rows(x, weights_of(maps.front()).depth());
+  const PackedWeights& first_weights = weights_of(maps.front());
+  const PackedRows packed = pack_rows(x, first_weights.depth());
   const std::vector<PanelGroup> groups = group_panels(maps);
   const auto n_groups = static_cast<int>(groups.size());
   const int blocks = x.rows > kRowsUnblocked ? ceil_div(x.rows, kRowBlock) : 1;
   const int tasks_wanted = kTasksPerThread * pool_.threads();
   const int run = std::clamp(n_groups * blocks / tasks_wanted, 1, kMaxPanelsPerTask);
   const int runs = ceil_div(n_groups, run);
-  const int64_t sums = int64_t{std::min(x.rows, kRowsUnblocked)} * format_.layout.panel_columns;
+  const int64_t sums = int64_t{std::min(x.rows, kRowsUnblocked)} * first_weights.panel_columns();
   float* scratch = reserve(sums_, sums * pool_.threads());
   pool_.run(blocks * runs, [&](int task, int worker) {
     const auto b = int64_t{task / runs};
@@ -220,23 +267,9 @@ void PackedProducts::multiply(Tensor x, std::span<const LinearMap> maps) {
 
 std::unique_ptr<Products> create_packed_products(WeightType weights, const KernelTable& table,
                                                  ThreadPool& pool) {
-  const auto create = [&](const Format& format) {
-    return std::make_unique<PackedProducts>(format, table, pool);
-  };
-  switch (weights) {
-    case WeightType::f32: break;
-    case WeightType::bf16:
-      if (table.bf16_product == nullptr) break;
-      return create({"bfloat16 packed", kBf16Layout, table.bf16_product, {}});
-    case WeightType::int8:
-      return create({"int8 packed", kInt8Layout, table.int8_product, {0, 0, kInt8Offset}});
-    case WeightType::int4:
-      return create({"int4 packed",
-                     kInt4Layout,
-                     table.int4_product,
-                     {kInt4Group * kInt4GroupsPerScale, kInt4Group, kInt4Offset}});
-  }
-  return nullptr;
+  if (weights == WeightType::f32) return nullptr;
+  if (weights == WeightType::bf16 && table.bf16_product == nullptr) return nullptr;
+  return std::make_unique<PackedProducts>(weights, table, pool);
 }
 
 }  // namespace unmask::cpu

@@ -50,7 +50,8 @@ std::unique_ptr<Products> create_onednn_products(DType weights, const KernelTabl
                                                  ThreadPool& pool);
 
 /// Our own products; null when there are none for `weights` in `table`: f32 never, bf16 only with
-/// the processor's instructions for it. int8 and int4 give the same bits with every table.
+/// the processor's instructions for it. Those of `stored` take matrices in blocks, which may differ
+/// in format. int8, int4 and blocks give the same bits with every table.
 std::unique_ptr<Products> create_packed_products(WeightType weights, const KernelTable& table,
                                                  ThreadPool& pool);
 

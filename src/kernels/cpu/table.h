@@ -3,6 +3,7 @@
 
 #include <stdint.h>  // not <cstdint>: the ISA files must not pull in C++ library code
 
+#include "kernels/cpu/block_layout.h"
 #include "kernels/into.h"
 #include "kernels/row_math.h"
 
@@ -73,36 +74,27 @@ struct AttentionKernels {
 struct PackedRows {
   const void* values;  // bfloat16 or int8
   int64_t stride;      // bytes between rows
-  // Of int8 only:
-  const float* scales;    // [rows, n_scales]
-  const int32_t* starts;  // [rows, n_starts]: minus the weights' offset times a sum of values
-  int n_scales;
-  int n_starts;
+  // Of int8 rows that have one scale:
+  const float* scales = nullptr;    // [rows]
+  const int32_t* starts = nullptr;  // [rows]: minus the weights' offset times the sum of values
+  // Of int8 rows for packed blocks, whatever their layouts:
+  const InputBlock* blocks = nullptr;  // [rows, n_blocks]
+  int n_blocks = 0;
 };
 
 /// The rows from `first` on.
 inline PackedRows rows_from(const PackedRows& rows, int first) {
   PackedRows rest = rows;
   rest.values = static_cast<const char*>(rows.values) + first * rows.stride;
+  if (rows.blocks != nullptr) rest.blocks += int64_t{first} * rows.n_blocks;
   if (rows.scales == nullptr) return rest;
-  rest.scales += int64_t{first} * rows.n_scales;
-  rest.starts += int64_t{first} * rows.n_starts;
+  rest.scales += first;
+  rest.starts += first;
   return rest;
 }
 
-/// How rows of activations become int8.
-struct RowQuantization {
-  int scale_columns;  // columns that share a scale
-  int sum_columns;    // columns whose sum is wanted
-  int offset;         // what has been added to the weights to make them unsigned
-};
-
-/// Where one row goes.
-struct QuantizedRow {
-  int8_t* values;
-  float* scales;
-  int32_t* starts;
-};
+/// Adding this makes int8 weights unsigned.
+inline constexpr int kInt8Offset = 128;
 
 /// Some rows times one panel of packed weights: y = x W^T + bias.
 struct PanelProduct {
@@ -119,12 +111,10 @@ struct PanelProduct {
   float* sums;  // scratch, [rows, columns of a whole panel]
 };
 
-// The blocks of int4 weights (weight_layout.h).
-inline constexpr int kInt4Columns = 32;
-inline constexpr int kInt4Group = 32;          // columns of depth that share a scale
-inline constexpr int kInt4GroupsPerScale = 8;  // groups that share an input scale
-inline constexpr int kInt4Nibbles = kInt4Columns * kInt4Group / 2;  // bytes
-inline constexpr int kInt4Bytes = kInt4Nibbles + 2 * kInt4Columns;  // with the scales
+/// By BlockFormat.
+struct BlockProducts {
+  void (*of[kLayouts])(const PanelProduct& product);
+};
 
 struct KernelTable {
   const char* name;
@@ -141,10 +131,14 @@ struct KernelTable {
   void (*to_bf16)(const float* x, int n, uint16_t* out);
   AttentionKernels f32_attention;
   const AttentionKernels* bf16_attention;  // null where the instruction set has no such products
-  void (*quantize_row)(const float* x, int n, const RowQuantization& by, const QuantizedRow& out);
+  /// One row as int8: its largest magnitude becomes 127. `start`: see PackedRows.
+  void (*quantize_row)(const float* x, int n, int8_t* values, float* scale, int32_t* start);
+  /// One row as int8 by 256s: the largest magnitude of each becomes 127. Values are zero up to the
+  /// end of the last block.
+  void (*quantize_blocks)(const float* x, int n, int8_t* values, InputBlock* blocks);
   void (*bf16_product)(const PanelProduct& product);  // null: no instructions for it
   void (*int8_product)(const PanelProduct& product);
-  void (*int4_product)(const PanelProduct& product);
+  BlockProducts block_products;
 };
 
 const KernelTable& plain_table();

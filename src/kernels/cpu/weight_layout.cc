@@ -17,18 +17,12 @@ constexpr int kPanel = 64;
 void pack_bf16(const HostMatrix& weights, Range outputs, int depth, std::byte* panel) {
   std::vector<uint16_t> row(static_cast<size_t>(depth));
   for (int c = 0; c < outputs.size(); ++c) {
-    to_bf16(weights.row(outputs.begin + c), weights.dtype, static_cast<size_t>(weights.in),
-            row.data());
+    weights.narrow_row(outputs.begin + c, row.data());
     for (int k = 0; k < depth; k += 2) {
       std::memcpy(panel + (int64_t{k} * kPanel + int64_t{c} * 2) * 2, &row[static_cast<size_t>(k)],
                   4);
     }
   }
-}
-
-/// Row `row` as float32, zero beyond its end.
-void widen(const HostMatrix& weights, int row, std::vector<float>& out) {
-  to_f32(weights.row(row), weights.dtype, static_cast<size_t>(weights.in), out.data());
 }
 
 /// The nearest integer, ties to even, of a |value| below 2^22; std::nearbyint would be a call.
@@ -48,7 +42,7 @@ void pack_int8(const HostMatrix& weights, Range outputs, int depth, std::byte* p
   std::memset(bytes, kInt8Offset, static_cast<size_t>(depth) * kPanel);
   std::vector<float> row(static_cast<size_t>(depth));
   for (int c = 0; c < outputs.size(); ++c) {
-    widen(weights, outputs.begin + c, row);
+    weights.widen_row(outputs.begin + c, row.data());
     const float largest = largest_of(row.data(), weights.in);
     const float inverse = largest > 0 ? 127 / largest : 0;
     const float scale = largest / 127;
@@ -74,7 +68,7 @@ float inverse_of(uint16_t scale) {
 /// range (-8 to 7) it is cut, for the sake of the others.
 uint16_t group_scale(const float* group) {
   const float largest = *std::max_element(
-      group, group + kInt4Group, [](float a, float b) { return std::abs(a) < std::abs(b); });
+      group, group + kBlockGroup, [](float a, float b) { return std::abs(a) < std::abs(b); });
   uint16_t best = 0;
   float least = std::numeric_limits<float>::infinity();
   for (const float steps : {-8.0F, -7.5F, -8.5F, -7.0F, -9.0F, 7.0F, 7.5F, 6.5F, 6.0F}) {
@@ -82,7 +76,7 @@ uint16_t group_scale(const float* group) {
     const float value = f16_to_f32(scale);
     const float inverse = inverse_of(scale);
     float error = 0;
-    for (int k = 0; k < kInt4Group; ++k) {
+    for (int k = 0; k < kBlockGroup; ++k) {
       const auto rounded = static_cast<float>(nearest(in_steps(group[k], inverse)));
       error += (group[k] - rounded * value) * (group[k] - rounded * value);
     }
@@ -94,20 +88,23 @@ uint16_t group_scale(const float* group) {
   return best;
 }
 
+/// The layout of Q4_0, whose scales are chosen here.
+constexpr const BlockLayout& kInt4Blocks = kBlockLayouts[static_cast<int>(BlockFormat::q4_0)];
+
 void pack_int4(const HostMatrix& weights, Range outputs, int depth, std::byte* panel) {
   std::vector<float> row(static_cast<size_t>(depth));
-  for (int c = 0; c < kInt4Columns; ++c) {
-    std::fill(row.begin(), row.end(), 0.0F);
-    if (c < outputs.size()) widen(weights, outputs.begin + c, row);
-    for (int g = 0; g < depth / kInt4Group; ++g) {
-      const float* group = row.data() + int64_t{g} * kInt4Group;
-      auto* block = reinterpret_cast<uint8_t*>(panel) + int64_t{g} * kInt4Bytes;
-      const uint16_t scale = group_scale(group);
-      std::memcpy(block + kInt4Nibbles + int64_t{c} * 2, &scale, sizeof scale);
+  auto* block = reinterpret_cast<uint8_t*>(panel);
+  for (int c = 0; c < outputs.size(); ++c) {
+    weights.widen_row(outputs.begin + c, row.data());
+    for (int g = 0; g < depth / kBlockGroup; ++g) {
+      const float* values = row.data() + int64_t{g} * kBlockGroup;
+      uint8_t* group = block + int64_t{g} * kInt4Blocks.group_bytes();
+      const uint16_t scale = group_scale(values);
+      std::memcpy(group + kInt4Blocks.code_bytes() + int64_t{c} * 2, &scale, sizeof scale);
       const float inverse = inverse_of(scale);
-      for (int k = 0; k < kInt4Group; ++k) {
-        const int bits = nearest(in_steps(group[k], inverse)) + kInt4Offset;
-        block[(k / 8 * kInt4Columns + c) * 4 + k % 4] |=
+      for (int k = 0; k < kBlockGroup; ++k) {
+        const int bits = nearest(in_steps(values[k], inverse)) + kInt4Blocks.offset;
+        group[(k / 8 * kBlockColumns + c) * 4 + k % 4] |=
             static_cast<uint8_t>(k % 8 < 4 ? bits : bits << 4);
       }
     }
@@ -131,9 +128,9 @@ const WeightLayout kInt8Layout{
 };
 
 const WeightLayout kInt4Layout{
-    .panel_columns = kInt4Columns,
-    .depth_step = kInt4Group,
-    .panel_bytes = [](int depth) { return static_cast<size_t>(depth / kInt4Group) * kInt4Bytes; },
+    .panel_columns = kBlockColumns,
+    .depth_step = kBlockGroup,
+    .panel_bytes = [](int depth) { return layout_of(BlockFormat::q4_0).panel_bytes(depth); },
     .pack = pack_int4,
 };
 

@@ -29,13 +29,10 @@ extern const WeightLayout kBf16Layout;
 /// an output becomes 127 or -127.
 extern const WeightLayout kInt8Layout;
 
-/// 4 bits: blocks of 32 columns and 32 of depth. A block holds [4][32][4] bytes, the lower halves
-/// of one [32][4] for the first 4 of 8 depths and the upper for the others, each weight + 8, and
-/// then 32 float16 scales.
+/// 4 bits: that of Q4_0, with the scale of each group that leaves the least error of nine.
 extern const WeightLayout kInt4Layout;
 
-/// Adding this makes packed weights unsigned.
-inline constexpr int kInt8Offset = 128;
-inline constexpr int kInt4Offset = 8;
+/// That of matrices in blocks, which stay as they are: see block_layout.h.
+const WeightLayout& layout_of(BlockFormat format);
 
 }  // namespace unmask::cpu

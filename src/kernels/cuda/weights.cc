@@ -18,7 +18,7 @@ size_t elements(const HostMatrix& m) {
   return static_cast<size_t>(m.out) * static_cast<size_t>(m.in);
 }
 
-/// Converts a matrix slab by slab into rows of `depth` elements on the device.
+/// Converts a matrix, row by row, slab by slab, into rows of `depth` elements on the device.
 template <typename T, typename Convert>
 void upload_converted(Device& device, const HostMatrix& from, int depth, void* to,
                       const Convert& convert) {
@@ -29,8 +29,7 @@ void upload_converted(Device& device, const HostMatrix& from, int depth, void* t
   for (int first = 0; first < from.out; first += slab_rows) {
     const int rows = std::min(slab_rows, from.out - first);
     for (int r = 0; r < rows; ++r) {
-      convert(from.row(first + r),
-              slab.data() + static_cast<size_t>(r) * static_cast<size_t>(depth));
+      convert(first + r, slab.data() + static_cast<size_t>(r) * static_cast<size_t>(depth));
     }
     const size_t bytes = static_cast<size_t>(rows) * to_bytes;
     device.upload(slab.data(), {static_cast<std::byte*>(to) + static_cast<size_t>(first) * to_bytes,
@@ -57,12 +56,11 @@ std::vector<std::unique_ptr<PackedMatrix>> DeviceMatrix::pack(Device& device,
   std::vector<std::unique_ptr<PackedMatrix>> packed;
   for (const HostMatrix& m : weights) {
     std::unique_ptr<DeviceMatrix> matrix(new DeviceMatrix(m, depth, memory, values));
-    if (m.dtype == DType::bf16 && depth == m.in && m.is_dense()) {
+    if (m.is_plain(DType::bf16) && depth == m.in) {
       device.upload(m.data, dense(values, matrix->size()));
     } else {
-      upload_converted<Bf16>(device, m, depth, values, [&](const std::byte* from, Bf16* to) {
-        to_bf16(from, m.dtype, static_cast<size_t>(m.in), to);
-      });
+      upload_converted<Bf16>(device, m, depth, values,
+                             [&](int row, Bf16* to) { m.narrow_row(row, to); });
     }
     values += matrix->size();
     packed.push_back(std::move(matrix));
@@ -71,21 +69,18 @@ std::vector<std::unique_ptr<PackedMatrix>> DeviceMatrix::pack(Device& device,
 }
 
 View DeviceTable::rows(const HostMatrix& table) {
-  const bool narrow = table.dtype == DType::bf16;
+  const bool narrow = !table.blocks && table.dtype == DType::bf16;
   if (values_.data() == nullptr || source_ != table) {
     values_ = {};  // free first: both at once would double the peak
     Buffer values = device_.allocate(elements(table) * (narrow ? sizeof(Bf16) : sizeof(float)));
-    const auto width = static_cast<size_t>(table.in);
-    if (narrow && table.is_dense()) {
+    if (table.is_plain(DType::bf16)) {
       device_.upload(table.data, dense(static_cast<Bf16*>(values.data()), elements(table)));
     } else if (narrow) {
-      upload_converted<Bf16>(
-          device_, table, table.in, values.data(),
-          [&](const std::byte* from, Bf16* to) { to_bf16(from, table.dtype, width, to); });
+      upload_converted<Bf16>(device_, table, table.in, values.data(),
+                             [&](int row, Bf16* to) { table.narrow_row(row, to); });
     } else {
-      upload_converted<float>(
-          device_, table, table.in, values.data(),
-          [&](const std::byte* from, float* to) { to_f32(from, table.dtype, width, to); });
+      upload_converted<float>(device_, table, table.in, values.data(),
+                              [&](int row, float* to) { table.widen_row(row, to); });
     }
     values_ = std::move(values);
     source_ = table;

@@ -12,7 +12,7 @@
 
 namespace unmask::cuda {
 
-/// bfloat16, [out, depth], the depth padded with zeros.
+/// bfloat16, [out, depth], the depth padded with zeros; blocks are dequantized and rounded.
 class DeviceMatrix final : public PackedMatrix {
  public:
   /// Matrices of one depth, one behind the other, so that a product can read them as one.
@@ -40,7 +40,8 @@ class DeviceMatrix final : public PackedMatrix {
   Bf16* values_;
 };
 
-/// The table of embeddings, of which rows are gathered: bfloat16 where it came so, else float32.
+/// The table of embeddings, of which rows are gathered: bfloat16 where it came so, else
+/// float32.
 class DeviceTable {
  public:
   explicit DeviceTable(Device& device) : device_(device) {}

@@ -16,14 +16,15 @@ namespace {
 class PlainMatrix final : public PackedMatrix {
  public:
   explicit PlainMatrix(const HostMatrix& w) : PackedMatrix(w.out, w.in) {
-    if (w.format.value_or(WeightType::f32) != WeightType::f32) {
-      fail(ErrorCode::weight_type, "[reference] weights: found {}, expected f32",
-           weight_type_name(*w.format));
+    const WeightType type = w.format.value_or(WeightType::f32);
+    if (type != WeightType::f32 && type != WeightType::stored) {
+      fail(ErrorCode::weight_type, "[reference] weights: found {}, expected f32 or stored",
+           weight_type_name(type));
     }
     const auto width = static_cast<size_t>(w.in);
     values.resize(static_cast<size_t>(w.out) * width);
     for (int r = 0; r < w.out; ++r) {
-      to_f32(w.row(r), w.dtype, width, values.data() + static_cast<size_t>(r) * width);
+      w.widen_row(r, values.data() + static_cast<size_t>(r) * width);
     }
   }
   size_t bytes() const override { return values.size() * sizeof(float); }
@@ -87,7 +88,7 @@ class ReferenceBackend final : public Backend {
       if (id < 0 || id >= table.out) {
         fail("[embed] token id {} is outside the vocabulary of {}", id, table.out);
       }
-      to_f32(table.row(id), table.dtype, static_cast<size_t>(table.in), out.f32(r));
+      table.widen_row(id, out.f32(r));
     }
   }
 

@@ -11,9 +11,11 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/portable/rows.inc"
 // products finish their rows with those
 #include "kernels/cpu/portable/products.inc"
+// those of blocks, too
+#include "kernels/cpu/portable/product_blocks.inc"
 constexpr auto kBf16Product = nullptr;
 constexpr auto kInt8Product = portable_int8_product;
-constexpr auto kInt4Product = portable_int4_product;
+constexpr auto kBlockProducts = portable_block_products;
 // last, since it names all of them
 #include "kernels/cpu/portable/table.inc"
 

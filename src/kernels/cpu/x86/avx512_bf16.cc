@@ -17,11 +17,11 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/x86/product_tiles.inc"
 // each kind on its own
 #include "kernels/cpu/x86/product_bf16.inc"
-#include "kernels/cpu/x86/product_int4.inc"
+#include "kernels/cpu/x86/product_blocks.inc"
 #include "kernels/cpu/x86/product_int8.inc"
 constexpr auto kBf16Product = bf16_product;
 constexpr auto kInt8Product = int8_product;
-constexpr auto kInt4Product = int4_product;
+constexpr auto kBlockProducts = block_products;
 
 namespace bf16 {
 #include "kernels/cpu/x86/bf16.inc"
