@@ -17,7 +17,7 @@ struct ModelFiles::Data {
         config(std::move(read_config)),
         tokenizer(std::move(read_tokenizer)),
         stop_ids(config.stop_ids) {
-    for (const std::string_view end_of_turn : {"<|eot_id|>", "<|im_end|>"}) {
+    for (const std::string_view end_of_turn : {"<|eot_id|>", "<|im_end|>", "<|role_end|>"}) {
       const auto id = tokenizer.added_token(end_of_turn);
       if (id && std::count(stop_ids.begin(), stop_ids.end(), *id) == 0) stop_ids.push_back(*id);
     }
@@ -29,8 +29,8 @@ struct ModelFiles::Data {
   std::vector<TokenId> stop_ids;
   std::once_flag opened;
   std::optional<Checkpoint> checkpoint;
-  std::once_flag recognised;
-  ChatFormat chat_format{};
+  std::once_flag template_read;
+  std::optional<ChatTemplate> chat_template;
 };
 
 ModelFiles::ModelFiles(std::shared_ptr<Data> data) : data_(std::move(data)) {}
@@ -68,10 +68,11 @@ bool ModelFiles::has_adapter() const {
   return std::filesystem::exists(data_->directory / LoraAdapter::kConfigName, none);
 }
 
-ChatFormat ModelFiles::chat_format() const {
-  std::call_once(data_->recognised,
-                 [&] { data_->chat_format = detect_chat_format(data_->directory); });
-  return data_->chat_format;
+const ChatTemplate& ModelFiles::chat_template() const {
+  std::call_once(data_->template_read, [&] {
+    data_->chat_template = ChatTemplate::load(data_->directory, data_->tokenizer);
+  });
+  return *data_->chat_template;
 }
 
 }  // namespace unmask

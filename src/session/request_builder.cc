@@ -195,8 +195,8 @@ void set_common(const RequestOptions& a, const ModelFiles& files, Request& reque
 
 }  // namespace
 
-ChatFormat choose_chat_format(const ModelFiles& files, const std::optional<std::string>& name) {
-  const ChatFormat format = name ? parse_chat_format(*name) : files.chat_format();
+ChatTemplate choose_chat_template(const ModelFiles& files, const std::optional<std::string>& name) {
+  ChatTemplate format = name ? ChatTemplate::built_in(*name) : files.chat_template();
   check_markers(format, files.tokenizer());
   return format;
 }
@@ -210,8 +210,9 @@ std::vector<TokenId> encode_messages(const ModelFiles& files, const PromptOption
     return files.tokenizer().encode_prompt(messages[0].content);
   }
   if (options.system) messages.insert(messages.begin(), {"system", *options.system});
-  const ChatFormat format = choose_chat_format(files, options.format);
-  return files.tokenizer().encode(render_chat(format, messages, {.tools = options.tools}));
+  const ChatTemplate format = choose_chat_template(files, options.format);
+  return files.tokenizer().encode(
+      format.render(messages, {.tools = options.tools, .variables = options.variables}));
 }
 
 std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOptions& options,

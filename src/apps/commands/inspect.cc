@@ -8,7 +8,8 @@
 #include "apps/terminal/units.h"
 #include "io/gguf_model.h"
 #include "io/json_file.h"
-#include "io/text/chat_template.h"
+#include "io/template/template.h"
+#include "io/text/chat_files.h"
 #include "model/families.h"
 #include "session/costs.h"
 #include "session/find_model.h"
@@ -85,11 +86,17 @@ ordered_json weights_json(const fs::path& directory, const ModelConfig& config) 
   }
 }
 
-std::string chat_template_name(const fs::path& directory) {
+/// Where it is, and what is wrong with it.
+std::string describe_chat_template(const fs::path& directory) {
+  std::string file;
   try {
-    return std::string(chat_format_name(detect_chat_format(directory)));
-  } catch (const Error&) {
-    return "none that is known";
+    const std::optional<TemplateText> found = find_chat_template(directory);
+    if (!found) return "none";
+    file = found->file;
+    const jinja::Template parsed(found->text);
+    return file;
+  } catch (const Error& error) {
+    return fmt::format("{}{}{}", file, file.empty() ? "" : ": ", error.what());
   }
 }
 
@@ -109,7 +116,7 @@ ordered_json inspect_directory(const fs::path& directory, std::optional<int> con
             {"pad", config.pad_id},
             {"bos", or_null(config.bos_id)},
             {"stop", config.stop_ids}}},
-          {"chat_template", chat_template_name(directory)},
+          {"chat_template", describe_chat_template(directory)},
           {"weights", weights_json(directory, config)},
           {"memory", memory_json(config, context.value_or(config.max_positions))}};
 }

@@ -79,10 +79,10 @@ std::vector<TokenId> encode_in_template(const TokenizeArguments& a,
   std::vector<ChatMessage> messages;
   if (a.chat.system) messages.push_back({"system", *a.chat.system});
   messages.push_back({"user", std::move(text)});
-  const ChatFormat format =
-      a.chat.format ? parse_chat_format(*a.chat.format) : detect_chat_format(directory);
+  const ChatTemplate format = a.chat.format ? ChatTemplate::built_in(*a.chat.format)
+                                            : ChatTemplate::load(directory, tokenizer);
   check_markers(format, tokenizer);
-  return tokenizer.encode(render_chat(format, messages));
+  return tokenizer.encode(format.render(messages, {.variables = a.chat.variables}));
 }
 
 }  // namespace

@@ -154,7 +154,19 @@ void add_chat_arguments(CLI::App& app, PromptOptions& c) {
       ->group(kPromptGroup);
   restrict_to(
       app.add_option("--template,--chat-template", c.format, "Chat template (the model's own)"),
-      {"llada", "chatml"})
+      ChatTemplate::names())
+      ->group(kPromptGroup);
+  app.add_option_function<std::string>(
+         "--chat-template-kwargs",
+         [&c](const std::string& text) {
+           try {
+             c.variables = read_template_variables(text);
+           } catch (const Error& error) {
+             throw CLI::ValidationError("--chat-template-kwargs", error.what());
+           }
+         },
+         "Variables of the chat template, e.g. '{\"enable_thinking\": false}'")
+      ->type_name("JSON")
       ->group(kPromptGroup);
 }
 
@@ -162,7 +174,8 @@ void add_raw_argument(CLI::App& app, bool& raw) {
   app.add_flag("--raw", raw, "Complete the prompt as it is, without a chat template")
       ->group(kPromptGroup)
       ->excludes("--system")
-      ->excludes("--template");
+      ->excludes("--template")
+      ->excludes("--chat-template-kwargs");
 }
 
 void add_seed_argument(CLI::App& app, uint64_t& seed, bool& drawn, const std::string& help,
