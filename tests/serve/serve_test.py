@@ -230,6 +230,9 @@ class SmallPaths(Served):
         prompt = self.server.post("/apply-template", {"messages": CHAT["messages"]}).json["prompt"]
         self.assertIn(QUESTION, prompt)
         self.assertIn("<|start_header_id|>assistant", prompt)
+        for kwargs, param in (([], "chat_template_kwargs"), ({"messages": []}, "messages")):
+            body = {"messages": CHAT["messages"], "chat_template_kwargs": kwargs}
+            self.refused(self.server.post("/apply-template", body), 400, "invalid_value", param)
 
     def test_metrics_hold_nothing_of_clients(self):
         self.server.get("/secret-path")

@@ -288,9 +288,16 @@ const Expression* ExpressionParser::parse_filters(const Expression* subject) {
   return node;
 }
 
+/// Extensions have names with dots; none is known here, so they are refused when they are run.
+std::string ExpressionParser::dotted_name() {
+  std::string name = words_.take_name();
+  while (words_.skip_symbol(".")) name.append(1, '.').append(words_.take_name());
+  return name;
+}
+
 const Expression* ExpressionParser::filter(const Expression* node) {
   Expression* filter = make(ExpressionKind::filter, {node});
-  filter->name = words_.take_name();
+  filter->name = dotted_name();
   if (words_.is_symbol("(")) arguments(*filter);
   return filter;
 }
@@ -298,7 +305,7 @@ const Expression* ExpressionParser::filter(const Expression* node) {
 const Expression* ExpressionParser::test(const Expression* node) {
   const bool negated = words_.skip_name("not");
   Expression* test = make(ExpressionKind::test, {node});
-  test->name = words_.take_name();
+  test->name = dotted_name();
   const bool operand = words_.is(TokenKind::string) || words_.is(TokenKind::integer) ||
                        words_.is(TokenKind::real) || words_.is_symbol("[") ||
                        words_.is_symbol("{") ||

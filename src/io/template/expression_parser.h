@@ -44,6 +44,7 @@ class ExpressionParser {
   const Expression* subscript(const Expression* node);
   const Expression* test(const Expression* node);
   const Expression* filter(const Expression* node);
+  std::string dotted_name();
   void arguments(Expression& node);
 
   Words& words_;

@@ -3,6 +3,7 @@
 usage: jinja_test.py TEMPLATE_CASES [REPOSITORY] [CASES]
 """
 
+import copy
 import functools
 import json
 import pathlib
@@ -23,8 +24,9 @@ from conversations import conversation
 from expressions import DATA, Expressions
 
 HERE = pathlib.Path(__file__).parent
-# What the interpreter says it does not do, where Python has no limit.
-LIMITS = ("not supported", "of more than 64 bits", "is no real number", "cannot be printed", "a precision of")
+# What the interpreter says it does not do, where Python has no limit; and slices of constants, which
+# Jinja folds by other rules than it runs.
+LIMITS = ("not supported", "of more than 64 bits", "is no real number", "cannot be printed", "a precision of", "a slice of a")
 
 
 def refuse(message):
@@ -66,7 +68,8 @@ def compiled(template):
 def expected(case):
     """The text, or None where Jinja refuses."""
     try:
-        return compiled(case["template"]).render(**case["data"])
+        # A copy: the filter indent changes a list that it is given by mistake.
+        return compiled(case["template"]).render(**copy.deepcopy(case["data"]))
     except Exception:  # noqa: BLE001: whatever Python finds wrong with it
         return None
 
@@ -119,8 +122,8 @@ class Differences(unittest.TestCase):
         checked = 0
         for case, answer in zip(cases, answers(cases), strict=True):
             # An escape such as "\u2003" is quoted, and ASCII; so are some keys of rows and tools.
-            ascii_keys = "rows" in case["template"] or "tools" in case["template"]
-            if "error" in answer or "\\" in answer["text"] or ascii_keys:
+            ascii_too = any(word in case["template"] for word in ("rows", "tools", "ensure_ascii"))
+            if "error" in answer or "\\" in answer["text"] or ascii_too:
                 continue
             checked += 1
             self.assertFalse(misquoted(answer), f"{case['template']}\n  {answer}")
