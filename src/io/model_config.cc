@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "io/config_reader.h"
+#include "io/model_family.h"
 #include "io/quantization.h"
 #include "io/text/tokenizer.h"
 
@@ -33,7 +34,7 @@ constexpr std::array kFamilies{
 };
 
 /// Both names must be known: LLaDA-MoE, for one, shares the model_type of LLaDA.
-Family find_family(const ConfigReader& config) {
+std::optional<Family> known_family(const ConfigReader& config) {
   const std::string type = config.optional_string("model_type").value_or("");
   const std::vector<std::string> architectures = config.strings("architectures");
   for (const FamilyNames& known : kFamilies) {
@@ -42,6 +43,13 @@ Family find_family(const ConfigReader& config) {
     const bool same_type = type.empty() ? !architectures.empty() : type == known.model_type;
     if (same_type && same_class) return known.family;
   }
+  return std::nullopt;
+}
+
+Family find_family(const ConfigReader& config) {
+  if (const auto family = known_family(config)) return *family;
+  const std::string type = config.optional_string("model_type").value_or("");
+  const std::vector<std::string> architectures = config.strings("architectures");
   std::vector<std::string> supported;
   supported.reserve(kFamilies.size());
   for (const FamilyNames& known : kFamilies) {
@@ -231,6 +239,10 @@ std::string_view family_name(Family family) {
     if (known.family == family) return known.name;
   }
   return "unknown";
+}
+
+bool has_known_family(const fs::path& config) {
+  return known_family(ConfigReader(config)).has_value();
 }
 
 ModelConfig load_model_config(const fs::path& directory) {

@@ -39,7 +39,7 @@ ModelFiles::ModelFiles(ModelConfig config, Tokenizer tokenizer)
     : ModelFiles(std::make_shared<Data>("", std::move(config), std::move(tokenizer))) {}
 
 ModelFiles ModelFiles::open(const std::filesystem::path& directory) {
-  const std::filesystem::path found = find_model(directory.string(), hub_cache());
+  const std::filesystem::path found = find_model(directory.string(), model_caches());
   ModelConfig config = load_model_config(found);
   return ModelFiles(std::make_shared<Data>(found, std::move(config), Tokenizer::load(found)));
 }

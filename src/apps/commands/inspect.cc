@@ -11,6 +11,7 @@
 #include "io/template/template.h"
 #include "io/text/chat_files.h"
 #include "model/families.h"
+#include "session/cached_models.h"
 #include "session/costs.h"
 #include "session/find_model.h"
 
@@ -42,16 +43,6 @@ ordered_json sizes(const Model& m) {
 }
 
 ordered_json or_null(std::optional<TokenId> id) { return id ? ordered_json(*id) : ordered_json(); }
-
-int64_t parameters(const ModelConfig& config) {
-  int64_t sum = 0;
-  for (const TensorSpec& spec : tensor_specs(config)) {
-    int64_t elements = 1;
-    for (const int64_t size : spec.shape) elements *= size;
-    sum += elements;
-  }
-  return sum;
-}
 
 ordered_json memory_json(const ModelConfig& config, int context) {
   using enum WeightType;
@@ -108,7 +99,7 @@ ordered_json inspect_directory(const fs::path& directory, std::optional<int> con
         fmt::format("{} {}", rope_kind_name(config.rope.kind), config.rope.factor);
   }
   return {{"family", family_name(config.family)},
-          {"parameters", parameters(config)},
+          {"parameters", count_parameters(config)},
           {"sizes", shape},
           {"ids",
            {{"mask", config.mask_id},
@@ -229,7 +220,7 @@ int inspect(const InspectArguments& a, Console& console) {
   const fs::path path = a.path;
   const ordered_json model = path.extension() == ".gguf"
                                  ? inspect_gguf(path)
-                                 : inspect_directory(find_model(a.path, hub_cache()), a.context);
+                                 : inspect_directory(find_model(a.path, model_caches()), a.context);
   if (a.json) {
     console.out << json_line(model);
   } else {
