@@ -14,7 +14,7 @@ namespace unmask {
 enum class ErrorCode : uint8_t {
   other,
   sampler,        // the message names fields of SamplerOptions
-  chat_format,    // there is no chat template, or an unknown one
+  chat_format,    // there is no chat template, or one that cannot be run
   device,         // there is no such device, or it cannot compute this
   device_type,    // the device does not compute with weights of this type
   weight_type,    // the processor does not, or this model cannot be kept so

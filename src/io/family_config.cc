@@ -230,24 +230,38 @@ const FamilyFacts& facts_of(Family family) {
 
 std::string_view family_name(Family family) { return facts_of(family).name; }
 
-Family parse_family(std::string_view name) {
-  std::vector<std::string_view> known;
-  for (const FamilyFacts& facts : kFacts) {
-    if (facts.option == name) return facts.family;
-    known.push_back(facts.option);
-  }
-  fail("[model] family '{}' is unknown; there is {}", printable(name), fmt::join(known, ", "));
+std::vector<std::string> family_options() {
+  std::vector<std::string> names;
+  for (const FamilyFacts& facts : kFacts) names.emplace_back(facts.option);
+  return names;
 }
 
-Family find_family(const ConfigReader& config) {
+Family parse_family(std::string_view name) {
+  for (const FamilyFacts& facts : kFacts) {
+    if (facts.option == name) return facts.family;
+  }
+  fail("[model] family '{}' is unknown; there is {}", printable(name),
+       fmt::join(family_options(), ", "));
+}
+
+std::optional<Family> known_family(const ConfigReader& config) {
   const std::string type = config.optional_string("model_type").value_or("");
   const std::vector<std::string> architectures = config.strings("architectures");
-  std::vector<std::string> supported;
   for (const FamilyNames& known : kNames) {
     const bool same_class = std::all_of(architectures.begin(), architectures.end(),
                                         [&](const auto& a) { return a == known.architecture; });
     const bool same_type = type.empty() ? !architectures.empty() : type == known.model_type;
     if (same_type && same_class) return known.family;
+  }
+  return std::nullopt;
+}
+
+Family find_family(const ConfigReader& config) {
+  if (const auto family = known_family(config)) return *family;
+  const std::string type = config.optional_string("model_type").value_or("");
+  const std::vector<std::string> architectures = config.strings("architectures");
+  std::vector<std::string> supported;
+  for (const FamilyNames& known : kNames) {
     supported.push_back(fmt::format("{} ({})", known.model_type, known.architecture));
   }
   fail("{}: model_type '{}' ({}) is not supported; supported are {}", config.where(),

@@ -22,7 +22,9 @@ struct FamilyFacts {
 const FamilyFacts& facts_of(Family family);
 
 /// By model_type and architectures, which must agree: LLaDA-MoE, for one, shares the model_type of
-/// LLaDA. Throws Error that names what is supported.
+/// LLaDA. Nothing for a model that cannot be run.
+std::optional<Family> known_family(const ConfigReader& config);
+/// The same; throws Error that names what is supported.
 Family find_family(const ConfigReader& config);
 
 /// Fills in shapes, blocks and flags. Throws Error naming the key that is missing, wrong, or asks

@@ -15,15 +15,20 @@ constexpr int kMaxWidth = 1 << 20;
 constexpr int kMaxVocab = 1 << 24;
 constexpr int kMaxLayers = 1 << 12;
 constexpr int kMaxPositions = 1 << 28;
+constexpr int kMaxExperts = 1 << 12;
 
 struct Architecture {
   std::string_view name;
   Family family;
-  bool qkv_bias;
+  bool qkv_bias = false;
+  bool experts = false;     // in every layer, with norms of heads
+  bool normalized = false;  // as in MoeConfig
 };
 constexpr std::array kArchitectures{
-    Architecture{"llada", Family::llada, false},
+    Architecture{"llada", Family::llada},
     Architecture{"dream", Family::dream, true},
+    Architecture{"llada-moe", Family::llada_moe, false, true},
+    Architecture{"rnd1", Family::rnd1, false, true, true},
 };
 
 const Architecture& find_architecture(const GgufKeys& keys) {
@@ -37,13 +42,8 @@ const Architecture& find_architecture(const GgufKeys& keys) {
         "been trained from it stands nowhere in the file; use the model in safetensors",
         keys.where(), name);
   }
-  if (name == "llada-moe" || name == "rnd1") {
-    fail(
-        "{}: architecture '{}' has experts, which cannot be read from GGUF files yet; use a model "
-        "of llada or dream",
-        keys.where(), name);
-  }
-  fail("{}: architecture '{}' is no supported diffusion model, expected llada or dream",
+  fail("{}: architecture '{}' is no supported diffusion model, expected llada, dream, llada-moe or "
+       "rnd1",
        keys.where(), printable(name));
 }
 
@@ -74,7 +74,9 @@ void refuse_unread(const GgufKeys& keys, const std::string& prefix) {
         "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_beta_fast",
         "rope.scaling.yarn_beta_slow", "logit_scale", "residual_scale", "embedding_scale",
         "attn_logit_softcapping", "final_logit_softcapping", "use_parallel_residual",
-        "attention.clamp_kqv", "attention.max_alibi_bias", "attention.scale", "expert_count"}) {
+        "attention.clamp_kqv", "attention.max_alibi_bias", "attention.scale",
+        "expert_shared_count", "expert_group_count", "expert_weights_scale",
+        "leading_dense_block_count"}) {
     if (keys.has(prefix + key))
       keys.reject(prefix + key, "is not implemented for this architecture");
   }
@@ -106,7 +108,9 @@ void read_heads(const GgufKeys& keys, const std::string& prefix, ModelConfig& mo
 void read_sizes(const GgufKeys& keys, const std::string& prefix, ModelConfig& model) {
   model.n_layers = keys.size(prefix + "block_count", kMaxLayers);
   model.dim = keys.size(prefix + "embedding_length", kMaxWidth);
-  model.ffn_dim = keys.size(prefix + "feed_forward_length", kMaxWidth);
+  if (model.moe.experts == 0) {
+    model.ffn_dim = keys.size(prefix + "feed_forward_length", kMaxWidth);
+  }
   model.max_positions = keys.size(prefix + "context_length", kMaxPositions);
   model.rope_theta = keys.positive(prefix + "rope.freq_base");
   model.rope = read_rope_scaling(keys, prefix);
@@ -124,6 +128,25 @@ void read_sizes(const GgufKeys& keys, const std::string& prefix, ModelConfig& mo
                                      model.vocab_size));
 }
 
+/// A softmax router, the only one that these architectures know; the files do not name it.
+void read_experts(const GgufKeys& keys, const std::string& prefix, const Architecture& architecture,
+                  ModelConfig& model) {
+  if (!architecture.experts) {
+    if (keys.has(prefix + "expert_count")) {
+      keys.reject(prefix + "expert_count", "is not implemented for this architecture");
+    }
+    return;
+  }
+  MoeConfig& moe = model.moe;
+  moe.experts = keys.size(prefix + "expert_count", kMaxExperts);
+  moe.top_k = keys.size(prefix + "expert_used_count", moe.experts);
+  moe.width = keys.size(prefix + "expert_feed_forward_length", kMaxWidth);
+  moe.normalized = architecture.normalized;
+  const int layers = keys.size(prefix + "block_count", kMaxLayers);
+  moe.layers.assign(static_cast<size_t>(layers), true);
+  model.qk_norm = true;
+}
+
 TokenId required_id(const GgufKeys& keys, const std::string& key, std::optional<TokenId> given,
                     int vocab_size, ErrorCode code) {
   if (given) return *given;
@@ -138,6 +161,7 @@ void read_token_ids(const GgufKeys& keys, const ModelOverrides& given, ModelConf
   };
   model.mask_id = required_id(keys, "tokenizer.ggml.mask_token_id", given.mask_id, model.vocab_size,
                               ErrorCode::mask_id);
+  model.mask_source = given.mask_id ? "option" : "metadata";
   model.eos_id = required_id(keys, "tokenizer.ggml.eos_token_id", given.eos_id, model.vocab_size,
                              ErrorCode::eos_id);
   model.bos_id = id("bos");
@@ -164,10 +188,12 @@ ModelConfig read_gguf_config(const GgufCheckpoint& checkpoint, const ModelOverri
   ModelConfig model;
   model.family = architecture.family;
   model.qkv_bias = architecture.qkv_bias;
+  read_experts(keys, prefix, architecture, model);
   read_sizes(keys, prefix, model);
   check_given(given, model.vocab_size, keys.where());
   read_token_ids(keys, given, model);
-  model.logit_shift = keys.flag("diffusion.shift_logits", true) ? 1 : 0;
+  model.logit_shift =
+      given.shift_logits.value_or(keys.flag("diffusion.shift_logits", true)) ? 1 : 0;
   model.tied_head = !checkpoint.contains("output.weight");
   return model;
 }

@@ -9,7 +9,7 @@ namespace unmask {
 /// The architectures that read_gguf_config() knows, as general.architecture spells them.
 std::string_view gguf_architecture(Family family);
 
-/// Reads the keys of the architectures llada and dream; the head is tied where no tensor
+/// Reads the keys of the architectures llada, dream, llada-moe and rnd1; the head is tied where no tensor
 /// "output.weight" is there, and rows of logits are shifted where the file does not say. Throws
 /// Error that names the file and the key when a required one is missing or wrong, or asks for
 /// something not implemented; codes mask_id and eos_id where the file lacks a token that `given`

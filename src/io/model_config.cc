@@ -7,6 +7,7 @@
 #include "io/config_reader.h"
 #include "io/family_config.h"
 #include "io/gguf_config.h"
+#include "io/model_family.h"
 #include "io/quantization.h"
 #include "io/text/tokenizer.h"
 
@@ -173,6 +174,10 @@ void check_given(const ModelOverrides& given, int vocab_size, const std::string&
     fail("{}: {} token {} was given, expected one of the {} of the vocabulary", where, what, *id,
          vocab_size);
   }
+}
+
+bool has_known_family(const fs::path& config) {
+  return known_family(ConfigReader(config)).has_value();
 }
 
 ModelConfig load_model_config(const fs::path& directory, const ModelOverrides& overrides) {

@@ -101,6 +101,7 @@ struct ModelConfig {
 
 /// The family of a name as --family takes it, e.g. "llada2". Throws Error listing them.
 Family parse_family(std::string_view name);
+std::vector<std::string> family_options();
 
 /// Throws Error "WHERE: ..." for an id that is none of `vocab_size` tokens.
 void check_given(const ModelOverrides& given, int vocab_size, const std::string& where);

@@ -12,24 +12,30 @@ namespace {
 
 struct GgufName {
   TensorRole role;
-  std::string_view pattern;  // {} stands for the layer
+  std::string_view pattern;  // {0} stands for the layer, {1} for the expert
 };
 constexpr std::array kNames{
     GgufName{TensorRole::embedding, "token_embd.weight"},
     GgufName{TensorRole::final_norm, "output_norm.weight"},
     GgufName{TensorRole::head, "output.weight"},
-    GgufName{TensorRole::attn_norm, "blk.{}.attn_norm.weight"},
-    GgufName{TensorRole::q, "blk.{}.attn_q.weight"},
-    GgufName{TensorRole::k, "blk.{}.attn_k.weight"},
-    GgufName{TensorRole::v, "blk.{}.attn_v.weight"},
-    GgufName{TensorRole::q_bias, "blk.{}.attn_q.bias"},
-    GgufName{TensorRole::k_bias, "blk.{}.attn_k.bias"},
-    GgufName{TensorRole::v_bias, "blk.{}.attn_v.bias"},
-    GgufName{TensorRole::attn_out, "blk.{}.attn_output.weight"},
-    GgufName{TensorRole::ffn_norm, "blk.{}.ffn_norm.weight"},
-    GgufName{TensorRole::gate, "blk.{}.ffn_gate.weight"},
-    GgufName{TensorRole::up, "blk.{}.ffn_up.weight"},
-    GgufName{TensorRole::down, "blk.{}.ffn_down.weight"},
+    GgufName{TensorRole::attn_norm, "blk.{0}.attn_norm.weight"},
+    GgufName{TensorRole::q, "blk.{0}.attn_q.weight"},
+    GgufName{TensorRole::k, "blk.{0}.attn_k.weight"},
+    GgufName{TensorRole::v, "blk.{0}.attn_v.weight"},
+    GgufName{TensorRole::q_bias, "blk.{0}.attn_q.bias"},
+    GgufName{TensorRole::k_bias, "blk.{0}.attn_k.bias"},
+    GgufName{TensorRole::v_bias, "blk.{0}.attn_v.bias"},
+    GgufName{TensorRole::attn_out, "blk.{0}.attn_output.weight"},
+    GgufName{TensorRole::ffn_norm, "blk.{0}.ffn_norm.weight"},
+    GgufName{TensorRole::gate, "blk.{0}.ffn_gate.weight"},
+    GgufName{TensorRole::up, "blk.{0}.ffn_up.weight"},
+    GgufName{TensorRole::down, "blk.{0}.ffn_down.weight"},
+    GgufName{TensorRole::q_norm, "blk.{0}.attn_q_norm.weight"},
+    GgufName{TensorRole::k_norm, "blk.{0}.attn_k_norm.weight"},
+    GgufName{TensorRole::router, "blk.{0}.ffn_gate_inp.weight"},
+    GgufName{TensorRole::expert_gate, "blk.{0}.ffn_gate_exps.weight:{1}"},
+    GgufName{TensorRole::expert_up, "blk.{0}.ffn_up_exps.weight:{1}"},
+    GgufName{TensorRole::expert_down, "blk.{0}.ffn_down_exps.weight:{1}"},
 };
 
 void check_tensor(const GgufCheckpoint& checkpoint, const std::string& name,
@@ -46,11 +52,30 @@ void check_tensor(const GgufCheckpoint& checkpoint, const std::string& name,
   }
 }
 
+/// Takes apart the tensors that hold all experts of a layer, one behind the other.
+void split_experts(GgufCheckpoint& checkpoint, const ModelConfig& config) {
+  using enum TensorRole;
+  for (int layer = 0; layer < config.n_layers; ++layer) {
+    if (!config.moe.at(layer)) continue;
+    for (const TensorRole role : {expert_gate, expert_up, expert_down}) {
+      std::vector<std::string> parts;
+      for (int e = 0; e < config.moe.experts; ++e) {
+        parts.push_back(gguf_tensor_name(role, layer, e));
+      }
+      const std::string whole = parts[0].substr(0, parts[0].find(':'));
+      if (!checkpoint.contains(whole)) {
+        fail("[gguf] {}: tensor '{}' is missing", checkpoint.path().string(), whole);
+      }
+      checkpoint.split(whole, parts, std::vector<int64_t>(parts.size(), 1), true);
+    }
+  }
+}
+
 }  // namespace
 
-std::string gguf_tensor_name(TensorRole role, int layer) {
+std::string gguf_tensor_name(TensorRole role, int layer, int expert) {
   for (const GgufName& known : kNames) {
-    if (known.role == role) return fmt::format(fmt::runtime(known.pattern), layer);
+    if (known.role == role) return fmt::format(fmt::runtime(known.pattern), layer, expert);
   }
   UNMASK_CHECK(false, "a role that GGUF files have no name for");
   return "";
@@ -61,10 +86,11 @@ bool gguf_interleaves(Family family, TensorRole role) {
 }
 
 void adopt_names(GgufCheckpoint& checkpoint, const ModelConfig& config) {
+  split_experts(checkpoint, config);
   std::map<std::string, std::string> names;  // by the family's, the file's
   std::set<std::string, std::less<>> used;
   for (const TensorSpec& spec : tensor_specs(config)) {
-    const std::string name = gguf_tensor_name(spec.role, spec.layer);
+    const std::string name = gguf_tensor_name(spec.role, spec.layer, spec.expert);
     check_tensor(checkpoint, name, spec);
     if (gguf_interleaves(config.family, spec.role)) {
       checkpoint.mark_interleaved(name, config.head_dim);

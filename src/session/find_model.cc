@@ -121,17 +121,21 @@ fs::path folder_of(const std::string& hub_name, const fs::path& hub) {
   return hub / folder;
 }
 
-[[noreturn]] void refuse_missing(const std::string& given, const fs::path& hub) {
+[[noreturn]] void refuse_missing(const std::string& given, const ModelCaches& caches) {
   const std::optional<std::string> name = as_hub_name(given);
   if (!name) {
     fail("[model] {}: no such directory; expected a Hugging Face model directory",
          printable(given));
   }
-  fail(
-      "[model] {}: no such directory, and {} has no such model; download it: hf download {} "
-      "--local-dir {}",
-      printable(given), hub.empty() ? "the cache of the Hugging Face hub" : hub.string(), *name,
-      name->substr(name->find('/') + 1));
+  std::vector<std::string> places;
+  for (const fs::path& place : {caches.hub, caches.own}) {
+    if (!place.empty()) places.push_back(place.string());
+  }
+  fail("[model] {}: no such directory, and no such model in {}; download it: hf download {}",
+       printable(given),
+       places.empty() ? "a cache, of which there is none"
+                      : fmt::format("{}", fmt::join(places, " or ")),
+       *name);
 }
 
 [[noreturn]] void refuse_file(const fs::path& file) {
@@ -193,13 +197,8 @@ fs::path only_gguf(const fs::path& folder, const std::vector<fs::path>& models,
 }
 
 fs::path in_folder(const fs::path& folder, const std::string& name) {
-  // A link to nothing counts: opening it says that the download is incomplete.
-  const auto is_model = [](const fs::path& path) {
-    std::error_code none;
-    return is_there(path / "config.json") || fs::is_symlink(path / "config.json", none);
-  };
   fs::path found = folder;
-  if (!is_model(folder)) {
+  if (!has_model_config(folder)) {
     if (is_folder(folder / "snapshots")) found = find_snapshot(folder);
     if (folder.filename() == "snapshots") found = find_snapshot(folder.parent_path());
   }
@@ -209,7 +208,7 @@ fs::path in_folder(const fs::path& folder, const std::string& name) {
   const std::vector<fs::path> gguf = gguf_models_in(found);
   if (!has_weights && !gguf.empty()) return only_gguf(found, gguf, name);
   const bool only_adapter = !has_weights && is_there(found / LoraAdapter::kConfigName);
-  if (!is_model(found) || only_adapter) refuse_folder(found);
+  if (!has_model_config(found) || only_adapter) refuse_folder(found);
   return found;
 }
 
@@ -232,7 +231,24 @@ fs::path hub_cache() {
   return user.empty() ? fs::path() : user / ".cache" / "huggingface" / "hub";
 }
 
-fs::path find_model(const std::string& given, const fs::path& hub) {
+ModelCaches model_caches() {
+  ModelCaches caches{.hub = hub_cache()};
+  const fs::path user = from_environment("HOME");
+  if (const fs::path all = from_environment("XDG_CACHE_HOME"); !all.empty()) {
+    caches.own = all / "unmask";
+  } else if (!user.empty()) {
+    caches.own = user / ".cache" / "unmask";
+  }
+  return caches;
+}
+
+bool has_model_config(const fs::path& folder) {
+  // A link to nothing counts: opening it says that the download is incomplete.
+  std::error_code none;
+  return is_there(folder / "config.json") || fs::is_symlink(folder / "config.json", none);
+}
+
+fs::path find_model(const std::string& given, const ModelCaches& caches) {
   fs::path path = given;
   if (!path.has_filename() && path.has_parent_path()) path = path.parent_path();
   if (is_folder(path)) return in_folder(path, path.string());
@@ -249,8 +265,8 @@ fs::path find_model(const std::string& given, const fs::path& hub) {
     file = path.filename().string();
   }
   const std::optional<std::string> name = as_hub_name(repository_name);
-  if (name && !hub.empty()) {
-    const fs::path repository = folder_of(*name, hub);
+  if (name && !caches.hub.empty()) {
+    const fs::path repository = folder_of(*name, caches.hub);
     if (is_folder(repository / "snapshots")) {
       if (file.empty()) return in_folder(repository, *name);
       const fs::path found = find_snapshot(repository) / file;
@@ -259,7 +275,11 @@ fs::path find_model(const std::string& given, const fs::path& hub) {
            file, *name, file);
     }
   }
-  refuse_missing(name ? repository_name : given, hub);
+  if (name && !caches.own.empty() && is_folder(caches.own / *name)) {
+    if (file.empty()) return in_folder(caches.own / *name, *name);
+    return find_model((caches.own / *name / file).string(), {});
+  }
+  refuse_missing(name ? repository_name : given, caches);
 }
 
 fs::path find_adapter(const std::string& given, const fs::path& hub) {
@@ -273,7 +293,7 @@ fs::path find_adapter(const std::string& given, const fs::path& hub) {
     const std::optional<std::string> name = as_hub_name(given);
     if (name && !hub.empty() && is_folder(folder_of(*name, hub))) path = folder_of(*name, hub);
   }
-  if (!is_there(path)) refuse_missing(given, hub);
+  if (!is_there(path)) refuse_missing(given, {.hub = hub});
   if (!is_adapter(path) && is_folder(path / "snapshots")) path = find_snapshot(path);
   if (is_adapter(path)) return path;
   const bool is_model = is_there(path / "config.json");

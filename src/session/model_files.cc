@@ -16,7 +16,7 @@ struct ModelFiles::Data {
         config(std::move(read_config)),
         tokenizer(std::move(read_tokenizer)),
         stop_ids(config.stop_ids) {
-    for (const std::string_view end_of_turn : {"<|eot_id|>", "<|im_end|>"}) {
+    for (const std::string_view end_of_turn : {"<|eot_id|>", "<|im_end|>", "<|role_end|>"}) {
       const auto id = tokenizer.added_token(end_of_turn);
       if (id && std::count(stop_ids.begin(), stop_ids.end(), *id) == 0) stop_ids.push_back(*id);
     }
@@ -28,8 +28,8 @@ struct ModelFiles::Data {
   std::vector<TokenId> stop_ids;
   std::once_flag opened;
   std::unique_ptr<TensorDirectory> checkpoint;
-  std::once_flag recognised;
-  ChatFormat chat_format{};
+  std::once_flag template_read;
+  std::optional<ChatTemplate> chat_template;
 };
 
 ModelFiles::ModelFiles(std::shared_ptr<Data> data) : data_(std::move(data)) {}
@@ -38,7 +38,7 @@ ModelFiles::ModelFiles(ModelConfig config, Tokenizer tokenizer)
     : ModelFiles(std::make_shared<Data>("", std::move(config), std::move(tokenizer))) {}
 
 ModelFiles ModelFiles::open(const std::filesystem::path& model, const ModelOverrides& given) {
-  const std::filesystem::path found = find_model(model.string(), hub_cache());
+  const std::filesystem::path found = find_model(model.string(), model_caches());
   ModelConfig config = load_model_config(found, given);
   return ModelFiles(std::make_shared<Data>(found, std::move(config), Tokenizer::load(found)));
 }
@@ -62,9 +62,11 @@ bool ModelFiles::has_adapter() const {
   return std::filesystem::exists(data_->path / LoraAdapter::kConfigName, none);
 }
 
-ChatFormat ModelFiles::chat_format() const {
-  std::call_once(data_->recognised, [&] { data_->chat_format = detect_chat_format(data_->path); });
-  return data_->chat_format;
+const ChatTemplate& ModelFiles::chat_template() const {
+  std::call_once(data_->template_read, [&] {
+    data_->chat_template = ChatTemplate::load(data_->path, data_->tokenizer);
+  });
+  return *data_->chat_template;
 }
 
 }  // namespace unmask

@@ -1,5 +1,5 @@
 // The files of a model, read once, be it a folder or a GGUF file: configuration, tokenizer, chat
-// format, checkpoint.
+// template, checkpoint.
 #pragma once
 
 #include <filesystem>
@@ -38,8 +38,8 @@ class ModelFiles {
   const TensorDirectory& checkpoint() const;
   /// Whether a LoRA adapter lies beside the model; it changes nothing by itself.
   bool has_adapter() const;
-  /// Recognised at the first call. Throws Error when there is none or it is unknown.
-  ChatFormat chat_format() const;
+  /// Read at the first call. Throws Error (chat_format) when there is none or it cannot be run.
+  const ChatTemplate& chat_template() const;
 
  private:
   struct Data;

@@ -239,10 +239,28 @@ void set_common(const RequestOptions& a, const ModelFiles& files, Request& reque
   request.constraint = a.constraint;
 }
 
+/// Holes that may get `more` tokens than they have masks.
+void let_holes_grow(int more, const ModelFiles& files, Request& request) {
+  const std::optional<TokenId> expand = files.tokenizer().added_token("<|expand|>");
+  if (!expand) {
+    fail("[fill] grow: found a model without the token <|expand|>, expected DreamOn, whose holes "
+         "find their length");
+  }
+  if (more < 0) fail("[fill] grow: found {}, expected at least 0", more);
+  const TokenId end = files.config().eos_id;
+  request.growth = HoleGrowth{.expand_id = *expand,
+                              .delete_id = end,
+                              .expansions = more,
+                              .most_tokens = static_cast<int>(request.tokens.size()) + more,
+                              .end_id = end};
+  request.sampler.suppress_eos = false;
+  request.sampler.counts = Counts::fixed;
+}
+
 }  // namespace
 
-ChatFormat choose_chat_format(const ModelFiles& files, const std::optional<std::string>& name) {
-  const ChatFormat format = name ? parse_chat_format(*name) : files.chat_format();
+ChatTemplate choose_chat_template(const ModelFiles& files, const std::optional<std::string>& name) {
+  ChatTemplate format = name ? ChatTemplate::built_in(*name) : files.chat_template();
   check_markers(format, files.tokenizer());
   return format;
 }
@@ -256,8 +274,9 @@ std::vector<TokenId> encode_messages(const ModelFiles& files, const PromptOption
     return files.tokenizer().encode_prompt(messages[0].content);
   }
   if (options.system) messages.insert(messages.begin(), {"system", *options.system});
-  const ChatFormat format = choose_chat_format(files, options.format);
-  return files.tokenizer().encode(render_chat(format, messages, {.tools = options.tools}));
+  const ChatTemplate format = choose_chat_template(files, options.format);
+  return files.tokenizer().encode(
+      format.render(messages, {.tools = options.tools, .variables = options.variables}));
 }
 
 std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOptions& options,
@@ -293,7 +312,11 @@ Request build_fill_request(const RequestOptions& asked, const ModelFiles& files,
                            std::span<const FillPart> parts, std::vector<TokenId> prompt,
                            std::vector<std::string>* adjusted) {
   if (asked.constraint) fail("[fill] a schema: found one, expected none where text is given");
-  const RequestOptions a = with_preset(asked, files.config());
+  RequestOptions a = with_preset(asked, files.config());
+  if (a.grow) {  // a token a pass, as DreamOn was trained
+    a.threshold = asked.threshold;
+    if (!asked.method) a.method = "full";
+  }
   const Tokenizer& tokenizer = files.tokenizer();
   const bool answers = !prompt.empty();  // then the text is part of a conversation
   Request request;
@@ -320,6 +343,7 @@ Request build_fill_request(const RequestOptions& asked, const ModelFiles& files,
   const auto method = create_method(request.method, {files.config(), a.seed});
   request.steps =
       enough_steps(a, masks, masks == 1 ? 1 : method->fewest_steps(), Adjustments(adjusted));
+  if (a.grow) let_holes_grow(*a.grow, files, request);
   check_request(request, files.config());
   return request;
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -19,15 +20,16 @@ namespace unmask {
 struct PromptOptions {
   bool raw = false;                     // completed as it is, without a chat template
   std::optional<std::string> system{};  // text before the conversation
-  std::optional<std::string> format{};  // name of a chat format; otherwise the model's own
+  std::optional<std::string> format{};  // name of a chat template; otherwise the model's own
   std::vector<std::string> tools{};     // functions it may call, as ChatOptions has them
+  std::map<std::string, std::string> variables{};  // of the template, as ChatOptions has them
 };
 
-/// The chat format of that name, or the model's own. Throws Error when there is none, or when the
+/// The chat template of that name, or the model's own. Throws Error when there is none, or when the
 /// model's tokenizer lacks its markers.
-ChatFormat choose_chat_format(const ModelFiles& files, const std::optional<std::string>& name);
+ChatTemplate choose_chat_template(const ModelFiles& files, const std::optional<std::string>& name);
 
-/// Tokens of a conversation in the model's chat format. Throws Error when the format cannot express
+/// Tokens of a conversation in the model's chat template. Throws Error when the template refuses
 /// it, when there is none, or when more than one message is to be completed raw.
 std::vector<TokenId> encode_messages(const ModelFiles& files, const PromptOptions& options,
                                      std::vector<ChatMessage> messages);
@@ -54,6 +56,9 @@ struct RequestOptions {
   bool defer_eos = false;
   bool early_stop = true;
   std::optional<std::string> method{};
+  /// Holes find their own length, which takes a model that was trained for it (DreamOn): tokens
+  /// that they may get beyond their masks. Of build_fill_request.
+  std::optional<int> grow{};
   /// What the answer must be, see Request::constraint; excludes what interferes with its end tokens
   /// or filters the vocabulary.
   std::shared_ptr<const TokenAutomaton> constraint{};

@@ -293,6 +293,10 @@ class Others(Case):
         plain, chat = (json.loads(unmask("tokenize", "-m", demo(), "--json", "-p", "Hi", *option)
                                   .stdout)["count"] for option in ((), ("--chat",)))
         self.assertGreater(chat, plain)
+        kwargs = ("tokenize", "-m", demo(), "--chat", "-p", "Hi", "--chat-template-kwargs")
+        self.assert_success(unmask(*kwargs, '{"enable_thinking": false}'))
+        self.assert_error(unmask(*kwargs, "[]"), "no JSON object", status=2)
+        self.assert_error(unmask(*kwargs, '{"messages": []}'), "'messages'")
 
     def test_chat_answers_lines(self):
         result = unmask("chat", "-m", demo(), "-n", "32", "--steps", "16",

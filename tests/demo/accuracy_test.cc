@@ -39,7 +39,7 @@ std::string answer_to(Model& model, const nlohmann::json& example, const std::st
     message.content = m["content"];
     messages.push_back(std::move(message));
   }
-  const PromptText prompt = render_chat(ChatFormat::llada, messages);
+  const PromptText prompt = ChatTemplate::built_in("llada").render(messages);
   Request request =
       append_masks(model.tokenizer().encode(prompt), example["gen_length"], model.config().mask_id);
   request.block_length = request.gen_length();

@@ -34,7 +34,7 @@ std::vector<Request> requests(Model& model) {
         messages.push_back({.role = m["role"], .content = m["content"]});
       }
       Request request =
-          append_masks(model.tokenizer().encode(render_chat(ChatFormat::llada, messages)),
+          append_masks(model.tokenizer().encode(ChatTemplate::built_in("llada").render(messages)),
                        kGenerated, model.config().mask_id);
       request.block_length = kGenerated;
       request.steps = kGenerated / 2;

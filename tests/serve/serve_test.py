@@ -208,7 +208,7 @@ class SmallPaths(Served):
     def test_props(self):
         props = self.server.get("/props").json
         self.assertEqual(props["default_generation_settings"]["n_ctx"], 4096)
-        self.assertEqual((props["total_slots"], props["chat_template"]), (8, "llada"))
+        self.assertEqual((props["total_slots"], "<|eot_id|>" in props["chat_template"]), (8, True))
         self.assertIn("fast-dllm", props["diffusion"]["methods"])
         self.assertNotIn("/", props["model_path"])
 
@@ -230,6 +230,9 @@ class SmallPaths(Served):
         prompt = self.server.post("/apply-template", {"messages": CHAT["messages"]}).json["prompt"]
         self.assertIn(QUESTION, prompt)
         self.assertIn("<|start_header_id|>assistant", prompt)
+        for kwargs, param in (([], "chat_template_kwargs"), ({"messages": []}, "messages")):
+            body = {"messages": CHAT["messages"], "chat_template_kwargs": kwargs}
+            self.refused(self.server.post("/apply-template", body), 400, "invalid_value", param)
 
     def test_metrics_hold_nothing_of_clients(self):
         self.server.get("/secret-path")

@@ -29,7 +29,7 @@ class FindModel : public ::testing::Test {
   }
   std::string reason(const std::string& given) const {
     try {
-      find_model(given, dir_.path() / "hub");
+      find_model(given, {dir_.path() / "hub", dir_.path() / "own"});
       return "";
     } catch (const Error& error) {
       code_ = error.code();
@@ -37,7 +37,7 @@ class FindModel : public ::testing::Test {
     }
   }
   fs::path find(const fs::path& given) const {
-    return find_model(given.string(), dir_.path() / "hub");
+    return find_model(given.string(), {dir_.path() / "hub", dir_.path() / "own"});
   }
 
   TempDir dir_;
@@ -76,11 +76,20 @@ TEST_F(FindModel, TheOnlySnapshotNeedsNoReference) {
 
 TEST_F(FindModel, ANameThatIsNowhereComesWithTheDownload) {
   EXPECT_THAT(reason("GSAI-ML/LLaDA-8B-Instruct"),
-              HasSubstr("hf download GSAI-ML/LLaDA-8B-Instruct --local-dir LLaDA-8B-Instruct"));
+              ::testing::EndsWith("download it: hf download GSAI-ML/LLaDA-8B-Instruct"));
   for (const char* path : {"/nonexistent", "./a/b", "nonexistent", "a/b/c", "../x"}) {
     EXPECT_THAT(reason(path),
                 AllOf(HasSubstr("no such directory"), ::testing::Not(HasSubstr("download"))));
   }
+}
+
+TEST_F(FindModel, OurOwnCacheHasFoldersByName) {
+  const fs::path model = make("own/ORG/Some-Model");
+  EXPECT_EQ(find("ORG/Some-Model"), model);
+  EXPECT_THAT(reason("ORG/Other"), AllOf(HasSubstr("hub or "), HasSubstr("own")));
+  const fs::path downloaded = make("hub/models--ORG--Some-Model/snapshots/" + kRevision);
+  EXPECT_EQ(find("ORG/Some-Model"), downloaded)
+      << "what the hub's tools keep up to date goes first";
 }
 
 TEST_F(FindModel, FilesSayWhatTheyAre) {
@@ -161,8 +170,10 @@ TEST_F(FindModel, TheCacheIsWhereTheToolsPutIt) {
   EXPECT_EQ(hub_cache(), "");
   const testing::EnvironmentVariable home("HOME", "/e");
   EXPECT_EQ(hub_cache(), "/e/.cache/huggingface/hub");
+  EXPECT_EQ(model_caches().own, "/e/.cache/unmask");
   const testing::EnvironmentVariable caches("XDG_CACHE_HOME", "/d");
   EXPECT_EQ(hub_cache(), "/d/huggingface/hub");
+  EXPECT_EQ(model_caches().own, "/d/unmask");
   const testing::EnvironmentVariable tools("HF_HOME", "/c");
   EXPECT_EQ(hub_cache(), "/c/hub");
   const testing::EnvironmentVariable old_hub("HUGGINGFACE_HUB_CACHE", "/b");

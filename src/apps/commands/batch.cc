@@ -235,7 +235,8 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
       ->add_flag("--raw", a.chat.raw, "Complete the prompts as they are, without a chat template")
       ->group("Prompt")
       ->excludes("--system")
-      ->excludes("--template");
+      ->excludes("--template")
+      ->excludes("--chat-template-kwargs");
   restrict_to(command->add_option("--on-error", a.on_error,
                                   "A line that cannot be answered ends the command before any work "
                                   "(stop), or is named and left out (skip)"),

@@ -77,6 +77,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
   ServeArguments serve_arguments;
   TokenizeArguments tokenize_arguments;
   InspectArguments inspect_arguments;
+  ModelsArguments models_arguments;
   InspectAttentionArguments inspect_attention_arguments;
   BenchArguments bench_arguments;
   EvalArguments eval_arguments;
@@ -91,6 +92,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
       {add_tokenize(app, tokenize_arguments),
        [&] { return tokenize(tokenize_arguments, console); }},
       {add_inspect(app, inspect_arguments), [&] { return inspect(inspect_arguments, console); }},
+      {add_models(app, models_arguments), [&] { return models(models_arguments, console); }},
       {add_inspect_attention(app, inspect_attention_arguments),
        [&] { return inspect_attention(inspect_attention_arguments, console); }},
       {add_bench(app, bench_arguments), [&] { return bench(bench_arguments, console); }},

@@ -70,6 +70,14 @@ struct InspectArguments {
 CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments);
 int inspect(const InspectArguments& arguments, Console& console);
 
+struct ModelsArguments {
+  int context = 1024;
+  bool all = false;
+  bool json = false;
+};
+CLI::App* add_models(CLI::App& app, ModelsArguments& arguments);
+int models(const ModelsArguments& arguments, Console& console);
+
 struct InspectAttentionArguments {
   ModelArguments model;
   PromptArguments prompt;

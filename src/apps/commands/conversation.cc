@@ -55,7 +55,8 @@ Conversation::Conversation(const ConverseArguments& arguments, Console& console)
     : console_(console),
       generation_(arguments.generation),
       files_(ModelFiles::open(arguments.model.directory, arguments.model.given)),
-      format_(choose_chat_format(files_, arguments.chat.format)),
+      format_(choose_chat_template(files_, arguments.chat.format)),
+      chat_{.variables = arguments.chat.variables},
       model_(load_model(arguments.model, files_, kUsualLength, console)),
       system_(arguments.chat.system) {
   show_note(files_, console);
@@ -123,7 +124,7 @@ void Conversation::answer(const std::string& question) {
   messages.push_back({"user", question});
   std::vector<std::string> adjusted;
   const Request request = build_request(
-      generation_, files_, files_.tokenizer().encode(render_chat(format_, messages)), &adjusted);
+      generation_, files_, files_.tokenizer().encode(format_.render(messages, chat_)), &adjusted);
   asked_ = question;
   answered_ = false;
   warn_once(adjusted, said_, console_);

@@ -55,7 +55,8 @@ class Conversation {
   Console& console_;
   RequestOptions generation_;
   ModelFiles files_;
-  ChatFormat format_;
+  ChatTemplate format_;
+  ChatOptions chat_;
   Model model_;
   std::optional<std::string> system_;
   std::vector<ChatMessage> messages_;

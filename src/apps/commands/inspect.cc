@@ -10,8 +10,10 @@
 #include "io/containers/gguf_checkpoint.h"
 #include "io/gguf_keys.h"
 #include "io/json_file.h"
-#include "io/text/chat_template.h"
+#include "io/template/template.h"
+#include "io/text/chat_files.h"
 #include "model/families.h"
+#include "session/cached_models.h"
 #include "session/costs.h"
 #include "session/find_model.h"
 
@@ -38,6 +40,16 @@ ordered_json sizes(const ModelConfig& m) {
                      {"norm_eps", shortest(m.norm_eps)},
                      {"tied_head", m.tied_head},
                      {"logit_shift", m.logit_shift}};
+  if (m.moe.experts > 0) {
+    sizes["experts"] = m.moe.experts;
+    sizes["experts_used"] = m.moe.top_k;
+    sizes["expert_dim"] = m.moe.width;
+    if (m.moe.shared_width > 0) sizes["shared_dim"] = m.moe.shared_width;
+    if (m.moe.groups > 1) sizes["expert_groups"] = m.moe.groups;
+  }
+  if (m.visibility.is_block_causal()) sizes["block"] = m.visibility.block;
+  if (m.rotary_dim > 0) sizes["rotary_dim"] = m.rotary_dim;
+  if (m.qk_norm) sizes["qk_norm"] = true;
   if (m.rope.kind != RopeKind::plain) {
     sizes["rope_scaling"] = fmt::format("{} {}", rope_kind_name(m.rope.kind), m.rope.factor);
   }
@@ -45,16 +57,6 @@ ordered_json sizes(const ModelConfig& m) {
 }
 
 ordered_json or_null(std::optional<TokenId> id) { return id ? ordered_json(*id) : ordered_json(); }
-
-int64_t parameters(const ModelConfig& config) {
-  int64_t sum = 0;
-  for (const TensorSpec& spec : tensor_specs(config)) {
-    int64_t elements = 1;
-    for (const int64_t size : spec.shape) elements *= size;
-    sum += elements;
-  }
-  return sum;
-}
 
 /// `own`: of the weights as a GGUF file has them.
 ordered_json memory_json(const ModelConfig& config, const std::optional<ElementSizes>& own,
@@ -129,11 +131,17 @@ ordered_json container_json(const fs::path& path) {
   return {{"container", "GGUF"}, {"metadata", metadata}};
 }
 
-std::string chat_template_name(const fs::path& directory) {
+/// Where it is, and what is wrong with it.
+std::string describe_chat_template(const fs::path& directory) {
+  std::string file;
   try {
-    return std::string(chat_format_name(detect_chat_format(directory)));
-  } catch (const Error&) {
-    return "none that is known";
+    const std::optional<TemplateText> found = find_chat_template(directory);
+    if (!found) return "none";
+    file = found->file;
+    const jinja::Template parsed(found->text);
+    return file;
+  } catch (const Error& error) {
+    return fmt::format("{}{}{}", file, file.empty() ? "" : ": ", error.what());
   }
 }
 
@@ -141,14 +149,15 @@ ordered_json inspect_model(const fs::path& path, const InspectArguments& a) {
   const ModelConfig config = load_model_config(path, a.given);
   ordered_json model{{"family", family_name(config.family)}};
   model.update(container_json(path));
-  model["parameters"] = parameters(config);
+  model["parameters"] = count_parameters(config);
   model["sizes"] = sizes(config);
   model["ids"] = {{"mask", config.mask_id},
                   {"eos", config.eos_id},
                   {"pad", config.pad_id},
                   {"bos", or_null(config.bos_id)},
                   {"stop", config.stop_ids}};
-  model["chat_template"] = chat_template_name(path);
+  if (!config.mask_source.empty()) model["ids"]["mask_from"] = config.mask_source;
+  model["chat_template"] = describe_chat_template(path);
   add_weights(path, config, a.context.value_or(config.max_positions), model);
   return model;
 }
@@ -221,7 +230,7 @@ CLI::App* add_inspect(CLI::App& app, InspectArguments& a) {
   command->add_option("--context", a.context, "Tokens to tell the memory for (the model's most)")
       ->check(CLI::Range(1, 10'000'000).description(""))
       ->type_name("N");
-  add_given_tokens(*command, a.given);
+  add_overrides(*command, a.given);
   command->add_flag("--json", a.json, "One JSON object; sizes in bytes");
   command->footer(
       "Examples:\n"
@@ -231,7 +240,7 @@ CLI::App* add_inspect(CLI::App& app, InspectArguments& a) {
 }
 
 int inspect(const InspectArguments& a, Console& console) {
-  const ordered_json model = inspect_model(find_model(a.path, hub_cache()), a);
+  const ordered_json model = inspect_model(find_model(a.path, model_caches()), a);
   if (a.json) {
     console.out << json_line(model);
   } else {

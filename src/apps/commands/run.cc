@@ -1,5 +1,6 @@
 // `unmask run`: one prompt, one answer.
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/cli.h"
@@ -94,6 +95,12 @@ std::string painted_fill(const ModelFiles& files, const Asked& asked, const Resu
   const TokenId mask = files.config().mask_id;
   std::vector<bool> found;
   for (const TokenId token : asked.request.tokens) found.push_back(token == mask);
+  if (asked.request.growth) {  // what stands behind the last hole has moved
+    const auto behind = std::find(found.rbegin(), found.rend(), true) - found.rbegin();
+    found.assign(result.tokens.size(), true);
+    std::fill_n(found.begin(), asked.request.prompt_length, false);
+    std::fill_n(found.rbegin(), behind, false);
+  }
   const Range shown{asked.shown_from, static_cast<int>(result.tokens.size())};
   return paint(to_cells(canvas_pieces(files.tokenizer(), result.tokens, shown, mask, found)));
 }
@@ -184,6 +191,13 @@ void add_fill_arguments(CLI::App& app, RunArguments& a) {
   }
   app.add_option("--hole", a.hole, "Tokens of a hole without a number (4)")
       ->check(CLI::Range(1, 100'000).description(""))
+      ->type_name("N")
+      ->needs(fill)
+      ->group("Prompt");
+  app.add_option("--grow", a.generation.grow,
+                 "Let holes find their length: tokens that they may get beyond their masks "
+                 "(DreamOn)")
+      ->check(CLI::Range(0, 100'000).description(""))
       ->type_name("N")
       ->needs(fill)
       ->group("Prompt");

@@ -79,10 +79,10 @@ std::vector<TokenId> encode_in_template(const TokenizeArguments& a,
   std::vector<ChatMessage> messages;
   if (a.chat.system) messages.push_back({"system", *a.chat.system});
   messages.push_back({"user", std::move(text)});
-  const ChatFormat format =
-      a.chat.format ? parse_chat_format(*a.chat.format) : detect_chat_format(directory);
+  const ChatTemplate format = a.chat.format ? ChatTemplate::built_in(*a.chat.format)
+                                            : ChatTemplate::load(directory, tokenizer);
   check_markers(format, tokenizer);
-  return tokenizer.encode(render_chat(format, messages));
+  return tokenizer.encode(format.render(messages, {.variables = a.chat.variables}));
 }
 
 }  // namespace
@@ -102,6 +102,7 @@ CLI::App* add_tokenize(CLI::App& app, TokenizeArguments& a) {
       ->excludes("--chat");
   command->get_option("--system")->needs("--chat");
   command->get_option("--template")->needs("--chat");
+  command->get_option("--chat-template-kwargs")->needs("--chat");
   CLI::Option* ids = command->add_flag("--ids", a.ids, "Ids only")->group("Output");
   command->add_flag("--json", a.json, "One JSON object")->group("Output")->excludes(ids);
   command->footer(
@@ -115,7 +116,7 @@ int tokenize(const TokenizeArguments& a, Console& console) {
   // A folder with a tokenizer alone will do.
   const std::filesystem::path directory = has_tokenizer(a.directory)
                                               ? std::filesystem::path(a.directory)
-                                              : find_model(a.directory, hub_cache());
+                                              : find_model(a.directory, model_caches());
   const Tokenizer tokenizer = Tokenizer::load(directory);
   if (a.decode) {
     const std::string text = tokenizer.decode(parse_ids(*a.decode));

@@ -21,6 +21,7 @@ constexpr const char* kSamplingGroup = "Generation";
 constexpr int kMaxTokens = 1'000'000;
 constexpr int kMaxThreads = 1024;
 constexpr int kMaxTokenId = (1 << 24) - 1;
+constexpr int kMaxBlock = 1 << 20;
 
 std::vector<std::string> algorithm_names() {
   using enum Algorithm;
@@ -110,7 +111,7 @@ void add_directory(CLI::App& app, std::string& directory) {
       ->group(kModelGroup);
 }
 
-void add_given_tokens(CLI::App& app, ModelOverrides& given) {
+void add_overrides(CLI::App& app, ModelOverrides& given) {
   const auto add = [&](const char* name, std::optional<TokenId>& id, const char* help) {
     app.add_option(name, id, help)
         ->check(CLI::Range(0, kMaxTokenId).description(""))
@@ -119,6 +120,19 @@ void add_given_tokens(CLI::App& app, ModelOverrides& given) {
   };
   add("--mask-id", given.mask_id, "Token that masks, where the model's files do not say");
   add("--eos-id", given.eos_id, "Token that ends a text, where they do not say");
+  restrict_to(app.add_option("--family", given.family,
+                             "Model family, where the configuration names another program's"),
+              family_options())
+      ->group(kModelGroup);
+  app.add_option("--model-block", given.block,
+                 "Positions of a block of block-causal attention; 0: every position sees all (of "
+                 "the model's files; A2D models do not say it: 32 for bd3lm)")
+      ->check(CLI::Range(0, kMaxBlock).description(""))
+      ->type_name("N")
+      ->group(kModelGroup);
+  app.add_flag("--shift-logits,!--no-shift-logits", given.shift_logits,
+               "Whether a row of logits predicts the next position (of the family)")
+      ->group(kModelGroup);
 }
 
 void add_model_arguments(CLI::App& app, ModelArguments& m) {
@@ -143,7 +157,7 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
       ->allow_extra_args(false)
       ->type_name("DIR[:SCALE]")
       ->group(kModelGroup);
-  add_given_tokens(app, m.given);
+  add_overrides(app, m.given);
 }
 
 int threads_for(int asked, Console& console) {
@@ -172,7 +186,19 @@ void add_chat_arguments(CLI::App& app, PromptOptions& c) {
       ->group(kPromptGroup);
   restrict_to(
       app.add_option("--template,--chat-template", c.format, "Chat template (the model's own)"),
-      {"llada", "chatml"})
+      ChatTemplate::names())
+      ->group(kPromptGroup);
+  app.add_option_function<std::string>(
+         "--chat-template-kwargs",
+         [&c](const std::string& text) {
+           try {
+             c.variables = read_template_variables(text);
+           } catch (const Error& error) {
+             throw CLI::ValidationError("--chat-template-kwargs", error.what());
+           }
+         },
+         "Variables of the chat template, e.g. '{\"enable_thinking\": false}'")
+      ->type_name("JSON")
       ->group(kPromptGroup);
 }
 
@@ -180,7 +206,8 @@ void add_raw_argument(CLI::App& app, bool& raw) {
   app.add_flag("--raw", raw, "Complete the prompt as it is, without a chat template")
       ->group(kPromptGroup)
       ->excludes("--system")
-      ->excludes("--template");
+      ->excludes("--template")
+      ->excludes("--chat-template-kwargs");
 }
 
 void add_seed_argument(CLI::App& app, uint64_t& seed, bool& drawn, const std::string& help,

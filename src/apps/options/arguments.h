@@ -39,7 +39,7 @@ struct ViewArguments {
 
 void add_directory(CLI::App& app, std::string& directory);
 /// --mask-id, --eos-id.
-void add_given_tokens(CLI::App& app, ModelOverrides& given);
+void add_overrides(CLI::App& app, ModelOverrides& given);
 /// --model, --device, --threads, --dtype, --lora, --mask-id, --eos-id.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 /// Threads to compute with: as many as asked for, but no more than processors, with a warning; 0:

@@ -44,7 +44,8 @@ std::string as_typed(const Error& error) {
 
 std::string_view hint(ErrorCode code) {
   switch (code) {
-    case ErrorCode::chat_format: return "; pass --template llada|chatml, or --raw for no template";
+    case ErrorCode::chat_format:
+      return "; pass --template llada|chatml|qwen3|llada-moe, or --raw for no template";
     case ErrorCode::device: return "; use --device cpu";
     case ErrorCode::device_type: return "; use --dtype bf16 or --device cpu";
     case ErrorCode::weight_type: return "; choose another --dtype";

@@ -61,6 +61,7 @@ class Chat {
   std::optional<int> alternatives_;
   ToolUse tools_;
   std::vector<ChatMessage> messages_;
+  std::map<std::string, std::string> variables_;  // of the chat template
   std::vector<std::string> told_;  // the tools, where the chat format has a place for them
 };
 
@@ -77,6 +78,7 @@ Chat::Chat(const std::string& text, Fields& body, const ApiContext& context) : c
     options.gen_length = options.max_tokens;
   }
   messages_ = read_messages(body);
+  variables_ = read_template_variables(body);
   tools_ = read_tools(body, text);
   if (body.flag("parallel_tool_calls").value_or(false) && tools_.mode != ToolMode::none) {
     fields_.ignored.emplace_back("parallel_tool_calls");
@@ -107,7 +109,7 @@ Prepared Chat::prepare() {
 void Chat::tell_model_of_tools() {
   const bool has_place = [&] {
     try {
-      return choose_chat_format(context_.files, {}) == ChatFormat::chatml;
+      return choose_chat_template(context_.files, {}).has_tools();
     } catch (const Error& error) {
       throw invalid_value("messages", error.what());
     }
@@ -122,7 +124,7 @@ void Chat::tell_model_of_tools() {
 
 std::vector<TokenId> Chat::encode() const {
   try {
-    return encode_messages(context_.files, {.tools = told_}, messages_);
+    return encode_messages(context_.files, {.tools = told_, .variables = variables_}, messages_);
   } catch (const Error& error) {
     throw invalid_value("messages", error.what());
   }
@@ -172,8 +174,8 @@ std::unique_ptr<GenerationPlan> Chat::text_plan() const {
 
 std::unique_ptr<GenerationPlan> Chat::call_plan() const {
   std::vector<TokenId> prompt = encode();
-  if (!told_.empty()) {
-    // Where the template has tools, this is how the model learned to begin a call.
+  if (!told_.empty() && context_.files.chat_template().writes("<tool_call>")) {
+    // Where the template writes this, it is how the model learned to begin a call.
     const auto opening = context_.files.tokenizer().encode("<tool_call>\n");
     prompt.insert(prompt.end(), opening.begin(), opening.end());
   }

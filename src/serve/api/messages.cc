@@ -54,8 +54,8 @@ std::vector<ToolCall> read_calls(Fields& message) {
     Fields call(*elements[i], message.path(name) + ".");
     auto function = call.object("function");
     if (!function) call.refuse("function", "found nothing, expected an object");
-    calls.push_back(
-        {function->text("name").value_or(""), function->text("arguments").value_or("{}")});
+    calls.push_back({function->text("name").value_or(""),
+                     function->text("arguments").value_or("{}"), call.text("id").value_or("")});
   }
   return calls;
 }
@@ -70,6 +70,8 @@ ChatMessage read_message(Fields message) {
   }
   ChatMessage read{*role == "developer" ? "system" : *role, read_content(message)};
   read.tool_calls = read_calls(message);
+  read.tool_call_id = message.text("tool_call_id").value_or("");
+  read.name = message.text("name").value_or("");
   return read;
 }
 
@@ -87,6 +89,18 @@ std::vector<ChatMessage> read_messages(Fields& body) {
     messages.push_back(read_message(Fields(*elements[i], body.path(name) + ".")));
   }
   return messages;
+}
+
+std::map<std::string, std::string> read_template_variables(Fields& body) {
+  std::map<std::string, std::string> variables;
+  const json* object = body.find("chat_template_kwargs");
+  if (object == nullptr) return variables;
+  if (!object->is_object()) {
+    body.refuse("chat_template_kwargs",
+                fmt::format("found {}, expected an object", shown(*object)));
+  }
+  for (const auto& [name, value] : object->items()) variables.emplace(name, value.dump());
+  return variables;
 }
 
 }  // namespace unmask

@@ -16,9 +16,10 @@ int64_t count_parameters(const ModelConfig& config) {
   return layer * config.n_layers + tables;
 }
 
+/// Its text, as llama.cpp's clients expect it; empty for none.
 std::string chat_template(const ModelFiles& files) {
   try {
-    return std::string(chat_format_name(files.chat_format()));
+    return files.chat_template().source();
   } catch (const Error&) {
     return "";
   }

@@ -66,9 +66,10 @@ Prepared prepare_apply_template(const http::Request& request, const ApiContext& 
   Fields body(document);
   check_model(body, context);
   const std::vector<ChatMessage> messages = read_messages(body);
+  const ChatOptions options{.variables = read_template_variables(body)};
   try {
-    const ChatFormat format = choose_chat_format(context.files, {});
-    return {json_reply({{"prompt", render_chat(format, messages).text()}})};
+    const ChatTemplate format = choose_chat_template(context.files, {});
+    return {json_reply({{"prompt", format.render(messages, options).text()}})};
   } catch (const Error& error) {
     throw invalid_value("messages", error.what());
   }

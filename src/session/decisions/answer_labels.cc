@@ -34,9 +34,9 @@ std::vector<std::string> candidates() {
 /// Finds out how texts are cut right behind a prompt.
 class BehindPrompt {
  public:
-  BehindPrompt(const Tokenizer& tokenizer, ChatFormat format)
+  BehindPrompt(const Tokenizer& tokenizer, const ChatTemplate& format)
       : tokenizer_(tokenizer),
-        prompt_(render_chat(format, std::vector<ChatMessage>{{"user", "?"}})),
+        prompt_(format.render(std::vector<ChatMessage>{{"user", "?"}})),
         tokens_(tokenizer.encode(prompt_)) {}
 
   /// The label of a text that adds exactly one token; false for another.
@@ -58,7 +58,7 @@ class BehindPrompt {
 
 }  // namespace
 
-AnswerLabels::AnswerLabels(const Tokenizer& tokenizer, ChatFormat format) {
+AnswerLabels::AnswerLabels(const Tokenizer& tokenizer, const ChatTemplate& format) {
   check_markers(format, tokenizer);
   const BehindPrompt place(tokenizer, format);
   for (const std::string& text : candidates()) {

@@ -8,7 +8,7 @@
 
 namespace unmask {
 
-/// Depends on the tokenizer and on what the chat format puts before an answer.
+/// Depends on the tokenizer and on what the chat template puts before an answer.
 class AnswerLabels {
  public:
   struct Label {
@@ -17,7 +17,7 @@ class AnswerLabels {
   };
 
   /// Throws Error when the model's tokenizer lacks the markers of `format`.
-  AnswerLabels(const Tokenizer& tokenizer, ChatFormat format);
+  AnswerLabels(const Tokenizer& tokenizer, const ChatTemplate& format);
 
   /// A, B, ... Z, a, ... z, 0, ... 9, AA, ... ZZ, as far as they are one token each; at most 255.
   const std::vector<Label>& letters() const { return letters_; }

@@ -130,12 +130,11 @@ std::vector<Verdict> Deliberation::verdicts() const {
 
 Decider::Decider(const ModelFiles& files, const std::optional<std::string>& format)
     : files_(files),
-      format_(choose_chat_format(files, format)),
+      format_(choose_chat_template(files, format)),
       labels_(files.tokenizer(), format_) {
   const Tokenizer& tokenizer = files.tokenizer();
-  const bool llada = format_ == ChatFormat::llada;
-  end_of_turn_ = tokenizer.added_token(llada ? "<|eot_id|>" : "<|im_end|>").value();
-  if (!llada) return;
+  end_of_turn_ = end_of_turn(format_, tokenizer).value_or(files.config().eos_id);
+  if (tokenizer.added_token("<|eot_id|>") != end_of_turn_) return;
   const TokenId end = tokenizer.added_token("<|endoftext|>").value_or(end_of_turn_);
   behind_ = {end_of_turn_};
   behind_.resize(kLabelCanvas - 1, end);
@@ -243,7 +242,7 @@ void Decider::ask_text(const Question& question, const Sheet& sheet, Deliberatio
 std::vector<TokenId> Decider::prompt(const std::string& state, const std::string& asked) const {
   const std::vector<ChatMessage> messages{
       {"user", state.empty() ? asked : fmt::format("{}\n\n{}", state, asked)}};
-  return files_.tokenizer().encode(render_chat(format_, messages));
+  return files_.tokenizer().encode(format_.render(messages));
 }
 
 void Decider::check(const Question& question) const {

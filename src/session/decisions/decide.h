@@ -65,7 +65,7 @@ class Deliberation {
 /// How a model is asked; made once for a model, used by any thread.
 class Decider {
  public:
-  /// `format` names a chat format; otherwise the model's own. Throws Error when there is none.
+  /// `format` names a chat template; otherwise the model's own. Throws Error when there is none.
   explicit Decider(const ModelFiles& files, const std::optional<std::string>& format = {});
 
   /// Options of a choice at most.
@@ -87,7 +87,7 @@ class Decider {
   void check(const Question& question) const;
 
   ModelFiles files_;
-  ChatFormat format_;
+  ChatTemplate format_;
   AnswerLabels labels_;
   TokenId end_of_turn_;
   std::vector<TokenId> behind_;  // what follows a label in a canvas

@@ -204,7 +204,7 @@ INSTANTIATE_TEST_SUITE_P(Files, GoldenChat, ::testing::ValuesIn(kChatFiles.cases
 
 TEST_P(GoldenChat, AgreesWithTheReference) {
   const fs::path folder = find_folder(GetParam().json.at("tokenizer"), "tokenizer.json");
-  const ChatFormat format = detect_chat_format(folder);
+  const ChatTemplate format = ChatTemplate::load(folder, layouts_of(GetParam()).begin()->second);
   // Tools are printed in the order of the file, which the shared JSON type does not keep.
   std::ifstream in(GetParam().file);
   const auto data = nlohmann::ordered_json::parse(in);
@@ -213,7 +213,7 @@ TEST_P(GoldenChat, AgreesWithTheReference) {
     ChatOptions options{.add_generation_prompt = item.at("add_generation_prompt")};
     for (const auto& tool : item.at("tools")) options.tools.push_back(tool.dump());
     // The reference reads markers in messages as tokens, so the text is compared, not the quotes.
-    const std::string text = render_chat(format, messages_of(item.at("messages")), options).text();
+    const std::string text = format.render(messages_of(item.at("messages")), options).text();
     EXPECT_EQ(text, item.at("rendered").get<std::string>());
     for (const auto& [layout, tokenizer] : layouts_of(GetParam())) {
       EXPECT_EQ(tokenizer.encode(text), item.at("ids").get<Ids>()) << layout;

@@ -52,7 +52,7 @@ class DecideTest : public ::testing::Test {
 
   std::vector<TokenId> prompt(const std::string& text) const {
     const std::vector<ChatMessage> messages{{"user", "The sky is blue.\n\n" + text}};
-    return files_.tokenizer().encode(render_chat(ChatFormat::llada, messages));
+    return files_.tokenizer().encode(ChatTemplate::built_in("llada").render(messages));
   }
 
   /// Probabilities of all tokens behind `prompt`, by softmax over the logits of a pass.
