@@ -51,6 +51,73 @@ ModelShape dream_7b() {
           "num_hidden_layers"};
 }
 
+/// What the configurations of Qwen's descendants have in common.
+ModelShape qwen_like(const char* own) {
+  ModelShape shape{ordered_json::parse(R"({
+    "attention_bias": false, "attention_dropout": 0.0, "hidden_act": "silu",
+    "initializer_range": 0.02, "max_position_embeddings": 32768, "rms_norm_eps": 1e-06,
+    "rope_scaling": null, "rope_theta": 1000000, "tie_word_embeddings": false,
+    "torch_dtype": "bfloat16", "use_sliding_window": false, "vocab_size": 151936})"),
+                   ordered_json::object(), "num_hidden_layers"};
+  shape.config.update(ordered_json::parse(own));
+  return shape;
+}
+
+/// LLaDA-MoE-7B-A1B.
+ModelShape llada_moe_7b() {
+  ModelShape shape = qwen_like(R"({
+    "architectures": ["LLaDAMoEModelLM"], "model_type": "llada", "hidden_size": 2048,
+    "num_hidden_layers": 16, "num_attention_heads": 16, "num_key_value_heads": 16,
+    "num_experts": 64, "num_experts_per_tok": 8, "expert_intermediate_size": 1024,
+    "dense_intermediate_size": 8192, "shared_expert_intermediate_size": null,
+    "qk_layernorm": true, "rope_theta": 50000, "max_position_embeddings": 8192,
+    "rms_norm_eps": 1e-05, "vocab_size": 157184, "mask_token_id": 156895,
+    "eos_token_id": 156892, "pad_token_id": 156892})");
+  return shape;
+}
+
+/// LLaDA2.0-mini, 16B-A1.4B.
+ModelShape llada2_mini() {
+  return qwen_like(R"({
+    "architectures": ["LLaDA2MoeModelLM"], "model_type": "llada2_moe", "hidden_size": 2048,
+    "intermediate_size": 5120, "num_hidden_layers": 20, "first_k_dense_replace": 1,
+    "num_attention_heads": 16, "num_key_value_heads": 4, "head_dim": 128,
+    "partial_rotary_factor": 0.5, "rope_theta": 600000, "num_experts": 256,
+    "num_experts_per_tok": 8, "moe_intermediate_size": 512, "num_shared_experts": 1,
+    "n_group": 8, "topk_group": 4, "norm_topk_prob": true, "score_function": "sigmoid",
+    "routed_scaling_factor": 2.5, "moe_router_enable_expert_bias": true, "use_bias": false,
+    "use_qkv_bias": false, "vocab_size": 157184, "mask_token_id": 156895,
+    "pad_token_id": 156892})");
+}
+
+/// SDAR-1.7B-Chat, which has the shape of Qwen3-1.7B.
+ModelShape sdar_1_7b() {
+  return qwen_like(R"({
+    "architectures": ["SDARForCausalLM"], "model_type": "sdar", "block_size": 4,
+    "hidden_size": 2048, "intermediate_size": 6144, "num_hidden_layers": 28,
+    "num_attention_heads": 16, "num_key_value_heads": 8, "head_dim": 128,
+    "tie_word_embeddings": true, "mask_token_id": 151669, "eos_token_id": 151643,
+    "bos_token_id": 151643})");
+}
+
+/// Fast-dLLM v2 1.5B, which has the shape of Qwen2.5-1.5B.
+ModelShape fast_dllm_v2_1_5b() {
+  return qwen_like(R"({
+    "architectures": ["Fast_dLLM_QwenForCausalLM"], "model_type": "Fast_dLLM_Qwen",
+    "bd_size": 32, "hidden_size": 1536, "intermediate_size": 8960, "num_hidden_layers": 28,
+    "num_attention_heads": 12, "num_key_value_heads": 2, "tie_word_embeddings": true,
+    "mask_token_id": 151665, "eos_token_id": 151645, "pad_token_id": 151643})");
+}
+
+/// Qwen3-0.6B-diffusion (mdlm).
+ModelShape qwen3_0_6b() {
+  return qwen_like(R"({
+    "architectures": ["A2DQwen3LMHeadModel"], "model_type": "a2d-qwen3", "hidden_size": 1024,
+    "intermediate_size": 3072, "num_hidden_layers": 28, "num_attention_heads": 16,
+    "num_key_value_heads": 8, "head_dim": 128, "tie_word_embeddings": true,
+    "mask_token_id": 151669, "eos_token_id": 151645, "pad_token_id": 151643})");
+}
+
 ModelShape tiny_llada() {
   ModelShape shape = llada_8b();
   shape.config.update({{"d_model", 128},
@@ -105,11 +172,12 @@ ModelShape tiny_dream() {
 }
 
 const std::map<std::string, std::function<ModelShape()>>& shapes() {
-  static const std::map<std::string, std::function<ModelShape()>> table{{"llada-8b", llada_8b},
-                                                                        {"dream-7b", dream_7b},
-                                                                        {"demo", demo},
-                                                                        {"tiny-llada", tiny_llada},
-                                                                        {"tiny-dream", tiny_dream}};
+  static const std::map<std::string, std::function<ModelShape()>> table{
+      {"llada-8b", llada_8b},         {"dream-7b", dream_7b},
+      {"llada-moe-7b", llada_moe_7b}, {"llada2-mini", llada2_mini},
+      {"sdar-1.7b", sdar_1_7b},       {"fast-dllm-v2-1.5b", fast_dllm_v2_1_5b},
+      {"qwen3-0.6b", qwen3_0_6b},     {"demo", demo},
+      {"tiny-llada", tiny_llada},     {"tiny-dream", tiny_dream}};
   return table;
 }
 

@@ -13,7 +13,7 @@ struct ModelShape {
   std::string layers_key;             // the key of `config` that counts layers
 };
 
-/// "llada-8b", "dream-7b", "demo", "tiny-llada", "tiny-dream".
+/// "llada-8b", "dream-7b", "llada2-mini", "sdar-1.7b" and the like.
 std::vector<std::string> model_shape_names();
 
 /// Throws Error listing the names for another one.

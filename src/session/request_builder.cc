@@ -243,8 +243,9 @@ void set_common(const RequestOptions& a, const ModelFiles& files, Request& reque
 void let_holes_grow(int more, const ModelFiles& files, Request& request) {
   const std::optional<TokenId> expand = files.tokenizer().added_token("<|expand|>");
   if (!expand) {
-    fail("[fill] grow: found a model without the token <|expand|>, expected DreamOn, whose holes "
-         "find their length");
+    fail(
+        "[fill] grow: found a model without the token <|expand|>, expected DreamOn, whose holes "
+        "find their length");
   }
   if (more < 0) fail("[fill] grow: found {}, expected at least 0", more);
   const TokenId end = files.config().eos_id;
@@ -288,6 +289,7 @@ std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOption
 Request build_request(const RequestOptions& asked, const ModelFiles& files,
                       std::vector<TokenId> prompt, std::vector<std::string>* adjusted) {
   const ModelConfig& config = files.config();
+  if (asked.grow) fail("[request] grow: found a request without holes, expected a text with some");
   const RequestOptions a = with_preset(asked, config);
   check_constrained(a);
   Adjustments adjustments(adjusted);

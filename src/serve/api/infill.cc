@@ -12,6 +12,7 @@ using nlohmann::json;
 
 namespace {
 
+constexpr int kFirstMasks = 4;  // of a hole that grows
 constexpr int kDefaultTokens = 128;
 constexpr int kMostChoices = 4;
 constexpr size_t kShortestEcho = 4;  // bytes of the suffix that are taken for a repetition
@@ -216,6 +217,11 @@ Prepared prepare_infill(const http::Request& request, const ApiContext& context)
   fields.choices = infill.choices;
   if (infill.most == 0) {  // an editor that warms up a cache of prompts, which there is not
     return {json_reply(InfillWording(infill, context.model, context.defaults.context).nothing())};
+  }
+  if (!infill.length && !fields.options.grow &&
+      context.files.tokenizer().added_token("<|expand|>")) {
+    infill.length = std::min(infill.most, kFirstMasks);  // such a model finds the length itself
+    fields.options.grow = infill.most - *infill.length;
   }
   const std::string before = text_before(infill, context);
   std::vector<std::unique_ptr<GenerationPlan>> candidates;

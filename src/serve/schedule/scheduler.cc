@@ -164,6 +164,9 @@ void Scheduler::start(WorkId id, Job& job) {
                         .block = event.block,
                         .length = static_cast<int>(event.tokens.size()),
                         .settled = event.settled,
+                        .canvas = event.moved
+                                      ? std::vector(event.tokens.begin(), event.tokens.end())
+                                      : std::vector<TokenId>(),
                         .rows = event.rows,
                         .masks_left = event.masks_left,
                         .seconds = event.seconds,

@@ -15,6 +15,10 @@ FinalText::FinalText(const Tokenizer& tokenizer, const Request& request, Options
   if (request.answer_length > 0 && !options_.end) {
     options_.end = request.prompt_length + request.answer_length;
   }
+  grows_ = request.growth.has_value();
+  if (options_.end && static_cast<size_t>(*options_.end) < tokens_.size()) {
+    behind_ = tokens_.size() - static_cast<size_t>(*options_.end);
+  }
 }
 
 std::string FinalText::advance(std::span<const Decision> decided, int length, int settled) {
@@ -24,13 +28,23 @@ std::string FinalText::advance(std::span<const Decision> decided, int length, in
   return read();
 }
 
+std::string FinalText::replace(std::span<const TokenId> canvas, int settled) {
+  settled_ = static_cast<size_t>(settled);
+  tokens_.assign(canvas.begin(), canvas.end());
+  return read();
+}
+
+size_t FinalText::end() const {
+  if (grows_) return tokens_.size() - std::min(behind_, tokens_.size());
+  return std::min(tokens_.size(),
+                  options_.end ? static_cast<size_t>(*options_.end) : tokens_.size());
+}
+
 std::string FinalText::read() {
   std::string text;
-  const auto end = std::min(
-      tokens_.size(), static_cast<size_t>(options_.end.value_or(static_cast<int>(tokens_.size()))));
-  while (next_ < std::min(end, settled_) && !ended() && tokens_[next_] != options_.mask_id) {
+  while (next_ < std::min(end(), settled_) && !ended() && tokens_[next_] != options_.mask_id) {
     const TokenId token = tokens_[next_];
-    const bool given = next_ < given_.size() && given_[next_];
+    const bool given = !grows_ && next_ < given_.size() && given_[next_];
     ended_ = !given && std::find(eos_ids_.begin(), eos_ids_.end(), token) != eos_ids_.end();
     if (ended_) break;
     ++next_;

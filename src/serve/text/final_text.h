@@ -30,6 +30,9 @@ class FinalText {
   /// `settled` stay as they are; the text that became final.
   std::string advance(std::span<const Decision> decided, int length,
                       int settled = std::numeric_limits<int>::max());
+  /// The same of a canvas whose positions moved, see HoleGrowth; what is behind the answer keeps
+  /// its distance from the end.
+  std::string replace(std::span<const TokenId> canvas, int settled);
   /// What is left at the end: what was held back, half characters as U+FFFD.
   std::string finish();
 
@@ -45,6 +48,7 @@ class FinalText {
 
  private:
   std::string read();
+  size_t end() const;
 
   std::vector<TokenId> tokens_;
   std::vector<bool> given_;  // from the beginning
@@ -56,6 +60,8 @@ class FinalText {
   size_t settled_ = 0;
   int count_ = 0;
   bool ended_ = false;
+  bool grows_ = false;
+  size_t behind_ = 0;  // tokens behind the answer
 };
 
 }  // namespace unmask

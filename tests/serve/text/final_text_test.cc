@@ -123,6 +123,28 @@ TEST_F(FinalTextTest, ReadsFromTheBeginningToAnEndWhenAsked) {
   EXPECT_EQ(text.finish(), "");
 }
 
+TEST_F(FinalTextTest, TellsNothingThatAnEditMayStillReplace) {
+  const Request request = request_of("abcd");
+  FinalText text = make(request);
+  const std::vector<Decision> all{decision(0), decision(1), decision(2), decision(3)};
+  EXPECT_EQ(text.advance(all, 6, 3), "a");
+  const Decision edit{4, 'x', 1};
+  EXPECT_EQ(text.advance({&edit, 1}, 6, 3), "");
+  EXPECT_EQ(text.advance({}, 6, 6), "bxd");
+}
+
+TEST_F(FinalTextTest, AHoleThatGrowsKeepsItsDistanceFromTheEnd) {
+  Request request = request_of("ab");  // "pq", two masks
+  request.tokens.push_back('z');
+  request.growth = HoleGrowth{.most_tokens = 9};
+  FinalText text(files_.tokenizer(), request, {.mask_id = kMask, .begin = 2, .end = 4});
+  const std::vector<TokenId> grown{'p', 'q', 'a', kMask, kMask, 'z'};
+  EXPECT_EQ(text.replace(grown, 3), "a");
+  const std::vector<Decision> rest{{3, 'b', 1}, {4, 'c', 1}};
+  EXPECT_EQ(text.advance(rest, 6, 6), "bc");
+  EXPECT_EQ(text.finish(), "");
+}
+
 TEST_F(FinalTextTest, HalfACharacterAtTheEndIsReplaced) {
   const Request request = request_of("a\xc3");
   FinalText text = make(request);

@@ -1,0 +1,46 @@
+#include "generate/hole_growth.h"
+
+#include <gtest/gtest.h>
+
+namespace unmask {
+namespace {
+
+constexpr TokenId kMask = 0;
+constexpr TokenId kExpand = 1;
+constexpr TokenId kEnd = 2;
+
+HoleGrowth growth() { return {.expand_id = kExpand, .delete_id = kEnd, .end_id = kEnd}; }
+
+TEST(GrowHoles, OneTokenBecomesTwoMasksAndAnotherNone) {
+  std::vector<TokenId> tokens{9, kExpand, 7, kEnd, kMask, 8};
+  std::vector<Decision> decided{{1, kExpand}, {2, 7}, {3, kEnd}};
+  const Grown grown = grow_holes(growth(), kMask, tokens, decided);
+  EXPECT_EQ(tokens, (std::vector<TokenId>{9, kMask, kMask, 7, kMask, 8}));
+  EXPECT_EQ(grown.expanded, 1);
+  EXPECT_TRUE(grown.moved);
+  ASSERT_EQ(decided.size(), 1U);  // what is still there, where it stands now
+  EXPECT_EQ(decided[0].position, 3);
+  EXPECT_EQ(tokens[3], decided[0].token);
+}
+
+TEST(GrowHoles, OrdinaryTokensMoveNothing) {
+  std::vector<TokenId> tokens{9, 5, kMask};
+  std::vector<Decision> decided{{1, 5}};
+  const Grown grown = grow_holes(growth(), kMask, tokens, decided);
+  EXPECT_FALSE(grown.moved);
+  EXPECT_EQ(tokens, (std::vector<TokenId>{9, 5, kMask}));
+  EXPECT_EQ(decided.size(), 1U);
+}
+
+TEST(GrowHoles, MasksBehindAnEndMayBecomeIt) {
+  HoleGrowth fills = growth();
+  fills.delete_id.reset();
+  fills.fill_behind_end = true;
+  std::vector<TokenId> tokens{9, kMask, kEnd, kMask, kMask};
+  std::vector<Decision> decided{{2, kEnd}};
+  grow_holes(fills, kMask, tokens, decided);
+  EXPECT_EQ(tokens, (std::vector<TokenId>{9, kMask, kEnd, kEnd, kEnd}));
+}
+
+}  // namespace
+}  // namespace unmask
