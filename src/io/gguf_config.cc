@@ -169,6 +169,7 @@ ModelConfig read_gguf_config(const GgufCheckpoint& checkpoint, const GivenTokens
   read_token_ids(keys, given, model);
   model.logit_shift = keys.flag("diffusion.shift_logits", true) ? 1 : 0;
   model.tied_head = !checkpoint.contains("output.weight");
+  model.note = keys.optional_text("unmask.note").value_or("");
   return model;
 }
 

@@ -166,6 +166,17 @@ struct ServeArguments {
 CLI::App* add_serve(CLI::App& app, ServeArguments& arguments);
 int serve(const ServeArguments& arguments, Console& console);
 
+struct ConvertArguments {
+  std::string directory;
+  GivenTokens given;
+  std::string to = "gguf";
+  std::string dtype = "q8_0";
+  std::optional<std::string> output;
+  int threads = 0;
+};
+CLI::App* add_convert(CLI::App& app, ConvertArguments& arguments);
+int convert(const ConvertArguments& arguments, Console& console);
+
 struct CompletionArguments {
   std::string shell;
 };

@@ -90,19 +90,6 @@ std::optional<std::string> template_of_gguf(const fs::path& file) {
   return text ? std::optional(std::string(*text)) : std::nullopt;
 }
 
-/// In the order in which the transformers library looks.
-std::optional<std::string> read_template(const fs::path& directory) {
-  if (is_gguf_file(directory)) return template_of_gguf(directory);
-  if (fs::exists(directory / "chat_template.jinja")) {
-    return read_text_file(directory / "chat_template.jinja", kMaxTemplateBytes);
-  }
-  for (const auto& found : {template_in(directory / "tokenizer_config.json"),
-                            template_in(directory / "chat_template.json")}) {
-    if (found) return found;
-  }
-  return template_among(directory / "additional_chat_templates");
-}
-
 /// As Jinja reads it: line breaks are LF, and one at the end does not count.
 std::string as_jinja_reads(std::string_view text) {
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
@@ -120,8 +107,21 @@ std::string as_jinja_reads(std::string_view text) {
 
 }  // namespace
 
+/// Looks in the order of the transformers library.
+std::optional<std::string> chat_template_text(const fs::path& directory) {
+  if (is_gguf_file(directory)) return template_of_gguf(directory);
+  if (fs::exists(directory / "chat_template.jinja")) {
+    return read_text_file(directory / "chat_template.jinja", kMaxTemplateBytes);
+  }
+  for (const auto& found : {template_in(directory / "tokenizer_config.json"),
+                            template_in(directory / "chat_template.json")}) {
+    if (found) return found;
+  }
+  return template_among(directory / "additional_chat_templates");
+}
+
 ChatFormat detect_chat_format(const fs::path& directory) {
-  const std::optional<std::string> found = read_template(directory);
+  const std::optional<std::string> found = chat_template_text(directory);
   if (!found) fail(ErrorCode::chat_format, "[chat] {}: no chat template", directory.string());
   const std::string text = as_jinja_reads(*found);
   for (const auto& [bytes, hash, format] : kKnown) {

@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -49,6 +50,9 @@ void check_markers(ChatFormat format, const Tokenizer& tokenizer);
 /// of a GGUF file by its key tokenizer.chat_template.
 /// Throws Error (chat_format) when there is none or it is unknown.
 ChatFormat detect_chat_format(const std::filesystem::path& directory);
+
+/// The template as the files of a model have it; none without one.
+std::optional<std::string> chat_template_text(const std::filesystem::path& directory);
 
 /// Prompt text of a conversation, ready to be encoded; what its messages say is quoted. Throws
 /// Error when the format cannot express it: an unknown role or no message (chatml), tools (llada),
