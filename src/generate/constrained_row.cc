@@ -57,7 +57,7 @@ ConstrainedRow constrained_row(std::span<const float> logits, const TokenStats& 
     class_maxima(logits, automaton, row.best);
   }
   // Probabilities follow from the one that is known: their ratios are those of the logits.
-  const bool scaled = query.noise == Noise::categorical && query.temperature > 0;
+  const bool scaled = query.noise != Noise::gumbel && query.temperature > 0;
   const double scale = scaled ? query.temperature : 1;
   const double known = logits[static_cast<size_t>(stats.token)];
   for (const TokenId token : row.best.tokens) {

@@ -14,9 +14,12 @@ namespace {
 
 constexpr int kUnlimited = std::numeric_limits<int>::max();
 
-/// Generated positions before the first end token.
+/// Generated positions before the first end token, as many as the request asks for.
 Range answer_of(const Request& request, std::span<const TokenId> tokens) {
   Range answer{request.prompt_length, static_cast<int>(tokens.size())};
+  if (request.answer_length > 0) {
+    answer.end = std::min(answer.end, answer.begin + request.answer_length);
+  }
   const auto& eos = request.eos_ids;
   for (int p = answer.begin; p < answer.end; ++p) {
     if (std::count(eos.begin(), eos.end(), tokens[static_cast<size_t>(p)]) == 0) continue;
@@ -307,6 +310,8 @@ void Engine::notify(RunningRequest& r) {
                         .alternatives = r.alternatives,
                         .rows = r.step.rows,
                         .masks_left = r.sequence.masks_left(),
+                        .settled = r.sequence.settled(),
+                        .moved = r.sequence.moved(),
                         .seconds = r.result.seconds};
   bool go_on = false;
   try {

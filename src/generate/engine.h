@@ -37,6 +37,8 @@ struct StepEvent {
   std::span<const Alternatives> alternatives;  // of each of them, where the request asks for it
   int rows;                                    // rows that went through the network
   int masks_left;                              // in the generated part
+  int settled = 0;     // positions from the canvas's beginning on that no later step changes
+  bool moved = false;  // positions changed: the canvas grew or shrank in the middle
   double seconds;  // since the request's first step began; the steps of a series share their time
 };
 

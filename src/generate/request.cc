@@ -16,7 +16,14 @@ void check_lengths(const Request& request) {
     fail("[request] block length: found {}, expected 1 to {}, the length", request.block_length,
          length);
   }
-  if (request.steps < request.blocks()) {
+  if (request.first_block < 0 || request.first_block > request.block_length) {
+    fail("[request] first block: found {}, expected 0 to {}, the block length", request.first_block,
+         request.block_length);
+  }
+  if (request.steps_per_block < 0) {
+    fail("[request] steps per block: found {}, expected at least 1", request.steps_per_block);
+  }
+  if (request.steps_per_block == 0 && request.steps < request.blocks()) {
     fail("[request] steps: found {}, expected at least {}, one for each block of {} tokens",
          request.steps, request.blocks(), request.block_length);
   }
@@ -25,11 +32,46 @@ void check_lengths(const Request& request) {
   }
 }
 
+/// Throws Error unless holes can find their length.
+void check_growth(const Request& request, const ModelConfig& config, const Method& method) {
+  const HoleGrowth& growth = *request.growth;
+  if (request.block_length < request.gen_length() || request.most_length > 0) {
+    fail("[request] holes that grow: found several blocks, expected one");
+  }
+  if (request.constraint || request.sampler.editing || request.sampler.remask ||
+      request.cfg_scale > 0) {
+    fail(
+        "[request] holes that grow go neither with a schema nor with editing, remasking or "
+        "guidance");
+  }
+  if (!method.allows_moves()) {
+    fail(
+        "[method] '{}' keeps what it knows by position, which does not go with holes that grow; "
+        "use method full",
+        printable(request.method));
+  }
+  for (const TokenId id : {growth.expand_id, growth.delete_id.value_or(0), growth.end_id}) {
+    if (id < 0 || id >= config.vocab_size) {
+      fail("[request] token id {} is outside the vocabulary of {}", id, config.vocab_size);
+    }
+  }
+  if (growth.expansions < 0 || growth.most_tokens < static_cast<int>(request.tokens.size())) {
+    fail(
+        "[request] holes that grow: found {} expansions and at most {} tokens, expected at least "
+        "0 and {}, the canvas",
+        growth.expansions, growth.most_tokens, request.tokens.size());
+  }
+}
+
 /// Throws Error unless the constraint can be kept.
 void check_constraint(const Request& request, const ModelConfig& config) {
   const Witness shortest(request.constraint, request.gen_length());
   const SamplerOptions& sampler = request.sampler;
   UNMASK_CHECK(request.constraint->n_tokens() <= config.vocab_size, "tokens of another model");
+  if (sampler.editing || sampler.remask) {
+    fail(ErrorCode::sampler,
+         "[sampler] editing and remasking: found one of them with a schema, expected none");
+  }
   if (sampler.top_p || sampler.top_k || sampler.suppress_eos || sampler.defer_eos) {
     fail(ErrorCode::sampler,
          "[sampler] top_p, top_k, suppress_eos and defer_eos: found one of them with a schema, "
@@ -81,6 +123,7 @@ void check_request(const Request& request, const ModelConfig& config) {
     fail("[method] '{}' keeps what it measured on the whole canvas, which therefore cannot grow",
          printable(request.method));
   }
+  if (request.growth) check_growth(request, config, *method);
   if (method->needs_order() && request.sampler.algorithm != Algorithm::random) {
     fail(ErrorCode::sampler,
          "[method] '{}' needs to know beforehand which positions a step decides: use algorithm "

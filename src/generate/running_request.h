@@ -50,8 +50,8 @@ struct RunningRequest {
   void end_step(double seconds_now) {
     result.steps = sequence.step_index();
     result.seconds = seconds_now;
-    const auto first = static_cast<size_t>(sequence.request().prompt_length);
-    if (result.seconds_to_first_text == 0 && sequence.tokens()[first] != sequence.mask_id()) {
+    const int first = sequence.request().prompt_length;
+    if (result.seconds_to_first_text == 0 && sequence.settled() > first) {
       result.seconds_to_first_text = seconds_now;
     }
   }

@@ -1,7 +1,6 @@
 #include "generate/sequence.h"
 
 #include <algorithm>
-#include <iterator>
 #include <numeric>
 
 namespace unmask {
@@ -34,9 +33,13 @@ Sequence::Sequence(Request request, const ModelConfig& config)
   if (request_.constraint) witness_.emplace(request_.constraint, request_.gen_length());
   planned_steps_ = count_steps();
   most_steps_ = planned_steps_;
-  if (request_.sampler.dynamic()) {
+  if (request_.sampler.dynamic() || request_.growth) {
     const int growth = request_.most_tokens() - request_.generated().end;
     most_steps_ = std::max(most_steps_, masks_left() + growth);
+  }
+  if (request_.growth) most_steps_ += 2 * request_.growth->expansions;
+  if (request_.sampler.editing) {
+    most_steps_ += (request_.sampler.editing->rounds + 1) * request_.blocks();
   }
   block_ = {request_.prompt_length, request_.prompt_length};
   begin_block();
@@ -45,10 +48,12 @@ Sequence::Sequence(Request request, const ModelConfig& config)
 Range Sequence::block_at(int begin) const {
   const int own_end = request_.generated().end;
   const int end = begin < own_end ? own_end : request_.prompt_length + request_.most_length;
-  return {begin, std::min(begin + request_.block_length, end)};
+  const bool first = begin == request_.prompt_length && request_.first_block > 0;
+  return {begin, std::min(begin + (first ? request_.first_block : request_.block_length), end)};
 }
 
 int Sequence::steps_in(Range block) const {
+  if (request_.steps_per_block > 0) return request_.steps_per_block;
   const auto steps_before = [&](int position) {
     return int64_t{request_.steps} * (position - request_.prompt_length) / request_.gen_length();
   };
@@ -57,7 +62,7 @@ int Sequence::steps_in(Range block) const {
 }
 
 int Sequence::count_steps() const {
-  const int end = request_.most_tokens();
+  const int end = request_.prompt_length + std::max(request_.gen_length(), request_.most_length);
   int sum = 0;
   for (Range block = block_at(request_.prompt_length); block.begin < end;
        block = block_at(block.end)) {
@@ -91,11 +96,13 @@ void Sequence::begin_block() {
   }
   block_ = block_at(block_.end);
   in_block_ = 0;
-  schedule_.emplace(request_.sampler, masks_in(block_), steps_in(block_));
+  rounds_ = 0;
+  schedule_.emplace(request_.sampler, masks_in(block_), steps_in(block_), request_.block_length);
   begin_step();
 }
 
 bool Sequence::grow() {
+  if (request_.most_length == 0) return false;
   const Range next = block_at(static_cast<int>(tokens_.size()));
   if (next.size() <= 0 || settled_end()) return false;
   tokens_.resize(static_cast<size_t>(next.end), config_.mask_id);
@@ -107,7 +114,11 @@ void Sequence::begin_step() {
   const SamplerOptions& sampler = request_.sampler;
   const int open = masks_in({0, block_.end});
   due_.reset();
-  if (open == 0) {
+  had_masks_ = masks_in(block_) > 0;
+  if (sampler.editing && !had_masks_) ++rounds_;
+  if (sampler.editing || sampler.remask) {
+    // Whatever is decided, the block is looked at again.
+  } else if (open == 0) {
     due_ = 0;
   } else if (!sampler.dynamic() && sampler.algorithm != Algorithm::origin) {
     due_ = std::min(open, schedule_->budget(in_block_, open).count);
@@ -175,11 +186,18 @@ void Sequence::find_candidates(const StepPlan& plan) {
     eligible.resize(static_cast<size_t>(range.size()));
     std::iota(eligible.begin(), eligible.end(), range.begin);
   }
+  const bool edits = request_.sampler.editing && !plan_decides_;
   for (const int p : eligible) {
-    if (tokens_[static_cast<size_t>(p)] == config_.mask_id && deciding_row(plan, p)) {
-      candidates_.push_back(p);
-    }
+    const bool again = request_.sampler.remask || (edits && block_.contains(p));
+    const bool open = masked(p) || (again && is_free(p));
+    if (open && deciding_row(plan, p)) candidates_.push_back(p);
   }
+}
+
+bool Sequence::is_free(int position) const {
+  if (position < request_.prompt_length) return false;
+  const auto p = static_cast<size_t>(position);
+  return p >= request_.tokens.size() || request_.tokens[p] == config_.mask_id;
 }
 
 Rows Sequence::rows_of_candidates(const StepPlan& plan) const {
@@ -193,13 +211,20 @@ Rows Sequence::rows_of_candidates(const StepPlan& plan) const {
 }
 
 TokenQuery Sequence::query() const {
-  return token_query(request_.sampler, config_.mask_id, request_.eos_ids, index_);
+  TokenQuery query = token_query(request_.sampler, config_.mask_id, request_.eos_ids, index_);
+  const std::optional<HoleGrowth>& growth = request_.growth;
+  if (growth && (expanded_ >= growth->expansions ||
+                 static_cast<int>(tokens_.size()) >= growth->most_tokens)) {
+    query.removed.push_back(growth->expand_id);
+  }
+  return query;
 }
 
 std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan, int most_steps) const {
   const std::optional<Surety> surety = plain_surety(request_.sampler);
   const bool watched = request_.observe || request_.alternatives;
-  if (!plan.steady || plan_decides_ || guided() || watched || witness_ || !surety) {
+  const bool plain = surety && !request_.growth;
+  if (!plan.steady || plan_decides_ || guided() || watched || witness_ || !plain) {
     return std::nullopt;
   }
   SeriesPlan series{.query = query(), .surety = *surety};
@@ -229,90 +254,12 @@ SamplerOptions Sequence::sampler() const {
   return options;
 }
 
-std::vector<Decision> Sequence::follow_witness(std::span<Candidate> candidates,
-                                               std::span<const ConstrainedRow> rows) {
-  UNMASK_CHECK(rows.size() == candidates.size(), "one reduced row for each candidate");
-  const auto tokens = std::span(tokens_).subspan(static_cast<size_t>(block_.begin),
-                                                 static_cast<size_t>(block_.size()));
-  std::vector<ClassMaxima> maxima;
-  std::vector<std::optional<size_t>> candidate_of;  // of each mask in the block
-  size_t next = 0;
-  for (int p = block_.begin; p < block_.end; ++p) {
-    if (tokens_[static_cast<size_t>(p)] != config_.mask_id) continue;
-    while (next < candidates.size() && candidates[next].position < p) ++next;
-    const bool known = next < candidates.size() && candidates[next].position == p;
-    maxima.push_back(known ? rows[next].best : ClassMaxima{});
-    candidate_of.push_back(known ? std::optional(next) : std::nullopt);
-  }
-  const int behind = static_cast<int>(tokens_.size()) - block_.end;
-  const WitnessPath path = witness_->search({tokens, config_.mask_id, behind}, maxima);
-  hurried_ = hurried_ || path.hurried;
-  std::vector<Decision> forced;
-  for (size_t i = 0; i < path.open.size(); ++i) {
-    if (!candidate_of[i]) continue;
-    const WitnessToken& found = path.open[i];
-    Candidate& candidate = candidates[*candidate_of[i]];
-    const int token_class = request_.constraint->classes()[static_cast<size_t>(found.token)];
-    candidate.stats.token = found.token;
-    candidate.stats.probability =
-        rows[*candidate_of[i]].probabilities[static_cast<size_t>(token_class)];
-    if (!found.forced) continue;
-    forced.push_back({candidate.position, found.token, confidence(request_.sampler, candidate)});
-  }
-  return forced;
-}
-
-void Sequence::apply(std::span<const TokenStats> stats, std::span<const ConstrainedRow> rows) {
-  UNMASK_CHECK(stats.size() == candidates_.size(), "one statistic for each candidate");
-  std::vector<Candidate> candidates;
-  for (size_t i = 0; i < stats.size(); ++i) candidates.push_back({candidates_[i], stats[i]});
-  std::vector<Decision> forced;
-  if (witness_ && !candidates.empty()) forced = follow_witness(candidates, rows);
-  const Budget budget = plan_decides_
-                            ? Budget{.count = static_cast<int>(stats.size()), .probability = 1}
-                            : schedule_->budget(in_block_, masks_in({0, block_.end}));
-  std::vector<Decision> decided = decide(sampler(), candidates, budget, index_);
-  const auto is_before = [](const Decision& a, const Decision& b) {
-    return a.position < b.position;
-  };
-  std::vector<Decision> all;
-  std::set_union(decided.begin(), decided.end(), forced.begin(), forced.end(),
-                 std::back_inserter(all), is_before);
-  apply(std::move(all));
-}
-
-void Sequence::apply(std::vector<Decision> decided) {
-  decided_ = std::move(decided);
-  last_decided_.clear();
-  for (const Decision& d : decided_) {
-    tokens_[static_cast<size_t>(d.position)] = d.token;
-    last_decided_.push_back(d.position);
-  }
-  finish_step();
-}
-
-void Sequence::finish_step() {
-  ++index_;
-  ++in_block_;
-  // Tokens without a choice may finish a block ahead of its schedule.
-  const bool early = (request_.sampler.dynamic() || witness_) && masks_in(block_) == 0;
-  const bool block_done = early || (!request_.sampler.dynamic() && in_block_ == schedule_->steps());
-  if (request_.early_stop || (block_done && method_->stops_after_end())) {
-    if (const auto end = settled_end()) {
-      const TokenId filler = tokens_[static_cast<size_t>(*end)];
-      stopped_early_ = index_ < planned_steps_ || masks_left() > 0;
-      std::replace(tokens_.begin() + *end, tokens_.end(), config_.mask_id, filler);
-      done_ = true;
-      return;
-    }
-  }
-  if (!block_done) {
-    begin_step();
-  } else if (block_.end < static_cast<int>(tokens_.size()) || grow()) {
-    begin_block();
-  } else {
-    done_ = true;
-  }
+int Sequence::settled() const {
+  const auto first_mask = std::find(tokens_.begin(), tokens_.end(), config_.mask_id);
+  const auto open = static_cast<int>(first_mask - tokens_.begin());
+  if (done_) return open;
+  if (request_.sampler.remask) return request_.prompt_length;
+  return request_.sampler.editing ? std::min(open, block_.begin) : open;
 }
 
 void Sequence::cancel() {

@@ -57,6 +57,10 @@ class Sequence {
   int masks_left() const;
   /// Position of the first end token of the generated part whose predecessors are all decided.
   std::optional<int> settled_end() const;
+  /// Positions from the prompt's end on that no later step changes.
+  int settled() const;
+  /// Whether the last step moved positions, see HoleGrowth.
+  bool moved() const { return moved_; }
   bool stopped_early() const { return stopped_early_; }
   bool cancelled() const { return cancelled_; }
   /// Whether the constraint had to turn away from what the model preferred so that the text closes.
@@ -80,6 +84,15 @@ class Sequence {
   bool grow();
   int masks_in(Range range) const;
   SamplerOptions sampler() const;
+  /// Whether the request leaves the token of a position to the model.
+  bool is_free(int position) const;
+  bool masked(int position) const {
+    return tokens_[static_cast<size_t>(position)] == config_.mask_id;
+  }
+  /// Whether the block is left after the step that was just applied.
+  bool block_done();
+  /// Whether an end token ends the generation now.
+  bool stops(bool block_done) const;
   void begin_block();
   void begin_step();
   void finish_step();
@@ -89,6 +102,8 @@ class Sequence {
   /// had no other choice are decided, whatever the schedule says.
   std::vector<Decision> follow_witness(std::span<Candidate> candidates,
                                        std::span<const ConstrainedRow> rows);
+  /// What a step decides, by the sampler's rules.
+  std::vector<Decision> choose(std::span<const Candidate> candidates, const Budget& budget);
   void find_candidates(const StepPlan& plan);
   Rows rows_of_candidates(const StepPlan& plan) const;
 
@@ -106,6 +121,11 @@ class Sequence {
   std::optional<Schedule> schedule_;
   int index_ = 0;
   int in_block_ = 0;
+  bool had_masks_ = true;  // the block, before the step
+  int edited_ = 0;         // tokens that the step replaced
+  int rounds_ = 0;         // of editing a block without masks
+  int expanded_ = 0;       // expansions of holes
+  bool moved_ = false;
   std::optional<int> due_;         // as in Step
   std::vector<int> scheduled_;     // as in Step
   std::vector<int> last_decided_;  // as in Step

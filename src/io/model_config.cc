@@ -1,11 +1,11 @@
 #include "io/model_config.h"
 
 #include <algorithm>
-#include <array>
 #include <functional>
 
 #include "core/error.h"
 #include "io/config_reader.h"
+#include "io/family_config.h"
 #include "io/gguf_config.h"
 #include "io/quantization.h"
 #include "io/text/tokenizer.h"
@@ -16,108 +16,15 @@ namespace fs = std::filesystem;
 
 namespace {
 
-// Bounds no real model comes near, small enough that products of two fit 64 bits with ease.
-constexpr int kMaxVocab = 1 << 24;
-constexpr int kMaxWidth = 1 << 20;
-constexpr int kMaxLayers = 1 << 12;
-constexpr int kMaxPositions = 1 << 28;
-
-struct FamilyNames {
-  Family family;
-  std::string_view name;          // as this program shows it
-  std::string_view model_type;    // as config.json spells it
-  std::string_view architecture;  // entry of `architectures`
-};
-constexpr std::array kFamilies{
-    FamilyNames{Family::llada, "LLaDA", "llada", "LLaDAModelLM"},
-    FamilyNames{Family::dream, "Dream", "Dream", "DreamModel"},
-};
-
-/// Both names must be known: LLaDA-MoE, for one, shares the model_type of LLaDA.
-Family find_family(const ConfigReader& config) {
-  const std::string type = config.optional_string("model_type").value_or("");
-  const std::vector<std::string> architectures = config.strings("architectures");
-  for (const FamilyNames& known : kFamilies) {
-    const bool same_class = std::all_of(architectures.begin(), architectures.end(),
-                                        [&](const auto& a) { return a == known.architecture; });
-    const bool same_type = type.empty() ? !architectures.empty() : type == known.model_type;
-    if (same_type && same_class) return known.family;
-  }
-  std::vector<std::string> supported;
-  supported.reserve(kFamilies.size());
-  for (const FamilyNames& known : kFamilies) {
-    supported.push_back(fmt::format("{} ({})", known.model_type, known.architecture));
-  }
-  fail("{}: model_type '{}' ({}) is not supported; supported are {}", config.where(),
-       printable(type), printable(fmt::format("{}", fmt::join(architectures, ", "))),
-       fmt::join(supported, " and "));
-}
-
-/// The class defaults of LLaDA's configuration describe another model than the published one, so
-/// every key that matters must be in the file.
-void read_llada(const ConfigReader& config, ModelConfig& model) {
-  config.require("block_type", "llama");
-  config.require("layer_norm_type", "rms");
-  config.require("activation_type", "silu");
-  config.require("rope", true);
-  config.require("block_group_size", 1);
-  config.require("layer_norm_with_affine", true);
-  for (const char* key : {"alibi", "attention_layer_norm", "input_emb_norm", "scale_logits",
-                          "include_bias", "include_qkv_bias", "bias_for_layer_norm"}) {
-    config.require(key, false);
-  }
-  // rope_full_precision only says whether a run in 16 bits raises queries and keys to float32 for
-  // the rotation. The engine always rotates in float32, so both values mean the same to it.
-  config.flag("rope_full_precision");
-
-  model.dim = config.size("d_model", kMaxWidth);
-  model.n_layers = config.size("n_layers", kMaxLayers);
-  model.n_heads = config.size("n_heads", kMaxWidth);
-  const bool one_kv_head = config.optional_flag("multi_query_attention").value_or(false);
-  model.n_kv_heads = one_kv_head ? 1 : model.n_heads;
-  if (config.has("n_kv_heads")) model.n_kv_heads = config.size("n_kv_heads", kMaxWidth);
-  if (one_kv_head && model.n_kv_heads != 1) {
-    config.reject("multi_query_attention", "is true, but n_kv_heads is not 1");
-  }
-  model.ffn_dim = config.size("mlp_hidden_size", kMaxWidth);
-  model.vocab_size = config.size("vocab_size", kMaxVocab);
-  config.require_present("embedding_size");  // null: no rows beyond the vocabulary
-  if (config.has("embedding_size")) {
-    const int rows = config.size("embedding_size", kMaxVocab);
-    if (rows < model.vocab_size) config.reject("embedding_size", "is less than vocab_size");
-    model.vocab_size = rows;
-  }
-  model.max_positions = config.size("max_sequence_length", kMaxPositions);
-  model.tied_head = config.flag("weight_tying");
-  model.logit_shift = 0;
-}
-
-void read_dream(const ConfigReader& config, ModelConfig& model) {
-  config.require("hidden_act", "silu");
-  config.accept_only("use_sliding_window", false);
-  config.accept_only("use_mrope", false);
-
-  model.dim = config.size("hidden_size", kMaxWidth);
-  model.n_layers = config.size("num_hidden_layers", kMaxLayers);
-  model.n_heads = config.size("num_attention_heads", kMaxWidth);
-  model.n_kv_heads = config.size("num_key_value_heads", kMaxWidth);
-  model.ffn_dim = config.size("intermediate_size", kMaxWidth);
-  model.vocab_size = config.size("vocab_size", kMaxVocab);
-  model.max_positions = config.size("max_position_embeddings", kMaxPositions);
-  model.tied_head = config.flag("tie_word_embeddings");
-  model.qkv_bias = true;  // the architecture has them, whatever the configuration says
-  model.logit_shift = 1;
-}
-
 void check_heads(const ConfigReader& config, ModelConfig& model) {
-  if (model.dim % model.n_heads != 0) {
+  if (model.head_dim == 0 && model.dim % model.n_heads != 0) {
     fail("{}: width {} is not divisible by {} heads", config.where(), model.dim, model.n_heads);
   }
   if (model.n_heads % model.n_kv_heads != 0) {
     fail("{}: {} heads are not divisible by {} key/value heads", config.where(), model.n_heads,
          model.n_kv_heads);
   }
-  model.head_dim = model.dim / model.n_heads;
+  if (model.head_dim == 0) model.head_dim = model.dim / model.n_heads;
   if (model.head_dim % 2 != 0) {
     fail("{}: head size {} is odd; rotary embeddings need pairs", config.where(), model.head_dim);
   }
@@ -143,46 +50,65 @@ std::vector<TokenId> read_ids(const ConfigReader& config,
   return {};
 }
 
-/// The same of a key that must be there, unless the tokenizer knows the token.
-std::vector<TokenId> required_ids(const ConfigReader& config,
-                                  const std::optional<ConfigReader>& generation,
-                                  const std::string& role, const TokenOfRole& tokenizer,
-                                  int vocab_size) {
-  const std::string key = role + "_id";
-  std::vector<TokenId> ids = read_ids(config, generation, key, vocab_size);
-  if (!ids.empty()) return ids;
+/// The id of a role that neither file names, by the tokenizer; none where it knows none.
+std::optional<TokenId> id_by_tokenizer(const ConfigReader& config, const std::string& role,
+                                       const TokenOfRole& tokenizer, int vocab_size) {
   const std::optional<TokenId> id = tokenizer ? tokenizer(role) : std::nullopt;
-  if (id && *id < vocab_size) return {*id};
-  if (id) {
-    config.reject(key, fmt::format("is missing, and the tokenizer's {} has the id {}, outside the "
-                                   "vocabulary of {}",
-                                   role, *id, vocab_size));
+  if (id && *id >= vocab_size) {
+    config.reject(role + "_id",
+                  fmt::format("is missing, and the tokenizer's {} has the id {}, outside the "
+                              "vocabulary of {}",
+                              role, *id, vocab_size));
   }
-  if (role != "mask_token") {
-    fail(ErrorCode::eos_id, "{}: key '{}' is missing", config.where(), key);
+  return id;
+}
+
+/// The mask token, from who names it first: the user, the files, the tokenizer, the family.
+void read_mask(const ConfigReader& config, const std::optional<ConfigReader>& generation,
+               const TokenOfRole& tokenizer, const ModelOverrides& overrides, ModelConfig& model) {
+  const auto found = [&](TokenId id, std::string_view source) {
+    model.mask_id = id;
+    model.mask_source = source;
+  };
+  if (overrides.mask_id) return found(*overrides.mask_id, "option");
+  const auto ids = read_ids(config, generation, "mask_token_id", model.vocab_size);
+  if (!ids.empty()) return found(ids.front(), "configuration");
+  if (const auto id = id_by_tokenizer(config, "mask_token", tokenizer, model.vocab_size)) {
+    return found(*id, "tokenizer");
   }
-  fail(
-      ErrorCode::mask_id,
-      "{}: key '{}' is missing and the tokenizer's files name no mask_token: the model has no mask "
-      "token, so it is no masked diffusion model",
-      config.where(), key);
+  const FamilyFacts& facts = facts_of(model.family);
+  if (facts.mask_id >= 0 && facts.mask_id < model.vocab_size) return found(facts.mask_id, "family");
+  if (facts.mask_id >= 0) {
+    config.reject("mask_token_id",
+                  fmt::format("is missing, the tokenizer's files name no mask_token, and the {} "
+                              "that {} uses is outside the vocabulary of {}",
+                              facts.mask_id, facts.name, model.vocab_size));
+  }
+  fail(ErrorCode::mask_id,
+       "{}: key 'mask_token_id' is missing and the tokenizer's files name no mask_token: the model "
+       "has no mask token, so it is no masked diffusion model",
+       config.where());
 }
 
 void read_token_ids(const ConfigReader& config, const std::optional<ConfigReader>& generation,
-                    const TokenOfRole& tokenizer, const GivenTokens& given, ModelConfig& model) {
+                    const TokenOfRole& tokenizer, const ModelOverrides& overrides,
+                    ModelConfig& model) {
+  read_mask(config, generation, tokenizer, overrides, model);
   const auto ids = [&](std::string_view key) {
     return read_ids(config, generation, key, model.vocab_size);
   };
-  const auto required = [&](const char* role, std::optional<TokenId> id) {
-    return id ? std::vector{*id}
-              : required_ids(config, generation, role, tokenizer, model.vocab_size);
-  };
-  check_given(given, model.vocab_size, config.where());
-  const std::vector<TokenId> mask = required("mask_token", given.mask_id);
-  const std::vector<TokenId> eos = required("eos_token", given.eos_id);
   const std::vector<TokenId> pad = ids("pad_token_id");
   const std::vector<TokenId> bos = ids("bos_token_id");
-  model.mask_id = mask.front();
+  std::vector<TokenId> eos =
+      overrides.eos_id ? std::vector{*overrides.eos_id} : ids("eos_token_id");
+  if (eos.empty()) {
+    const auto id = id_by_tokenizer(config, "eos_token", tokenizer, model.vocab_size);
+    if (id) eos.push_back(*id);
+  }
+  if (eos.empty() && facts_of(model.family).eos_is_pad) eos = pad;
+  if (eos.empty()) {
+    fail(ErrorCode::eos_id, "{}: key 'eos_token_id' is missing", config.where());
+  }
   model.eos_id = eos.front();
   if (!pad.empty()) model.pad_id = pad.front();
   if (!bos.empty()) model.bos_id = bos.front();
@@ -212,20 +138,18 @@ GenerationDefaults read_generation(const ConfigReader& config) {
 }
 
 ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigReader>& generation,
-                       const TokenOfRole& tokenizer, const GivenTokens& given) {
+                       const TokenOfRole& tokenizer, const ModelOverrides& overrides) {
   ModelConfig model;
-  model.family = find_family(config);
+  model.family = overrides.family ? parse_family(*overrides.family) : find_family(config);
   refuse_quantized(config);
-  switch (model.family) {
-    case Family::llada: read_llada(config, model); break;
-    case Family::dream: read_dream(config, model); break;
-  }
-  const RopeSettings rope = read_rope(config, model.max_positions);
+  read_family(config, model);
+  apply_overrides(overrides, model);
+  const RopeSettings rope = read_rope(config, model.max_positions, model.rotary_dim > 0);
   model.rope_theta = rope.theta;
   model.rope = rope.scaling;
   model.norm_eps = config.positive("rms_norm_eps");
   check_heads(config, model);
-  read_token_ids(config, generation, tokenizer, given, model);
+  read_token_ids(config, generation, tokenizer, overrides, model);
   if (generation) model.generation = read_generation(*generation);
   model.note = config.optional_string("unmask_note").value_or("");
   return model;
@@ -233,23 +157,22 @@ ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigRea
 
 }  // namespace
 
-std::string_view family_name(Family family) {
-  for (const FamilyNames& known : kFamilies) {
-    if (known.family == family) return known.name;
+void apply_overrides(const ModelOverrides& overrides, ModelConfig& model) {
+  for (const auto& [id, what] : {std::pair{overrides.mask_id, "mask"}, {overrides.eos_id, "end"}}) {
+    if (!id || (*id >= 0 && *id < model.vocab_size)) continue;
+    fail("[model] {} id: found {}, expected a token of the vocabulary of {}", what, *id,
+         model.vocab_size);
   }
-  return "unknown";
+  if (overrides.shift_logits) model.logit_shift = *overrides.shift_logits ? 1 : 0;
+  if (!overrides.block) return;
+  if (*overrides.block < 0) {
+    fail("[model] block: found {}, expected positions, or 0 for full attention", *overrides.block);
+  }
+  model.visibility.block = *overrides.block;
 }
 
-void check_given(const GivenTokens& given, int vocab_size, const std::string& where) {
-  for (const auto& [id, what] : {std::pair{given.mask_id, "mask"}, {given.eos_id, "end"}}) {
-    if (!id || (*id >= 0 && *id < vocab_size)) continue;
-    fail("{}: {} token {} was given, expected one of the {} of the vocabulary", where, what, *id,
-         vocab_size);
-  }
-}
-
-ModelConfig load_model_config(const fs::path& directory, const GivenTokens& given) {
-  if (is_gguf_file(directory)) return read_gguf_config(GgufCheckpoint(directory), given);
+ModelConfig load_model_config(const fs::path& directory, const ModelOverrides& overrides) {
+  if (is_gguf_file(directory)) return read_gguf_config(GgufCheckpoint(directory), overrides);
   std::error_code ignored;
   if (!fs::is_directory(directory, ignored)) {
     fail("[config] {}: no such directory; expected a Hugging Face model directory",
@@ -259,10 +182,10 @@ ModelConfig load_model_config(const fs::path& directory, const GivenTokens& give
   const fs::path defaults = directory / "generation_config.json";
   std::optional<ConfigReader> generation;
   if (fs::exists(defaults, ignored)) generation.emplace(defaults);
-  const auto of_tokenizer = [&](std::string_view role) {
+  const auto by_tokenizer = [&](std::string_view role) {
     return has_tokenizer(directory) ? Tokenizer::load(directory).token_of_role(role) : std::nullopt;
   };
-  return read_model(config, generation, of_tokenizer, given);
+  return read_model(config, generation, by_tokenizer, overrides);
 }
 
 ModelConfig parse_model_config(const std::string& config, const std::string& generation) {

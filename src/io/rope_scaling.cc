@@ -120,10 +120,13 @@ std::string_view rope_kind_name(RopeKind kind) {
   return "unknown";
 }
 
-RopeSettings read_rope(const ConfigReader& config, int positions) {
+RopeSettings read_rope(const ConfigReader& config, int positions, bool partial) {
   const std::optional<ConfigReader> section = find_section(config);
-  config.accept_only("partial_rotary_factor", 1);
+  if (!partial) config.accept_only("partial_rotary_factor", 1);
   if (!section) return {.theta = config.positive("rope_theta")};
+  if (partial)
+    config.reject("rope_scaling",
+                  "is set, which is not implemented with partial rotary embeddings");
   section->accept_only("partial_rotary_factor", 1);
   const bool theta_inside = section->has("rope_theta");
   return {.theta = (theta_inside ? *section : config).positive("rope_theta"),

@@ -33,8 +33,9 @@ struct RopeSettings {
 };
 
 /// Reads rope_theta and rope_scaling, or rope_parameters, which holds both since transformers 5.
-/// `positions`: the context that the configuration states. Throws Error naming the key when one is
+/// `positions`: the context that the configuration states; `partial`: the family rotates a part of
+/// every head, which it has read itself. Throws Error naming the key when one is
 /// missing or wrong, and for a kind that is not implemented.
-RopeSettings read_rope(const ConfigReader& config, int positions);
+RopeSettings read_rope(const ConfigReader& config, int positions, bool partial = false);
 
 }  // namespace unmask

@@ -7,16 +7,23 @@
 namespace unmask {
 
 struct Visibility {
-  /// Positions of a block, counted from position 0; 0: every position sees all.
-  int block = 0;
+  int block = 0;             // positions of a block; 0: every position sees all
+  bool from_prompt = false;  // blocks begin where the prompt ends, instead of at position 0
+  int lead = 0;              // positions that the first block lacks
 
   static Visibility all() { return {}; }
-  static Visibility block_causal(int block) { return {block}; }
+  static Visibility block_causal(int block) { return {.block = block}; }
   bool is_block_causal() const { return block > 0; }
+  /// The same for a sequence whose prompt has `prompt` positions.
+  Visibility of(int prompt) const {
+    if (!is_block_causal() || !from_prompt) return *this;
+    return {.block = block, .lead = (block - prompt % block) % block};
+  }
 
   /// End of the positions that `position` sees in a sequence of `length`.
   int end(int position, int length) const {
-    return is_block_causal() ? std::min(length, (position / block + 1) * block) : length;
+    if (!is_block_causal()) return length;
+    return std::min(length, ((position + lead) / block + 1) * block - lead);
   }
   bool operator==(const Visibility&) const = default;
 };

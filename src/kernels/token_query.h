@@ -11,8 +11,9 @@ namespace unmask {
 
 /// How temperature randomises the choice of a token.
 enum class Noise : uint8_t {
-  gumbel,      // arg-max of logits - T log(-log u), float64 (LLaDA, generate.py)
-  categorical  // one draw from softmax(logits / T) after the filters (Dream)
+  gumbel,       // arg-max of logits - T log(-log u), float64 (LLaDA, generate.py)
+  categorical,  // one draw from softmax(logits / T) after the filters (Dream)
+  none          // the most likely token of that distribution
 };
 
 /// What a sampler asks of rows of logits.
@@ -21,6 +22,7 @@ struct TokenQuery {
   double temperature = 0;            // 0: arg-max
   std::optional<double> top_p{};     // keep the smallest set reaching this mass; categorical
   std::optional<int> top_k{};        // keep the k largest; categorical
+  bool top_k_first = false;          // before top_p (LLaDA2, SDAR) instead of after it (Dream)
   std::vector<TokenId> forbidden{};  // never chosen, but part of the distribution
   std::vector<TokenId> removed{};    // as if their logits were -inf
   std::vector<TokenId> without_confidence{};  // may be chosen, with probability 0

@@ -113,12 +113,13 @@ class Hidden {
 /// Scales and filters the row in place, so that softmax(row) is the distribution that Dream samples
 /// from.
 void shape_distribution(std::span<float> row, const TokenQuery& query, const RowMath& math) {
-  if (query.noise != Noise::categorical) return;
+  if (query.noise == Noise::gumbel) return;
   if (query.temperature > 0) {
     for (float& logit : row) logit = static_cast<float>(logit / query.temperature);
   }
+  if (query.top_k && query.top_k_first) filter_top_k(row, *query.top_k);
   if (query.top_p && *query.top_p < 1) filter_top_p(row, *query.top_p, math);
-  if (query.top_k) filter_top_k(row, *query.top_k);
+  if (query.top_k && !query.top_k_first) filter_top_k(row, *query.top_k);
 }
 
 /// What two passes over a row tell.
@@ -140,9 +141,10 @@ Distribution measure(std::span<const float> row, const RowMath& math, TokenStats
 
 TokenId choose(std::span<float> row, TokenId top, int position, const TokenQuery& query,
                const RowMath& math) {
-  if (query.temperature <= 0 && query.forbidden.empty()) return top;
+  const bool draws = query.temperature > 0 && query.noise != Noise::none;
+  if (!draws && query.forbidden.empty()) return top;
   const Hidden without_forbidden(row, query.forbidden);
-  if (query.temperature <= 0) return math.argmax(row.data(), static_cast<int>(row.size()));
+  if (!draws) return math.argmax(row.data(), static_cast<int>(row.size()));
   if (query.noise == Noise::gumbel) return gumbel_choice(row, position, query);
   return categorical_choice(row, position, query);
 }

@@ -10,6 +10,7 @@ class Full final : public Method {
   std::string_view name() const override { return "full"; }
   bool supports(const Visibility& /*visibility*/) const override { return true; }
   bool allows_growth() const override { return true; }
+  bool allows_moves() const override { return true; }
 };
 
 }  // namespace unmask

@@ -6,17 +6,37 @@ namespace unmask {
 
 StepPlan PrefixCache::plan_step(const Step& step) {
   if (step.due == 0) return {};
-  const int end = visibility_.end(step.block.end - 1, step.length());
-  const int begin = std::max(0, final_ - logit_shift_);
-  planned_ = final_;
-  while (planned_ < end) {
-    const int next = visibility_.end(planned_, step.length());
-    const auto block =
-        step.tokens.subspan(static_cast<size_t>(planned_), static_cast<size_t>(next - planned_));
-    if (std::find(block.begin(), block.end(), step.mask_id) != block.end()) break;
-    planned_ = next;
+  const Visibility visibility = visibility_.of(step.prompt_length);
+  const Range block = step.block;
+  const int end = visibility.end(block.end - 1, step.length());
+  const bool begins = block.begin == 0 || visibility.end(block.begin - 1, end) == block.begin;
+  planned_ = count_final(step, visibility);
+  if (options_.first_alone && begins && block.begin > 0 && step.masked(block.begin)) {
+    return {.rows = Rows(Range{std::min(final_, block.begin - 1), block.begin}),
+            .decides = {block.begin, block.begin + 1}};
   }
-  return {.rows = Rows(Range{begin, end})};
+  if (options_.sub_block > 0 && whole_ == end) {
+    // The first part of a generation may begin inside of the prompt.
+    const int begin = end - (end - block.begin + options_.sub_block - 1) / options_.sub_block *
+                                options_.sub_block;
+    if (begin >= 0 && !step.masked(begin)) return {.rows = Rows(Range{begin, block.end})};
+  }
+  whole_ = end;
+  const bool shifted = options_.logit_shift > 0 && final_ < step.length() && step.masked(final_);
+  return {.rows = Rows(Range{std::max(0, final_ - (shifted ? 1 : 0)), end})};
+}
+
+int PrefixCache::count_final(const Step& step, const Visibility& visibility) const {
+  int done = final_;
+  while (done < step.block.begin) {
+    const int next = visibility.end(done, step.length());
+    const auto tokens =
+        step.tokens.subspan(static_cast<size_t>(done), static_cast<size_t>(next - done));
+    const bool open = std::find(tokens.begin(), tokens.end(), step.mask_id) != tokens.end();
+    if (next > step.block.begin || open) break;
+    done = next;
+  }
+  return done;
 }
 
 Attention PrefixCache::attend(AttendScope& scope) {
@@ -24,8 +44,13 @@ Attention PrefixCache::attend(AttendScope& scope) {
   return PositionCache::attend(scope);
 }
 
-std::unique_ptr<Method> create_prefix_cache(Options& /*options*/, const MethodContext& context) {
-  return std::make_unique<PrefixCache>(context.config.visibility, context.config.logit_shift);
+std::unique_ptr<Method> create_prefix_cache(Options& options, const MethodContext& context) {
+  const ModelConfig& config = context.config;
+  return std::make_unique<PrefixCache>(
+      config.visibility,
+      PrefixCacheOptions{.logit_shift = config.logit_shift,
+                         .first_alone = config.family == Family::fast_dllm_v2,
+                         .sub_block = options.count("sub_block", 0, 0, 1 << 20)});
 }
 
 }  // namespace unmask

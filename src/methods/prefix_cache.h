@@ -1,5 +1,6 @@
-// The exact prefix cache of block-causal models: the keys and values of a block without masks never
-// change again, so later steps read them and compute only what follows.
+// The exact prefix cache of block-causal models: the keys and values of a finished block never
+// change again, so later steps read them and compute only what follows. The pass that would commit
+// a block is the first one of the next block.
 #pragma once
 
 #include <memory>
@@ -9,11 +10,21 @@
 
 namespace unmask {
 
+struct PrefixCacheOptions {
+  int logit_shift = 0;  // 1 where row p - 1 predicts position p, which is then computed with p
+  /// The first position of a block gets its token from the pass that commits the block before, and
+  /// nothing else is decided there (Fast-dLLM v2).
+  bool first_alone = false;
+  /// > 0: blocks consist of parts of so many positions, denoised one after the other. Steps compute
+  /// a part alone, and see the keys and values that a pass over the whole block left for the
+  /// others; only a part whose first position is masked begins with such a pass (Fast-dLLM v2).
+  int sub_block = 0;
+};
+
 class PrefixCache final : public PositionCache {
  public:
-  /// `logit_shift`: 1 where row p - 1 predicts position p, which is then computed with p.
-  PrefixCache(const Visibility& visibility, int logit_shift)
-      : visibility_(visibility), logit_shift_(logit_shift) {}
+  PrefixCache(const Visibility& visibility, const PrefixCacheOptions& options)
+      : visibility_(visibility), options_(options) {}
 
   std::string_view name() const override { return "block-cache"; }
   bool supports(const Visibility& visibility) const override {
@@ -26,12 +37,17 @@ class PrefixCache final : public PositionCache {
   Attention attend(AttendScope& scope) override;
 
  private:
+  /// Positions before `step.block` whose blocks are complete and hold no mask, from final_ on.
+  int count_final(const Step& step, const Visibility& visibility) const;
+
   Visibility visibility_;
-  int logit_shift_;
+  PrefixCacheOptions options_;
   int final_ = 0;    // positions whose stored keys and values never change again
   int planned_ = 0;  // the same once the planned pass has been computed
+  int whole_ = 0;    // end of the block that a pass has computed as a whole
 };
 
+/// sub_block.
 std::unique_ptr<Method> create_prefix_cache(Options& options, const MethodContext& context);
 
 }  // namespace unmask

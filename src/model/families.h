@@ -24,11 +24,21 @@ enum class TensorRole {
   q_bias,
   k_bias,
   v_bias,
+  q_norm,  // of each head
+  k_norm,
   attn_out,
   ffn_norm,
-  gate,
+  gate,  // of a dense feed-forward, as the next two
   up,
   down,
+  router,
+  router_bias,
+  expert_gate,  // of one of the experts, as the next two
+  expert_up,
+  expert_down,
+  shared_gate,  // of the expert that every row takes, as the next two
+  shared_up,
+  shared_down,
 };
 
 std::string_view role_name(TensorRole role);
@@ -39,19 +49,23 @@ struct TensorSpec {
   int layer;  // -1: belongs to no layer
   std::string name;
   std::vector<int64_t> shape;  // matrices are [out, in]
+  int expert = -1;             // which one it belongs to
 };
 
 /// Every tensor the model needs, layer by layer, embedding first, final norm and head last. There
 /// is no head where it is tied to the embedding.
 std::vector<TensorSpec> tensor_specs(const ModelConfig& config);
 
-/// The name of one tensor; `layer` is ignored for roles outside the layers. Throws LogicError for a
-/// role the model does not have.
-std::string tensor_name(const ModelConfig& config, TensorRole role, int layer = -1);
+/// The name of one tensor; `layer` and `expert` are ignored for roles outside of these. Throws
+/// LogicError for a role the model does not have. What a checkpoint stores in one tensor and the
+/// model takes apart (LLaDA2's query_key_value) has the name of the whole, ':' and a letter.
+std::string tensor_name(const ModelConfig& config, TensorRole role, int layer = -1,
+                        int expert = -1);
 
 /// Opens the checkpoint of a model, a directory or a GGUF file. Where its tensors have other names
 /// than the family's because a training tool wrapped or prefixed them, they get the family's, and
-/// so do those of GGUF files. Throws Error as Checkpoint, GgufCheckpoint and adopt_names.
+/// so do those of GGUF files; what is stored in one tensor is taken apart, also experts stacked
+/// along a first dimension. Throws Error as Checkpoint, GgufCheckpoint and adopt_names.
 std::unique_ptr<TensorDirectory> open_checkpoint(const std::filesystem::path& directory,
                                                  const ModelConfig& config);
 

@@ -52,8 +52,17 @@ LayerParts::Projected LayerParts::project(int layer, std::span<const SequencePas
     backend_.linear(asking, maps[0]);
     backend_.linear(normed, std::span(maps).subspan(1));
   }
+  normalize_heads(w.q_norm, q);
+  normalize_heads(w.k_norm, k);
   rotate(batch, rows, q, k);
   return {q, k, v};
+}
+
+void LayerParts::normalize_heads(Tensor weight, Tensor x) {
+  if (!weight || x.rows == 0) return;
+  const int heads = x.cols / config_.head_dim;
+  const Tensor by_head{x.data, x.dtype, x.rows * heads, config_.head_dim, config_.head_dim};
+  backend_.rms_norm(by_head, weight, config_.norm_eps, by_head);
 }
 
 void LayerParts::rotate(std::span<const SequencePass> batch, const LayerRows& rows, Tensor q,
@@ -89,7 +98,8 @@ void LayerParts::attention(int layer, std::span<SequencePass> batch, const Layer
                       .k = projected.k.slice(part.keys),
                       .v = projected.v.slice(part.keys)};
     const Attention attention = batch[i].method->attend(scope);
-    ends[i] = key_ends(config_.visibility, rows.query_positions_of(i), attention.kv.k.rows);
+    ends[i] = key_ends(config_.visibility.of(batch[i].step.prompt_length),
+                       rows.query_positions_of(i), attention.kv.k.rows);
     tasks.push_back({.q = scope.q,
                      .kv = attention.kv,
                      .out = context.slice(part.queries),
@@ -141,11 +151,10 @@ void LayerParts::experts(const ExpertWeights& w, Tensor x, Tensor out, Into into
   const GatedMaps shared = w.shared ? maps_of(*w.shared) : GatedMaps{};
   backend_.experts(x,
                    {.router = w.router,
+                    .router_bias = w.router_bias,
                     .maps = maps,
                     .shared = w.shared ? &shared : nullptr,
-                    .top_k = w.top_k,
-                    .normalized = w.normalized,
-                    .scale = w.scale},
+                    .routing = w.routing},
                    out, into);
 }
 

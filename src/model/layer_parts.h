@@ -38,6 +38,8 @@ class LayerParts {
   /// Queries and keys, rotated, and values.
   Projected project(int layer, std::span<const SequencePass> batch, const LayerRows& rows,
                     Tensor normed, Tensor asking);
+  /// Root mean square norm of every head of x [rows, heads * head_dim]; without weight none.
+  void normalize_heads(Tensor weight, Tensor x);
   void rotate(std::span<const SequencePass> batch, const LayerRows& rows, Tensor q, Tensor k);
 
   void dense(const GatedWeights& w, Tensor x, Tensor out, Into into);

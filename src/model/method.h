@@ -118,6 +118,8 @@ class Method {
   /// Whether the canvas may have become longer when a block begins: what was measured or kept
   /// before is not read again, or holds for the longer canvas, too.
   virtual bool allows_growth() const { return false; }
+  /// Whether positions may move between steps: nothing is kept that a later step reads.
+  virtual bool allows_moves() const { return false; }
   /// All rows, or none in a step that has nothing to decide.
   virtual StepPlan plan_step(const Step& step) {
     return {.rows = step.due == 0 ? Rows() : Rows(step.all())};

@@ -8,9 +8,14 @@ namespace unmask {
 
 namespace {
 
+/// Elements of a head that are rotated.
+int rotated(const ModelConfig& config) {
+  return config.rotary_dim > 0 ? config.rotary_dim : config.head_dim;
+}
+
 /// The base of a rotation whose lowest frequency falls by `stretch` while the highest stays.
 float stretched_theta(const ModelConfig& config, double stretch) {
-  const double dim = config.head_dim;
+  const double dim = rotated(config);
   return static_cast<float>(config.rope_theta * std::pow(stretch, dim / (dim - 2)));
 }
 
@@ -22,7 +27,7 @@ double dynamic_stretch(const ModelConfig& config, int length) {
 
 /// The dimension whose pair makes so many turns over the original context.
 double dimension_of_turns(const ModelConfig& config, double turns) {
-  return config.head_dim *
+  return rotated(config) *
          std::log(config.rope.original_positions / (turns * 2 * std::numbers::pi)) /
          (2 * std::log(static_cast<double>(config.rope_theta)));
 }
@@ -37,7 +42,7 @@ void apply_yarn(const ModelConfig& config, Rotation& rotation) {
     high = std::ceil(high);
   }
   low = std::max(low, 0.0);
-  high = std::min<double>(high, config.head_dim - 1);
+  high = std::min<double>(high, rotated(config) - 1);
   if (low == high) high += 0.001;
   for (size_t i = 0; i < rotation.frequencies.size(); ++i) {
     float& frequency = rotation.frequencies[i];
@@ -69,12 +74,14 @@ Rotation make_rotation(const ModelConfig& config, int length) {
   if (rope.kind == RopeKind::dynamic && length > config.max_positions) {
     theta = stretched_theta(config, dynamic_stretch(config, length));
   }
-  Rotation rotation = plain_rotation(config.head_dim, theta);
+  Rotation rotation = plain_rotation(rotated(config), theta);
   if (rope.kind == RopeKind::yarn) apply_yarn(config, rotation);
   if (rope.kind == RopeKind::llama3) apply_llama3(rope, rotation);
   if (rope.kind == RopeKind::linear) {
     for (float& frequency : rotation.frequencies) frequency /= rope.factor;
   }
+  // The rest of a head is turned by nothing; weights.h says how the pairs come to lie there.
+  rotation.frequencies.resize(static_cast<size_t>(config.head_dim) / 2);
   return rotation;
 }
 

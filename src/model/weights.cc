@@ -8,44 +8,79 @@ namespace unmask {
 
 namespace {
 
-/// Where a matrix of this role goes; null for the embedding and for vectors.
-std::unique_ptr<PackedMatrix>* matrix_slot(Weights& w, TensorRole role, int layer) {
-  if (role == TensorRole::head) return &w.head;
-  if (layer < 0) return nullptr;
-  LayerWeights& l = w.layers[static_cast<size_t>(layer)];
-  switch (role) {
+GatedWeights& dense_of(LayerWeights& l) { return std::get<GatedWeights>(l.ffn); }
+ExpertWeights& experts_of(LayerWeights& l) { return std::get<ExpertWeights>(l.ffn); }
+GatedWeights& expert_of(LayerWeights& l, const TensorSpec& spec) {
+  return experts_of(l).experts[static_cast<size_t>(spec.expert)];
+}
+
+/// Where a matrix goes; null for the embedding, the router and vectors.
+std::unique_ptr<PackedMatrix>* matrix_slot(Weights& w, const TensorSpec& spec) {
+  if (spec.role == TensorRole::head) return &w.head;
+  if (spec.layer < 0) return nullptr;
+  LayerWeights& l = w.layers[static_cast<size_t>(spec.layer)];
+  switch (spec.role) {
     case TensorRole::q: return &l.q;
     case TensorRole::k: return &l.k;
     case TensorRole::v: return &l.v;
     case TensorRole::attn_out: return &l.attn_out;
-    case TensorRole::gate: return &std::get<GatedWeights>(l.ffn).gate;
-    case TensorRole::up: return &std::get<GatedWeights>(l.ffn).up;
-    case TensorRole::down: return &std::get<GatedWeights>(l.ffn).down;
+    case TensorRole::gate: return &dense_of(l).gate;
+    case TensorRole::up: return &dense_of(l).up;
+    case TensorRole::down: return &dense_of(l).down;
+    case TensorRole::expert_gate: return &expert_of(l, spec).gate;
+    case TensorRole::expert_up: return &expert_of(l, spec).up;
+    case TensorRole::expert_down: return &expert_of(l, spec).down;
+    case TensorRole::shared_gate: return &experts_of(l).shared->gate;
+    case TensorRole::shared_up: return &experts_of(l).shared->up;
+    case TensorRole::shared_down: return &experts_of(l).shared->down;
     default: return nullptr;
   }
 }
 
-/// Where a norm or bias of this role goes.
-Tensor& vector_slot(Weights& w, TensorRole role, int layer) {
-  if (role == TensorRole::final_norm) return w.final_norm;
-  UNMASK_CHECK(layer >= 0, "a vector outside the layers");
-  LayerWeights& l = w.layers[static_cast<size_t>(layer)];
-  switch (role) {
+/// Where a norm, a bias or a router goes.
+Tensor& float_slot(Weights& w, const TensorSpec& spec) {
+  if (spec.role == TensorRole::final_norm) return w.final_norm;
+  UNMASK_CHECK(spec.layer >= 0, "a vector outside the layers");
+  LayerWeights& l = w.layers[static_cast<size_t>(spec.layer)];
+  switch (spec.role) {
     case TensorRole::attn_norm: return l.attn_norm;
     case TensorRole::ffn_norm: return l.ffn_norm;
     case TensorRole::q_bias: return l.q_bias;
     case TensorRole::k_bias: return l.k_bias;
+    case TensorRole::q_norm: return l.q_norm;
+    case TensorRole::k_norm: return l.k_norm;
+    case TensorRole::router: return experts_of(l).router;
+    case TensorRole::router_bias: return experts_of(l).router_bias;
     default: break;
   }
-  UNMASK_CHECK(role == TensorRole::v_bias, "a vector of unknown role");
+  UNMASK_CHECK(spec.role == TensorRole::v_bias, "a vector of unknown role");
   return l.v_bias;
 }
 
-/// Values of a norm or bias in float32; undefined ones where the source has none.
-Tensor make_vector(Weights& w, const HostMatrix& from, Backend& backend) {
-  const auto n = static_cast<size_t>(from.out);
+/// A layer with room for its tensors.
+LayerWeights empty_layer(const ModelConfig& config, int layer) {
+  LayerWeights l;
+  const MoeConfig& moe = config.moe;
+  if (!moe.at(layer)) return l;
+  ExpertWeights& experts = l.ffn.emplace<ExpertWeights>();
+  experts.experts.resize(static_cast<size_t>(moe.experts));
+  if (moe.shared_width > 0) experts.shared.emplace();
+  experts.routing = {.top_k = moe.top_k,
+                     .sigmoid = moe.sigmoid,
+                     .normalized = moe.normalized,
+                     .scale = moe.scale,
+                     .groups = moe.groups,
+                     .groups_kept = moe.groups_kept};
+  return l;
+}
+
+/// Values of a norm, a bias or a router in float32; undefined ones where the source has none. A
+/// vector of n values comes as [n, n].
+Tensor make_floats(Weights& w, const TensorSpec& spec, const HostMatrix& from, Backend& backend) {
+  const int rows = spec.shape.size() == 1 ? 1 : from.out;
+  const auto n = static_cast<size_t>(rows) * static_cast<size_t>(from.in);
   w.vectors.push_back(backend.allocate(n * sizeof(float)));
-  const Tensor out = w.vectors.back().view(1, from.out);
+  const Tensor out = w.vectors.back().view(rows, from.in);
   if (from.data == nullptr) return out;
   std::vector<float> values(n);
   to_f32(static_cast<const std::byte*>(from.data), from.dtype, n, values.data());
@@ -53,10 +88,12 @@ Tensor make_vector(Weights& w, const HostMatrix& from, Backend& backend) {
   return out;
 }
 
-/// The next specs whose matrices read the same input: query, key and value, gate and up.
+/// The next specs whose matrices read the same input: query, key and value, a gate and its up.
 std::span<const TensorSpec> next_group(std::span<const TensorSpec> specs) {
   using enum TensorRole;
-  for (const std::vector<TensorRole>& roles : {std::vector{q, k, v}, std::vector{gate, up}}) {
+  for (const std::vector<TensorRole>& roles :
+       {std::vector{q, k, v}, std::vector{gate, up}, std::vector{expert_gate, expert_up},
+        std::vector{shared_gate, shared_up}}) {
     const auto has_role = [](TensorRole role, const TensorSpec& spec) { return role == spec.role; };
     if (specs.size() >= roles.size() &&
         std::equal(roles.begin(), roles.end(), specs.begin(), has_role)) {
@@ -71,15 +108,39 @@ void add_tensors(Weights& w, Backend& backend, std::span<const TensorSpec> specs
                  std::span<const HostMatrix> tensors) {
   if (specs[0].role == TensorRole::embedding) {
     w.embedding = tensors[0];
-  } else if (matrix_slot(w, specs[0].role, specs[0].layer) == nullptr) {
-    vector_slot(w, specs[0].role, specs[0].layer) = make_vector(w, tensors[0], backend);
+  } else if (matrix_slot(w, specs[0]) == nullptr) {
+    float_slot(w, specs[0]) = make_floats(w, specs[0], tensors[0], backend);
   } else {
     auto packed = backend.pack_together(tensors);
     for (size_t i = 0; i < specs.size(); ++i) {
       w.packed_bytes += packed[i]->bytes();
-      *matrix_slot(w, specs[i].role, specs[i].layer) = std::move(packed[i]);
+      *matrix_slot(w, specs[i]) = std::move(packed[i]);
     }
   }
+}
+
+/// Whether the rows of a tensor are elements of heads of which only some are rotated.
+bool is_rotated(const ModelConfig& config, TensorRole role) {
+  using enum TensorRole;
+  if (config.rotary_dim == 0 || config.rotary_dim == config.head_dim) return false;
+  return role == q || role == k || role == q_bias || role == k_bias || role == q_norm ||
+         role == k_norm;
+}
+
+/// Where the elements of a head lie in the file, in the order in which the engine keeps them. A
+/// rotation turns the pairs (i, i + head_dim / 2), so that those which the model rotates, (i, i +
+/// rotary_dim / 2), come first in both halves; scores do not depend on the order.
+std::vector<int> rotation_order(const ModelConfig& config) {
+  const int half = config.head_dim / 2;
+  const int turned = config.rotary_dim / 2;
+  std::vector<int> order;
+  for (int first = 0; first < 2; ++first) {
+    for (int i = 0; i < half; ++i) {
+      const int still = config.rotary_dim + first * (half - turned) + i - turned;
+      order.push_back(i < turned ? first * turned + i : still);
+    }
+  }
+  return order;
 }
 
 /// Hands out the tensors of a checkpoint, checked and adapted, and drops what was packed.
@@ -87,6 +148,7 @@ class Loader {
  public:
   Loader(const TensorDirectory& checkpoint, const ModelConfig& config, const WeightLoading& loading)
       : checkpoint_(checkpoint),
+        config_(config),
         loading_(loading),
         adaptation_(loading.adapters, config),
         pool_(loading.threads) {
@@ -100,6 +162,7 @@ class Loader {
     for (const TensorSpec& spec : specs) {
       tensors.push_back(adapted(spec));
       check_finite(spec, tensors.back(), pool_);
+      if (is_rotated(config_, spec.role)) order_rotated(spec, tensors.back());
     }
     return tensors;
   }
@@ -113,6 +176,7 @@ class Loader {
     if (loading_.progress && !last_.empty()) loading_.progress(done_, total_);
     last_.clear();
     merged_.clear();
+    ordered_.clear();
   }
 
   std::vector<float> take_embedding() { return std::move(embedding_); }
@@ -132,7 +196,25 @@ class Loader {
     return {values.data(), DType::f32, matrix.out, matrix.in};
   }
 
+  /// Puts the rows of every head into the order of rotation_order(), in memory of its own.
+  void order_rotated(const TensorSpec& spec, HostMatrix& matrix) {
+    const std::vector<int> order = rotation_order(config_);
+    const size_t width = spec.shape.size() == 1 ? 1 : static_cast<size_t>(matrix.in);
+    const size_t row_bytes =
+        matrix.blocks ? block_bytes(*matrix.blocks, width) : dtype_bytes(matrix.dtype) * width;
+    std::vector<std::byte>& to =
+        ordered_.emplace_back(row_bytes * static_cast<size_t>(spec.shape[0]));
+    const auto* from = static_cast<const std::byte*>(matrix.data);
+    for (size_t row = 0; row < static_cast<size_t>(spec.shape[0]); ++row) {
+      const size_t in_head = row % order.size();
+      const size_t source = row - in_head + static_cast<size_t>(order[in_head]);
+      std::copy_n(from + source * row_bytes, row_bytes, to.data() + row * row_bytes);
+    }
+    matrix.data = to.data();
+  }
+
   const TensorDirectory& checkpoint_;
+  const ModelConfig& config_;
   const WeightLoading& loading_;
   Adaptation adaptation_;
   ThreadPool pool_;
@@ -140,6 +222,7 @@ class Loader {
   int64_t done_ = 0;
   std::vector<TensorSpec> last_;            // handed out
   std::vector<std::vector<float>> merged_;  // of these
+  std::vector<std::vector<std::byte>> ordered_;
   std::vector<float> embedding_;
 };
 
@@ -147,7 +230,9 @@ class Loader {
 
 Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source) {
   Weights w;
-  w.layers.resize(static_cast<size_t>(config.n_layers));
+  for (int layer = 0; layer < config.n_layers; ++layer) {
+    w.layers.push_back(empty_layer(config, layer));
+  }
   const std::vector<TensorSpec> specs = tensor_specs(config);
   for (std::span<const TensorSpec> left = specs; !left.empty();) {
     const std::span<const TensorSpec> group = next_group(left);

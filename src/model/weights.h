@@ -23,18 +23,18 @@ struct GatedWeights {
 
 /// A router and the experts that it chooses from, as kernels/experts.h describes them.
 struct ExpertWeights {
-  Tensor router;  // [experts, dim], float32
+  Tensor router;       // [experts, dim], float32
+  Tensor router_bias;  // [1, experts] or null
   std::vector<GatedWeights> experts;
   std::optional<GatedWeights> shared;
-  int top_k = 1;
-  bool normalized = false;
-  float scale = 1;
+  Routing routing{};
 };
 
 struct LayerWeights {
   Tensor attn_norm;  // [1, dim]
   std::unique_ptr<PackedMatrix> q, k, v;
   Tensor q_bias, k_bias, v_bias;  // [1, out] or null
+  Tensor q_norm, k_norm;          // [1, head_dim] or null
   std::unique_ptr<PackedMatrix> attn_out;
   Tensor ffn_norm;  // [1, dim]
   std::variant<GatedWeights, ExpertWeights> ffn;

@@ -10,8 +10,8 @@ namespace unmask {
 
 namespace {
 
-constexpr std::array kAlgorithmNames{"low_confidence", "random",  "maskgit_plus",
-                                     "topk_margin",    "entropy", "origin"};
+constexpr std::array kAlgorithmNames{"low_confidence", "random", "maskgit_plus", "topk_margin",
+                                     "entropy",        "origin", "sequential"};
 
 /// Streams of random numbers of one (seed, step, position); token_stats.cc uses others.
 enum Stream : uint32_t { kOrderStream = 1, kPlaceStream = 2, kOriginStream = 3 };
@@ -41,10 +41,14 @@ int factor_prefix(const std::vector<Decision>& surest_first, double factor) {
   return n == m - 1 ? m : n;
 }
 
-int threshold_prefix(const std::vector<Decision>& surest_first, double threshold) {
-  int n = 1;
-  while (n < static_cast<int>(surest_first.size()) &&
-         surest_first[static_cast<size_t>(n)].confidence >= threshold) {
+/// How many of them pass the threshold, `least` at any rate.
+int threshold_prefix(const SamplerOptions& options, const std::vector<Decision>& surest_first,
+                     int least) {
+  const double threshold = *options.threshold;
+  int n = std::min(least, static_cast<int>(surest_first.size()));
+  while (n < static_cast<int>(surest_first.size())) {
+    const double confidence = surest_first[static_cast<size_t>(n)].confidence;
+    if (options.above ? confidence <= threshold : confidence < threshold) break;
     ++n;
   }
   return n;
@@ -133,7 +137,22 @@ void check_options(const SamplerOptions& o) {
     refuse("[sampler] threshold: found {}, expected a probability in (0, 1]", *o.threshold);
   }
   if (o.factor && !(*o.factor > 0)) refuse("[sampler] factor: found {}, expected > 0", *o.factor);
-  if (o.paced && !o.threshold) refuse("[sampler] paced has a meaning only with a threshold");
+  if (!o.threshold && (o.paced || o.above || o.least)) {
+    refuse("[sampler] paced, above and least have a meaning only with a threshold");
+  }
+  if (o.per_step < 1) refuse("[sampler] per_step: found {}, expected at least 1", o.per_step);
+  if (o.editing && !(o.editing->threshold >= 0 && o.editing->threshold <= 1)) {
+    refuse("[sampler] editing: found threshold {}, expected a probability in [0, 1]",
+           o.editing->threshold);
+  }
+  if (o.editing && o.editing->rounds < 0) {
+    refuse("[sampler] editing: found {} rounds, expected at least 0", o.editing->rounds);
+  }
+  if (o.remask && (o.dynamic() || o.editing || o.algorithm == Algorithm::origin)) {
+    refuse(
+        "[sampler] remasking decides by itself how many tokens are left; use it without "
+        "threshold, factor, editing and algorithm origin");
+  }
   if (!o.order.empty() && o.algorithm != Algorithm::random) {
     refuse("[sampler] order: '{}' chooses positions by itself; use algorithm random", name);
   }
@@ -151,12 +170,17 @@ TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
                        std::span<const TokenId> eos_ids, int step) {
   TokenQuery query;
   query.noise = is_llada_algorithm(options.algorithm) ? Noise::gumbel : Noise::categorical;
+  if (options.greedy) query.noise = Noise::none;
+  query.top_k_first = options.top_k_first;
   query.temperature = options.temperature;
   query.top_p = options.top_p;
   query.top_k = options.top_k;
   query.forbidden = {mask_id};  // a decided mask would stay undecided for ever
   if (options.suppress_eos) query.removed.assign(eos_ids.begin(), eos_ids.end());
   if (options.defer_eos) query.without_confidence.assign(eos_ids.begin(), eos_ids.end());
+  query.removed.insert(query.removed.end(), options.suppressed.begin(), options.suppressed.end());
+  query.without_confidence.insert(query.without_confidence.end(), options.deferred.begin(),
+                                  options.deferred.end());
   query.seed = options.seed;
   query.step = step;
   return query;
@@ -165,12 +189,14 @@ TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
 std::optional<Surety> plain_surety(const SamplerOptions& o) {
   const bool filtered = o.top_k || (o.top_p && *o.top_p < 1);
   if (o.temperature > 0 || o.alg_temp > 0 || filtered || o.dynamic()) return std::nullopt;
+  if (o.editing || o.remask) return std::nullopt;
   switch (o.algorithm) {
     case Algorithm::low_confidence:
     case Algorithm::maskgit_plus: return Surety::probability;
     case Algorithm::topk_margin: return Surety::margin;
     case Algorithm::entropy: return Surety::neg_entropy;
     case Algorithm::random:
+    case Algorithm::sequential:
     case Algorithm::origin: break;
   }
   return std::nullopt;
@@ -179,6 +205,7 @@ std::optional<Surety> plain_surety(const SamplerOptions& o) {
 float confidence(const SamplerOptions& options, const Candidate& candidate) {
   switch (options.algorithm) {
     case Algorithm::random: return earliness(options, candidate.position);
+    case Algorithm::sequential: return static_cast<float>(-candidate.position);
     case Algorithm::topk_margin: return candidate.stats.margin;
     case Algorithm::entropy: return candidate.stats.neg_entropy;
     case Algorithm::low_confidence:
@@ -186,6 +213,42 @@ float confidence(const SamplerOptions& options, const Candidate& candidate) {
     case Algorithm::origin: break;
   }
   return candidate.stats.probability;
+}
+
+std::vector<Decision> find_edits(const SamplerOptions& options,
+                                 std::span<const Candidate> candidates,
+                                 std::span<const TokenId> tokens) {
+  std::vector<Decision> edits;
+  for (const Candidate& c : candidates) {
+    const float sure = c.stats.probability;
+    if (c.stats.token == tokens[static_cast<size_t>(c.position)]) continue;
+    if (sure > options.editing->threshold) edits.push_back({c.position, c.stats.token, sure});
+  }
+  return edits;
+}
+
+std::vector<Decision> remask(const SamplerOptions& options, std::span<const Candidate> candidates,
+                             std::span<const TokenId> tokens, int masked, TokenId mask_id) {
+  std::vector<Decision> all;
+  for (const Candidate& c : candidates) {
+    all.push_back({c.position, c.stats.token, confidence(options, c)});
+  }
+  std::stable_sort(all.begin(), all.end(), [](const Decision& a, const Decision& b) {
+    return a.confidence < b.confidence;
+  });
+  std::vector<Decision> changed;
+  for (size_t i = 0; i < all.size(); ++i) {
+    const TokenId old = tokens[static_cast<size_t>(all[i].position)];
+    if (i < static_cast<size_t>(masked)) {
+      all[i].token = mask_id;
+    } else if (old != mask_id) {
+      continue;
+    }
+    if (all[i].token != old) changed.push_back(all[i]);
+  }
+  std::sort(changed.begin(), changed.end(),
+            [](const Decision& a, const Decision& b) { return a.position < b.position; });
+  return changed;
 }
 
 std::vector<int> random_order(const SamplerOptions& options, std::vector<int> positions) {
@@ -205,7 +268,11 @@ std::vector<Decision> decide(const SamplerOptions& options, std::span<const Cand
 
   std::vector<Decision> chosen = surest_first(options, std::move(all), step);
   int count = budget.count;
-  if (options.threshold) count = std::min(count, threshold_prefix(chosen, *options.threshold));
+  if (options.threshold && options.least) {
+    count = threshold_prefix(options, chosen, count);
+  } else if (options.threshold) {
+    count = std::min(count, threshold_prefix(options, chosen, 1));
+  }
   if (options.factor) count = std::min(count, factor_prefix(chosen, *options.factor));
   chosen.resize(std::min(chosen.size(), static_cast<size_t>(std::max(count, 0))));
   std::sort(chosen.begin(), chosen.end(),

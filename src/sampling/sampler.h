@@ -21,7 +21,25 @@ enum class Algorithm : uint8_t {
   maskgit_plus,    // Dream: surest tokens first, categorical noise
   topk_margin,     // Dream: by the margin of the two best tokens
   entropy,         // Dream: by negative entropy
-  origin           // Dream: every position with the schedule's probability
+  origin,          // Dream: every position with the schedule's probability
+  sequential       // SDAR: from left to right
+};
+
+/// How many tokens each step of a block decides.
+enum class Counts : uint8_t {
+  even,        // LLaDA: masks / steps, one more in the first masks % steps steps
+  times,       // Dream: by times from 1 to eps in float32
+  even_block,  // LLaDA2, SDAR: as even, of the block's positions, however many are masked
+  linear,      // A2D (MDLM, BD3LM): round(left * share) of a linear schedule, without empty steps
+  countdown,   // RND1: masks * (steps to come) / steps are left; the last two steps are one
+  fixed        // LLaDA2.1, DreamOn: `per_step`, as long as there are masks
+};
+
+/// Revising tokens that were decided (LLaDA2.1): within the block being denoised a token makes way
+/// for another one that is surer than `threshold`.
+struct Editing {
+  double threshold = 0.9;
+  int rounds = 16;  // passes over a block without masks, at most; it is left when one edits nothing
 };
 
 /// Throws Error listing the names for an unknown one.
@@ -36,16 +54,26 @@ struct SamplerOptions {
   double temperature = 0;
   std::optional<double> top_p{};      // Dream's algorithms only
   std::optional<int> top_k{};         // Dream's algorithms only
+  bool top_k_first = false;           // as in TokenQuery
   double alg_temp = 0;                // > 0: positions are drawn by softmax(confidence / alg_temp)
   float eps = 1e-3F;                  // last time of Dream's schedule
+  std::optional<Counts> counts{};     // none: even for LLaDA's algorithms, times for the others
+  int per_step = 1;                   // of Counts::fixed
   std::optional<double> threshold{};  // decide all that are at least this probable (Fast-dLLM)
-  std::optional<double> factor{};     // decide the longest prefix with c_i >= 1 - factor / (i + 1)
+  bool above = false;                 // with threshold: that are more probable than it
+  bool least = false;  // with threshold: at least as many as the counts say (LLaDA2, SDAR)
+  std::optional<double> factor{};  // decide the longest prefix with c_i >= 1 - factor / (i + 1)
   bool paced = false;  // with threshold: no more than an even schedule plus what earlier steps left
                        // (Fast-dLLM on Dream without blocks)
-  std::vector<int> order{};   // algorithm random: positions in the order in which they are decided;
-                              // empty: drawn from the seed
-  bool suppress_eos = false;  // end tokens cannot be chosen (LLaDA: logits_eos_inf)
-  bool defer_eos = false;     // end tokens carry no confidence (LLaDA: confidence_eos_eot_inf)
+  std::vector<int> order{};  // algorithm random: positions in the order in which they are decided;
+                             // empty: drawn from the seed
+  bool greedy = false;  // the most likely token after temperature and filters, instead of a draw
+  std::optional<Editing> editing{};
+  bool remask = false;  // P2: every step decides anew which positions are left masked (Open-dCoder)
+  std::vector<TokenId> suppressed{};  // cannot be chosen
+  std::vector<TokenId> deferred{};    // carry no confidence when chosen
+  bool suppress_eos = false;          // end tokens cannot be chosen (LLaDA: logits_eos_inf)
+  bool defer_eos = false;  // end tokens carry no confidence (LLaDA: confidence_eos_eot_inf)
   uint64_t seed = 0;
 
   /// Decisions depend on confidences, so the number of steps is open.
@@ -84,6 +112,16 @@ std::optional<Surety> plain_surety(const SamplerOptions& options);
 
 /// The confidence of one candidate by the measure of the algorithm.
 float confidence(const SamplerOptions& options, const Candidate& candidate);
+
+/// Of candidates that already have `tokens`: those that a surer one replaces, by Editing.
+std::vector<Decision> find_edits(const SamplerOptions& options,
+                                 std::span<const Candidate> candidates,
+                                 std::span<const TokenId> tokens);
+
+/// P2: of all free positions, `candidates`, the `masked` least sure ones get `mask_id`; the others
+/// get the token that is proposed, unless they have one already. Returns what changes.
+std::vector<Decision> remask(const SamplerOptions& options, std::span<const Candidate> candidates,
+                             std::span<const TokenId> tokens, int masked, TokenId mask_id);
 
 /// `positions` in the order in which algorithm random decides them, which is known beforehand.
 std::vector<int> random_order(const SamplerOptions& options, std::vector<int> positions);

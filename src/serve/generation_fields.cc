@@ -101,6 +101,7 @@ void read_diffusion(Fields& d, GenerationFields& fields) {
   if (const auto eps = d.number("eps", 0, 1)) o.eps = static_cast<float>(*eps);
   take(d.number("threshold", 0, 1), o.threshold);
   take(d.number("factor", 0, 1e6), o.factor);
+  take(d.number("edit", 0, 1), o.edit);
   o.cfg_scale = d.number("cfg_scale", 0, 100).value_or(o.cfg_scale);
   o.suppress_eos = d.flag("suppress_eos").value_or(o.suppress_eos);
   o.defer_eos = d.flag("defer_eos").value_or(o.defer_eos);

@@ -211,7 +211,7 @@ class TensorWriter {
 void write_gguf(const ModelFiles& files, const GgufExport& options, std::ostream& out) {
   const ModelConfig& config = files.config();
   const std::string architecture(gguf_architecture(config.family));
-  if (architecture.empty()) {
+  if (architecture.empty() || config.moe.experts > 0) {
     fail("[gguf] {}: models of the family {} have no form in GGUF here", files.path().string(),
          family_name(config.family));
   }

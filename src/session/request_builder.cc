@@ -4,13 +4,13 @@
 
 #include "core/error.h"
 #include "methods/registry.h"
+#include "session/generation_rules.h"
 
 namespace unmask {
 
 namespace {
 
 constexpr int kDefaultLength = 128;
-constexpr int kLladaBlock = 32;  // of the published evaluations of LLaDA-8B-Instruct
 
 /// Whether decisions may wait for a probability, as far as the user's own choices go.
 bool takes_threshold(const RequestOptions& o) {
@@ -21,27 +21,41 @@ bool takes_threshold(const RequestOptions& o) {
   return algorithm == Algorithm::low_confidence || algorithm == Algorithm::maskgit_plus;
 }
 
+/// Throws Error where blocks would cross the borders of the model's own.
+void check_block(const RequestOptions& a, const ModelConfig& config) {
+  const int own = config.visibility.block;
+  if (own == 0 || !a.block_length || *a.block_length < 1 || own % *a.block_length == 0) return;
+  fail(
+      "[request] block length: found {}, expected a number that divides {}, the block that the "
+      "model was trained with",
+      *a.block_length, own);
+}
+
 /// Fills in what is open and the preset sets, or the family's custom. What a user asks for that
 /// excludes a threshold (steps, a factor, a ranking without probabilities) takes the preset's one
 /// away.
 RequestOptions with_preset(RequestOptions options, const ModelConfig& config) {
   const PresetSettings& preset = settings_of(options.preset);
-  const bool threshold = preset.threshold && !options.threshold && takes_threshold(options);
-  if (threshold) options.threshold = preset.threshold;
-  if (!options.method) {
-    // The blocks of such a model never change again, so its cache costs nothing.
-    const bool cached = config.visibility.is_block_causal() && options.preset != Preset::exact;
-    options.method = cached ? "block-cache" : preset.method;
+  const GenerationRules rules = rules_of(config);
+  const std::optional<double> threshold = rules.threshold ? rules.threshold : preset.threshold;
+  if (!options.threshold && takes_threshold(options)) options.threshold = threshold;
+  const bool blocks = config.visibility.is_block_causal();
+  // The blocks of such a model never change again, so its cache costs nothing.
+  if (!options.method) options.method = blocks ? "block-cache" : preset.method;
+  if (!options.block_length && !blocks) options.block_length = preset.block_length;
+  if (!options.block_length && rules.block_length > 0) options.block_length = rules.block_length;
+  if (!options.steps && !options.tokens_per_step && !options.threshold && !options.factor) {
+    options.steps = rules.steps;
   }
-  if (!options.block_length) options.block_length = preset.block_length;
-  if (!options.block_length && config.family == Family::llada) options.block_length = kLladaBlock;
+  check_block(options, config);
   return options;
 }
 
 /// The algorithm by the user's word, the model's recommendation, or the family's custom.
 Algorithm choose_algorithm(const RequestOptions& a, const ModelConfig& config) {
   if (a.algorithm) return parse_algorithm(*a.algorithm);
-  if (config.family == Family::llada) return Algorithm::low_confidence;
+  const GenerationRules rules = rules_of(config);
+  if (!rules.advised && rules.algorithm != Algorithm::entropy) return rules.algorithm;
   if (a.threshold || a.factor) return Algorithm::maskgit_plus;  // these rules need probabilities
   // The published files say `origin`, their library's neutral value; the model cards say entropy.
   const std::string advised = config.generation.alg.value_or("origin");
@@ -69,8 +83,16 @@ SamplerOptions sampler_options(const RequestOptions& a, const ModelConfig& confi
     advice.top_p.reset();
     advice.top_k.reset();
   }
+  const GenerationRules rules = rules_of(config);
+  options.counts = rules.counts;
+  options.above = options.threshold && rules.above;
+  options.least = options.threshold && rules.least;
+  options.remask = rules.remask && !options.dynamic() && !a.algorithm;
+  options.top_k_first = rules.top_k_first;
+  if (a.edit) options.editing = Editing{.threshold = *a.edit};
   const bool ranks = options.algorithm != Algorithm::origin && !options.dynamic();
-  options.temperature = a.temperature.value_or(advice.temperature.value_or(0));
+  options.temperature = a.temperature.value_or(
+      advice.temperature.value_or(options.dynamic() ? 0 : rules.temperature.value_or(0)));
   options.top_p = a.top_p ? a.top_p : std::optional<double>(advice.top_p);
   options.top_k = a.top_k ? a.top_k : advice.top_k;
   options.alg_temp = a.alg_temp.value_or(ranks ? advice.alg_temp.value_or(0) : 0);
@@ -134,7 +156,7 @@ struct Lengths {
 /// How long the canvas is at first, and how long it may become.
 Lengths choose_canvas(const RequestOptions& a, const ModelConfig& config, bool grows,
                       Adjustments adjustments) {
-  const bool llada = config.family == Family::llada;
+  const bool llada = rules_of(config).algorithm == Algorithm::low_confidence;
   const std::optional<int> advised = llada ? std::nullopt : config.generation.max_new_tokens;
   const int usual = advised.value_or(kDefaultLength);
   const int most = a.max_tokens.value_or(a.gen_length.value_or(usual));
@@ -183,6 +205,30 @@ void check_constrained(const RequestOptions& a) {
   fail(
       "[request] early stop: found it off with a schema, expected it on: behind the text of a "
       "schema there is nothing");
+}
+
+/// Lays the blocks of a request onto those of a model that counts them from position 0: the first
+/// one may begin in the prompt, and the last one is whole.
+void lay_on_grid(const Lengths& lengths, const ModelConfig& config, bool rounds, Request& request) {
+  const Visibility& visibility = config.visibility;
+  if (!visibility.is_block_causal() || visibility.from_prompt) return;
+  const int prompt = request.prompt_length;
+  const auto whole = [&](int length) {
+    return rounds ? divide_up(prompt + length, visibility.block) * visibility.block - prompt
+                  : length;
+  };
+  request.answer_length = std::max(lengths.own, lengths.most);
+  request.tokens.resize(static_cast<size_t>(prompt + whole(lengths.own)), config.mask_id);
+  if (lengths.most > 0) request.most_length = whole(lengths.most);
+  request.first_block = std::min(lengths.block - prompt % lengths.block, request.gen_length());
+}
+
+/// Steps of each block, where the family's counts say how many tokens a block's steps decide.
+void spread_steps(const RequestOptions& a, const Lengths& lengths, Request& request) {
+  if (!request.sampler.counts) return;
+  const bool all = !a.steps && !a.tokens_per_step;
+  request.steps_per_block =
+      all ? lengths.block : std::max(1, divide_up(lengths.steps, lengths.blocks()));
 }
 
 void set_common(const RequestOptions& a, const ModelFiles& files, Request& request) {
@@ -236,6 +282,8 @@ Request build_request(const RequestOptions& asked, const ModelFiles& files,
   request.block_length = lengths.block;
   request.steps = lengths.steps;
   request.most_length = lengths.most;
+  spread_steps(a, lengths, request);
+  lay_on_grid(lengths, config, !a.constraint, request);
   request.early_stop = a.early_stop;
   check_request(request, config);
   return request;

@@ -44,6 +44,7 @@ struct RequestOptions {
   std::optional<int> steps{}, tokens_per_step{}, block_length{};
   std::optional<std::string> algorithm{};
   std::optional<double> temperature{}, top_p{}, alg_temp{}, threshold{}, factor{};
+  std::optional<double> edit{};  // threshold of SamplerOptions::editing
   std::optional<int> top_k{};
   std::optional<float> eps{};
   double cfg_scale = 0;

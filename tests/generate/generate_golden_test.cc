@@ -11,7 +11,9 @@
 namespace unmask {
 namespace {
 
-const golden::Claim kClaim([](const golden::Case& c) { return c.kind() == "generate"; });
+const golden::Claim kClaim([](const golden::Case& c) {
+  return c.kind() == "generate" && !c.json.contains("loop");  // these are of the families' own
+});
 
 class GoldenGenerate : public ::testing::TestWithParam<golden::Case> {};
 

@@ -60,14 +60,13 @@ class Case {
     std::optional<PackedGated> packed_shared;
     if (shared) packed_shared.emplace(backend, *shared);
     const GatedMaps shared_maps = packed_shared ? packed_shared->maps() : GatedMaps{};
-    backend.experts(from,
-                    {.router = router.view(),
-                     .maps = maps,
-                     .shared = packed_shared ? &shared_maps : nullptr,
-                     .top_k = shape.top_k,
-                     .normalized = shape.normalized,
-                     .scale = shape.scale},
-                    out, into);
+    backend.experts(
+        from,
+        {.router = router.view(),
+         .maps = maps,
+         .shared = packed_shared ? &shared_maps : nullptr,
+         .routing = {.top_k = shape.top_k, .normalized = shape.normalized, .scale = shape.scale}},
+        out, into);
   }
 
   struct Value {

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "methods/full.h"
+#include "support/family_request.h"
 #include "support/golden.h"
 #include "support/model_fixture.h"
 #include "support/tensors.h"
@@ -58,6 +59,27 @@ std::vector<float> by_head(const std::vector<float>& x, size_t rows, size_t head
   return out;
 }
 
+/// Compares what the layers leave in the residual stream, where a case has it.
+void check_layers(testing::LoadedModel& model, const std::vector<TokenId>& ids, Method& method,
+                  const SafetensorsFile& file) {
+  std::vector<KvStore> stores(static_cast<size_t>(model.config.n_layers));
+  Step step;
+  step.block = {0, static_cast<int>(ids.size())};
+  step.tokens = ids;
+  step.mask_id = model.config.mask_id;
+  std::vector<SequencePass> batch;
+  batch.push_back({step, method.plan_step(step), &method, &stores, Rows(step.all())});
+  int compared = 0;
+  model.transformer.forward(batch, [&](int layer, Tensor x) {
+    const std::string name = fmt::format("layer.{}.hidden", layer);
+    if (!file.tensors().contains(name)) return;
+    const std::vector<float> found(x.f32(), x.f32() + int64_t{x.rows} * x.cols);
+    EXPECT_LT(largest_difference(found, testing::values<float>(file.at(name))), 1e-3) << name;
+    ++compared;
+  });
+  EXPECT_EQ(compared > 0, file.tensors().contains("layer.0.hidden"));
+}
+
 class GoldenForward : public ::testing::TestWithParam<golden::Case> {};
 
 TEST_P(GoldenForward, LogitsEqualTheReference) {
@@ -69,11 +91,12 @@ TEST_P(GoldenForward, LogitsEqualTheReference) {
   for (const std::string backend : {"reference", "cpu"}) {
     SCOPED_TRACE(backend);
     if (backend == "reference" && ids.size() > 100) continue;  // slow by design
-    testing::LoadedModel model(directory, testing::make_backend(backend));
+    testing::LoadedModel model(directory, testing::make_backend(backend), golden::overrides_of(c));
     Full full;
     Probe probe;
     EXPECT_LT(largest_difference(testing::all_logits(model, ids, full), expected), 1e-3);
     EXPECT_LT(largest_difference(testing::all_logits(model, ids, probe), expected), 1e-3);
+    check_layers(model, ids, probe, file);
     if (!file.tensors().contains("layer.0.q_rope")) continue;
     const auto head_dim = static_cast<size_t>(model.config.head_dim);
     EXPECT_LT(largest_difference(by_head(probe.first_q, ids.size(), head_dim),

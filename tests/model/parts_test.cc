@@ -24,12 +24,9 @@ TEST(ExpertLayers, AreADenseLayerWhereEveryRowTakesItAsItsExpert) {
     model.backend->upload(zeros.data(), router.view(2, model.config.dim));
     for (size_t l = 0; l < model.weights.layers.size(); ++l) {
       // Both experts are equally probable, so the first is taken, with half a weight times two.
-      ExpertWeights experts{.router = router.view(2, model.config.dim),
-                            .experts = {},
-                            .shared = {},
-                            .top_k = 1,
-                            .normalized = false,
-                            .scale = 2};
+      ExpertWeights experts;
+      experts.router = router.view(2, model.config.dim);
+      experts.routing.scale = 2;
       auto& ffn = model.weights.layers[l].ffn;
       experts.experts.push_back(std::move(std::get<GatedWeights>(ffn)));
       experts.experts.push_back(std::move(
@@ -37,7 +34,8 @@ TEST(ExpertLayers, AreADenseLayerWhereEveryRowTakesItAsItsExpert) {
       ffn = std::move(experts);
     }
     EXPECT_EQ(generate(model.transformer, {&r, 1})[0].tokens, dense) << backend;
-    for (auto& layer : model.weights.layers) std::get<ExpertWeights>(layer.ffn).scale = 0.5F;
+    for (auto& layer : model.weights.layers)
+      std::get<ExpertWeights>(layer.ffn).routing.scale = 0.5F;
     EXPECT_NE(generate(model.transformer, {&r, 1})[0].tokens, dense) << backend;
   }
 }

@@ -89,7 +89,7 @@ const std::vector<Case>& all_cases() {
 }
 
 fs::path find_folder(const std::string& name, const std::string& file) {
-  const std::string last = fs::path(name).filename().string();
+  const std::string last = fs::path(name.substr(0, name.find(' '))).filename().string();
   for (const fs::path& base : {root(), kOwnRoot}) {
     fs::path found = search(base, last, file);
     if (!found.empty()) return found;

@@ -33,7 +33,8 @@ bool is_foreign_root();
 const std::vector<Case>& all_cases();
 
 /// The folder called `name` that holds `file`: below root(), else in the source tree's own data.
-/// `name` may carry leading folders, which are ignored. Throws when there is none.
+/// `name` may carry leading folders and a remark behind a space, which are ignored. Throws when
+/// there is none.
 std::filesystem::path find_folder(const std::string& name, const std::string& file);
 
 /// Registers what a test file understands and returns the matching cases; call it from a static

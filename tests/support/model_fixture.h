@@ -14,9 +14,10 @@ namespace unmask::testing {
 
 /// Everything that must live as long as a transformer.
 struct LoadedModel {
-  LoadedModel(const std::filesystem::path& path, std::unique_ptr<Backend> on)
+  LoadedModel(const std::filesystem::path& path, std::unique_ptr<Backend> on,
+              const ModelOverrides& overrides = {})
       : backend(std::move(on)),
-        config(load_model_config(path)),
+        config(load_model_config(path, overrides)),
         opened(open_checkpoint(path, config)),
         checkpoint(*opened),
         weights(load_weights(checkpoint, config, *backend)),

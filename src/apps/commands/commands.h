@@ -63,7 +63,7 @@ int tokenize(const TokenizeArguments& arguments, Console& console);
 
 struct InspectArguments {
   std::string path;
-  GivenTokens given;
+  ModelOverrides overrides;
   std::optional<int> context;
   bool json = false;
 };
@@ -168,7 +168,7 @@ int serve(const ServeArguments& arguments, Console& console);
 
 struct ConvertArguments {
   std::string directory;
-  GivenTokens given;
+  ModelOverrides overrides;
   std::string to = "gguf";
   std::string dtype = "q8_0";
   std::optional<std::string> output;

@@ -30,7 +30,7 @@ fs::path usual_name(const ModelFiles& files, const std::string& dtype) {
 CLI::App* add_convert(CLI::App& app, ConvertArguments& a) {
   CLI::App* command = app.add_subcommand("convert", "Write a model as one file");
   add_directory(*command, a.directory);
-  add_given_tokens(*command, a.given);
+  add_override_arguments(*command, a.overrides);
   restrict_to(command->add_option("--to", a.to, "Container of the file (gguf)"), {"gguf"})
       ->group(kGroup);
   restrict_to(command->add_option("--dtype", a.dtype, "Type of its matrices (q8_0)"),
@@ -53,7 +53,7 @@ CLI::App* add_convert(CLI::App& app, ConvertArguments& a) {
 }
 
 int convert(const ConvertArguments& a, Console& console) {
-  const ModelFiles files = ModelFiles::open(a.directory, a.given);
+  const ModelFiles files = ModelFiles::open(a.directory, a.overrides);
   const fs::path path = a.output ? fs::path(*a.output) : usual_name(files, a.dtype);
   std::error_code none;
   if (fs::equivalent(path, files.path(), none)) {

@@ -87,6 +87,7 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
       {"metric", or_null(e.metric)},
       {"mc_samples", e.samples},
       {"fidelity", e.fidelity}};
+  if (g.edit) settings["edit"] = *g.edit;
   // Absent without any, so that folders of results made before there were adapters go on.
   if (!a.model.adapters.empty()) settings["adapters"] = adapters_of(a.model);
   return settings;
@@ -222,7 +223,7 @@ CLI::App* add_eval(CLI::App& app, EvalArguments& a) {
 }
 
 int eval(const EvalArguments& a, Console& console) {
-  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   const EvalPlan plan = plan_evaluation(a.settings, files);
   const Json settings = settings_of(a, plan, files);
   announce_seed(a.settings.generation.seed, a.settings.generation.seed_drawn, console);

@@ -56,6 +56,9 @@ void add_sampler_arguments(CLI::App& app, RequestOptions& g) {
   add_number(app, "--alg-temp", g.alg_temp, "Randomness of the ranking (Dream's algorithms)");
   add_number(app, "--eps", g.eps, "End of Dream's time schedule (0.001)");
   add_number(app, "--threshold", g.threshold, "Decide all tokens at least this probable");
+  add_number(app, "--edit", g.edit,
+             "Replace decided tokens of the block by others that are more probable than this "
+             "(LLaDA2.1: 0.9)");
   add_number(app, "--factor", g.factor, "Decide the longest prefix that the factor rule allows");
   add_number(app, "--cfg-scale,--cfg", g.cfg_scale, "Guidance; above 0 each step takes two passes");
   add_seed_argument(app, g.seed, g.seed_drawn, "Seed of all randomness (0); -1 draws one",
@@ -107,15 +110,15 @@ void add_directory(CLI::App& app, std::string& directory) {
       ->group(kModelGroup);
 }
 
-void add_given_tokens(CLI::App& app, GivenTokens& given) {
+void add_override_arguments(CLI::App& app, ModelOverrides& overrides) {
   const auto add = [&](const char* name, std::optional<TokenId>& id, const char* help) {
     app.add_option(name, id, help)
         ->check(CLI::Range(0, kMaxTokenId).description(""))
         ->type_name("N")
         ->group(kModelGroup);
   };
-  add("--mask-id", given.mask_id, "Token that masks, where the model's files do not say");
-  add("--eos-id", given.eos_id, "Token that ends a text, where they do not say");
+  add("--mask-id", overrides.mask_id, "Token that masks, where the model's files do not say");
+  add("--eos-id", overrides.eos_id, "Token that ends a text, where they do not say");
 }
 
 void add_model_arguments(CLI::App& app, ModelArguments& m) {
@@ -140,7 +143,7 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
       ->allow_extra_args(false)
       ->type_name("DIR[:SCALE]")
       ->group(kModelGroup);
-  add_given_tokens(app, m.given);
+  add_override_arguments(app, m.overrides);
 }
 
 int threads_for(int asked, Console& console) {

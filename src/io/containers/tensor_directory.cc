@@ -1,6 +1,7 @@
 #include "io/containers/tensor_directory.h"
 
 #include <algorithm>
+#include <numeric>
 
 #include "core/error.h"
 #include "io/fnv1a.h"
@@ -32,6 +33,35 @@ void TensorDirectory::rename(const std::map<std::string, std::string>& new_names
     taken.emplace(name, std::move(node.mapped()));
   }
   entries_.merge(taken);
+}
+
+void TensorDirectory::split(const std::string& name, std::span<const std::string> parts,
+                            std::span<const int64_t> rows, bool stacked) {
+  const Entry whole = entry(name);
+  const std::vector<int64_t>& shape = whole.tensor.shape;
+  const int64_t sum = std::accumulate(rows.begin(), rows.end(), int64_t{0});
+  if (shape.empty() || shape[0] != sum) {
+    fail("[checkpoint] {}: shape [{}], expected {} rows", printable(name), fmt::join(shape, ", "),
+         sum);
+  }
+  entries_.erase(name);
+  const size_t row_bytes = sum == 0 ? 0 : whole.tensor.bytes.size() / static_cast<size_t>(sum);
+  size_t begin = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    Entry part = whole;
+    if (stacked) {
+      part.tensor.shape.erase(part.tensor.shape.begin());
+    } else {
+      part.tensor.shape[0] = rows[i];
+    }
+    const size_t bytes = row_bytes * static_cast<size_t>(rows[i]);
+    part.tensor.bytes = whole.tensor.bytes.subspan(begin, bytes);
+    begin += bytes;
+    if (!entries_.emplace(parts[i], std::move(part)).second) {
+      fail("[checkpoint] {}: holds both '{}' and the parts of '{}'", path_.string(),
+           printable(parts[i]), printable(name));
+    }
+  }
 }
 
 void TensorDirectory::add(const std::string& name, StoredTensor tensor, const MappedFile& file,

@@ -45,6 +45,12 @@ class TensorDirectory {
   /// From now on tensors have other names; by new name the one until now, which must be there.
   void rename(const std::map<std::string, std::string>& new_names);
 
+  /// Cuts a tensor along its first dimension: in its place stand tensors of these names, which have
+  /// as many rows each. One row alone loses that dimension where `stacked`. Throws Error when the
+  /// rows are not the tensor's.
+  void split(const std::string& name, std::span<const std::string> parts,
+             std::span<const int64_t> rows, bool stacked);
+
   bool contains(std::string_view name) const;
   /// Throws Error naming the tensor and the path when it is missing.
   const StoredTensor& at(std::string_view name) const;

@@ -108,12 +108,12 @@ class Counting final : public CountingBackend {
     if (x.rows == 0) return;
     count_.product_operations += 2.0 * x.rows * x.cols * experts.router.rows;
     // The rows spread over as many experts as they can take.
-    const int taken = std::min(experts.router.rows, x.rows * experts.top_k);
+    const int taken = std::min(experts.router.rows, x.rows * experts.routing.top_k);
     count_.weight_bytes +=
         static_cast<double>(dense_bytes(experts.router.rows, x.cols, DType::f32));
     for (int e = 0; e < taken; ++e)
       count_.weight_bytes += bytes_of(experts.maps[static_cast<size_t>(e)]);
-    count_.product_operations += x.rows * experts.top_k * operations_of(experts.maps[0]);
+    count_.product_operations += x.rows * experts.routing.top_k * operations_of(experts.maps[0]);
     if (experts.shared == nullptr) return;
     count_.weight_bytes += bytes_of(*experts.shared);
     count_.product_operations += x.rows * operations_of(*experts.shared);

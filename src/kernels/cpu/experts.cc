@@ -1,8 +1,6 @@
 #include "kernels/cpu/experts.h"
 
 #include <algorithm>
-#include <cmath>
-#include <numeric>
 
 #include "kernels/cpu/reserve.h"
 
@@ -21,7 +19,11 @@ void check(Tensor x, const Experts& experts, Tensor out, Into into) {
   UNMASK_CHECK(into != Into::gate, "the output of experts gates nothing");
   UNMASK_CHECK(out.rows == x.rows && out.cols == x.cols, "shapes of experts");
   UNMASK_CHECK(experts.router.rows == n && experts.router.cols == x.cols, "shape of a router");
-  UNMASK_CHECK(1 <= experts.top_k && experts.top_k <= n, "a row takes one expert to all of them");
+  const Routing& routing = experts.routing;
+  UNMASK_CHECK(1 <= routing.top_k && routing.top_k <= n, "a row takes one expert to all of them");
+  UNMASK_CHECK(n % routing.groups == 0 && routing.groups_kept <= routing.groups &&
+                   routing.top_k <= n / routing.groups * routing.groups_kept,
+               "groups of experts");
 }
 
 }  // namespace
@@ -42,32 +44,20 @@ void ExpertProducts::run(Tensor x, const Experts& experts, Tensor out, Into into
 std::vector<std::vector<ExpertProducts::Choice>> ExpertProducts::route(Tensor x,
                                                                        const Experts& experts) {
   const auto n = experts.maps.size();
-  const auto top_k = static_cast<size_t>(experts.top_k);
-  std::vector<float> weights(static_cast<size_t>(x.rows) * n);  // 0: not taken
+  std::span<const float> bias;
+  if (experts.router_bias) bias = {experts.router_bias.f32(), n};
+  std::vector<std::vector<RoutedExpert>> chosen(static_cast<size_t>(x.rows));
   pool_.run(x.rows, [&](int r, int) {
-    const std::span<float> row = std::span(weights).subspan(static_cast<size_t>(r) * n, n);
-    std::vector<float> p(n);
+    std::vector<float> logits(n);
     for (size_t e = 0; e < n; ++e) {
-      p[e] = table_.dot(x.f32(r), experts.router.f32(static_cast<int>(e)), x.cols);
+      logits[e] = table_.dot(x.f32(r), experts.router.f32(static_cast<int>(e)), x.cols);
     }
-    const float largest = *std::max_element(p.begin(), p.end());
-    for (float& value : p) value = std::exp(value - largest);
-    const float sum = std::accumulate(p.begin(), p.end(), 0.0F);
-    for (float& value : p) value /= sum;
-    std::vector<size_t> order(n);
-    std::iota(order.begin(), order.end(), size_t{0});
-    std::partial_sort(order.begin(), order.begin() + experts.top_k, order.end(),
-                      [&](size_t a, size_t b) { return p[a] != p[b] ? p[a] > p[b] : a < b; });
-    float taken = 0;
-    for (size_t i = 0; i < top_k; ++i) taken += p[order[i]];
-    const float scale = experts.normalized ? experts.scale / taken : experts.scale;
-    for (size_t i = 0; i < top_k; ++i) row[order[i]] = p[order[i]] * scale;
+    chosen[static_cast<size_t>(r)] = choose_experts(logits, bias, experts.routing);
   });
   std::vector<std::vector<Choice>> taken(n);
   for (int r = 0; r < x.rows; ++r) {
-    for (size_t e = 0; e < n; ++e) {
-      const float weight = weights[static_cast<size_t>(r) * n + e];
-      if (weight != 0) taken[e].push_back({r, weight});
+    for (const RoutedExpert& choice : chosen[static_cast<size_t>(r)]) {
+      taken[static_cast<size_t>(choice.expert)].push_back({r, choice.weight});
     }
   }
   return taken;

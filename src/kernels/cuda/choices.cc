@@ -4,7 +4,7 @@ namespace unmask::cuda {
 
 bool is_plain(const TokenQuery& query) {
   const bool filtered =
-      query.noise == Noise::categorical && (query.top_k || (query.top_p && *query.top_p < 1));
+      query.noise != Noise::gumbel && (query.top_k || (query.top_p && *query.top_p < 1));
   return query.temperature <= 0 && !filtered;
 }
 

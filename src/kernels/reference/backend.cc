@@ -49,25 +49,18 @@ void apply(const float* x, const LinearMap& map, int row) {
 }
 
 /// The experts of one row and their weights.
-std::vector<std::pair<size_t, double>> route(const float* x, const Experts& experts) {
-  std::vector<std::pair<size_t, double>> all;
+std::vector<RoutedExpert> route(const float* x, const Experts& experts) {
+  std::vector<float> logits;
   for (int e = 0; e < experts.router.rows; ++e) {
     double logit = 0;
     for (int i = 0; i < experts.router.cols; ++i) {
       logit += static_cast<double>(x[i]) * experts.router.f32(e)[i];
     }
-    all.emplace_back(e, logit);
+    logits.push_back(static_cast<float>(logit));
   }
-  std::stable_sort(all.begin(), all.end(),
-                   [](const auto& a, const auto& b) { return a.second > b.second; });
-  const double largest = all[0].second;
-  double sum = 0;
-  for (auto& [expert, weight] : all) sum += weight = std::exp(weight - largest);
-  all.resize(static_cast<size_t>(experts.top_k));
-  double taken = 0;
-  for (const auto& [expert, weight] : all) taken += weight;
-  for (auto& [expert, weight] : all) weight *= experts.scale / (experts.normalized ? taken : sum);
-  return all;
+  std::span<const float> bias;
+  if (experts.router_bias) bias = {experts.router_bias.f32(), logits.size()};
+  return choose_experts(logits, bias, experts.routing);
 }
 
 class ReferenceBackend final : public Backend {
@@ -113,7 +106,7 @@ class ReferenceBackend final : public Backend {
       std::vector<double> sum(static_cast<size_t>(out.cols));
       if (into == Into::add) std::copy_n(out.f32(r), out.cols, sum.begin());
       for (const auto& [expert, weight] : route(row.f32(), experts)) {
-        add_gated(row, experts.maps[expert], weight, sum);
+        add_gated(row, experts.maps[static_cast<size_t>(expert)], weight, sum);
       }
       if (experts.shared != nullptr) add_gated(row, *experts.shared, 1, sum);
       std::copy(sum.begin(), sum.end(), out.f32(r));

@@ -146,7 +146,7 @@ void GenerationReply::progressed(const Progress& progress) {
     choice.alternatives[progress.decided[i].position] = progress.alternatives[i];
   }
   const int from = choice.text.position();
-  const std::string text = choice.text.advance(progress.decided, progress.length);
+  const std::string text = choice.text.advance(progress.decided, progress.length, progress.settled);
   note_tokens(choice, from);
   add(progress.choice, text);
   if (!over_ && choice.text.found_stop() && !std::exchange(choice.told_to_stop, true)) {

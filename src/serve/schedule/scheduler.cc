@@ -163,6 +163,7 @@ void Scheduler::start(WorkId id, Job& job) {
                         .total_steps = event.total_steps,
                         .block = event.block,
                         .length = static_cast<int>(event.tokens.size()),
+                        .settled = event.settled,
                         .rows = event.rows,
                         .masks_left = event.masks_left,
                         .seconds = event.seconds,

@@ -22,7 +22,8 @@ struct Progress {
   int step = 0;         // from 0
   int total_steps = 0;  // at most
   Range block;
-  int length = 0;  // of the canvas, which may have grown
+  int length = 0;   // of the canvas, which may have grown
+  int settled = 0;  // as in StepEvent
   int rows = 0;
   int masks_left = 0;
   double seconds = 0;  // since the choice's first step began

@@ -1,6 +1,7 @@
 // The part of a canvas that cannot change any more, as text.
 #pragma once
 
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,7 +13,7 @@
 
 namespace unmask {
 
-/// Reads an answer from left to right as far as it has no masks: tokens that were decided stay.
+/// Reads an answer from left to right as far as no later step changes it.
 class FinalText {
  public:
   struct Options {
@@ -25,9 +26,10 @@ class FinalText {
   /// `tokenizer` outlives this.
   FinalText(const Tokenizer& tokenizer, const Request& request, Options options);
 
-  /// Takes over what a step decided of a canvas that has `length` tokens by now; the text that
-  /// became final.
-  std::string advance(std::span<const Decision> decided, int length);
+  /// Takes over what a step decided of a canvas that has `length` tokens by now, of which the first
+  /// `settled` stay as they are; the text that became final.
+  std::string advance(std::span<const Decision> decided, int length,
+                      int settled = std::numeric_limits<int>::max());
   /// What is left at the end: what was held back, half characters as U+FFFD.
   std::string finish();
 
@@ -51,6 +53,7 @@ class FinalText {
   StreamDecoder decoder_;
   StopStrings stops_;
   size_t next_;
+  size_t settled_ = 0;
   int count_ = 0;
   bool ended_ = false;
 };
