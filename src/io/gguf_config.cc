@@ -21,13 +21,13 @@ struct Architecture {
   std::string_view name;
   Family family;
   bool qkv_bias = false;
-  bool experts = false;     // in every layer, with norms of heads
-  bool normalized = false;  // as in MoeConfig
+  bool experts = false;     // in every layer, after a softmax; queries and keys are normalised
+  bool normalized = false;  // weights of the experts are: the files do not say it
 };
 constexpr std::array kArchitectures{
     Architecture{"llada", Family::llada},
     Architecture{"dream", Family::dream, true},
-    Architecture{"llada-moe", Family::llada_moe, false, true},
+    Architecture{"llada-moe", Family::llada_moe, false, true, false},
     Architecture{"rnd1", Family::rnd1, false, true, true},
 };
 
@@ -42,9 +42,10 @@ const Architecture& find_architecture(const GgufKeys& keys) {
         "been trained from it stands nowhere in the file; use the model in safetensors",
         keys.where(), name);
   }
-  fail("{}: architecture '{}' is no supported diffusion model, expected llada, dream, llada-moe or "
-       "rnd1",
-       keys.where(), printable(name));
+  fail(
+      "{}: architecture '{}' is no supported diffusion model, expected llada, dream, "
+      "llada-moe or rnd1",
+      keys.where(), printable(name));
 }
 
 /// The stretching of rotary embeddings, by the names of the transformers library.
@@ -74,9 +75,7 @@ void refuse_unread(const GgufKeys& keys, const std::string& prefix) {
         "rope.scaling.yarn_attn_factor", "rope.scaling.yarn_beta_fast",
         "rope.scaling.yarn_beta_slow", "logit_scale", "residual_scale", "embedding_scale",
         "attn_logit_softcapping", "final_logit_softcapping", "use_parallel_residual",
-        "attention.clamp_kqv", "attention.max_alibi_bias", "attention.scale",
-        "expert_shared_count", "expert_group_count", "expert_weights_scale",
-        "leading_dense_block_count"}) {
+        "attention.clamp_kqv", "attention.max_alibi_bias", "attention.scale"}) {
     if (keys.has(prefix + key))
       keys.reject(prefix + key, "is not implemented for this architecture");
   }
@@ -105,12 +104,36 @@ void read_heads(const GgufKeys& keys, const std::string& prefix, ModelConfig& mo
   }
 }
 
-void read_sizes(const GgufKeys& keys, const std::string& prefix, ModelConfig& model) {
+/// Dense feed-forwards, or experts, whose files say the rest by their architecture.
+void read_feed_forward(const GgufKeys& keys, const Architecture& architecture,
+                       const std::string& prefix, ModelConfig& model) {
+  if (!architecture.experts) {
+    if (keys.has(prefix + "expert_count")) {
+      keys.reject(prefix + "expert_count", "is not implemented for this architecture");
+    }
+    model.ffn_dim = keys.size(prefix + "feed_forward_length", kMaxWidth);
+    return;
+  }
+  MoeConfig& moe = model.moe;
+  moe.experts = keys.size(prefix + "expert_count", kMaxExperts);
+  moe.top_k = keys.size(prefix + "expert_used_count", moe.experts);
+  moe.width = keys.size(prefix + "expert_feed_forward_length", kMaxWidth);
+  moe.normalized = keys.flag(prefix + "expert_weights_norm", architecture.normalized);
+  moe.scale = keys.optional_positive(prefix + "expert_weights_scale").value_or(1);
+  moe.layers.assign(static_cast<size_t>(model.n_layers), true);
+  for (const char* key : {"expert_shared_count", "expert_group_count", "expert_gating_func",
+                          "leading_dense_block_count"}) {
+    if (keys.has(prefix + key)) {
+      keys.reject(prefix + key, "is not implemented for this architecture");
+    }
+  }
+}
+
+void read_sizes(const GgufKeys& keys, const Architecture& architecture, const std::string& prefix,
+                ModelConfig& model) {
   model.n_layers = keys.size(prefix + "block_count", kMaxLayers);
   model.dim = keys.size(prefix + "embedding_length", kMaxWidth);
-  if (model.moe.experts == 0) {
-    model.ffn_dim = keys.size(prefix + "feed_forward_length", kMaxWidth);
-  }
+  read_feed_forward(keys, architecture, prefix, model);
   model.max_positions = keys.size(prefix + "context_length", kMaxPositions);
   model.rope_theta = keys.positive(prefix + "rope.freq_base");
   model.rope = read_rope_scaling(keys, prefix);
@@ -128,25 +151,6 @@ void read_sizes(const GgufKeys& keys, const std::string& prefix, ModelConfig& mo
                                      model.vocab_size));
 }
 
-/// A softmax router, the only one that these architectures know; the files do not name it.
-void read_experts(const GgufKeys& keys, const std::string& prefix, const Architecture& architecture,
-                  ModelConfig& model) {
-  if (!architecture.experts) {
-    if (keys.has(prefix + "expert_count")) {
-      keys.reject(prefix + "expert_count", "is not implemented for this architecture");
-    }
-    return;
-  }
-  MoeConfig& moe = model.moe;
-  moe.experts = keys.size(prefix + "expert_count", kMaxExperts);
-  moe.top_k = keys.size(prefix + "expert_used_count", moe.experts);
-  moe.width = keys.size(prefix + "expert_feed_forward_length", kMaxWidth);
-  moe.normalized = architecture.normalized;
-  const int layers = keys.size(prefix + "block_count", kMaxLayers);
-  moe.layers.assign(static_cast<size_t>(layers), true);
-  model.qk_norm = true;
-}
-
 TokenId required_id(const GgufKeys& keys, const std::string& key, std::optional<TokenId> given,
                     int vocab_size, ErrorCode code) {
   if (given) return *given;
@@ -155,15 +159,15 @@ TokenId required_id(const GgufKeys& keys, const std::string& key, std::optional<
   return *id;
 }
 
-void read_token_ids(const GgufKeys& keys, const ModelOverrides& given, ModelConfig& model) {
+void read_token_ids(const GgufKeys& keys, const ModelOverrides& overrides, ModelConfig& model) {
   const auto id = [&](const char* role) {
     return keys.token_id(fmt::format("tokenizer.ggml.{}_token_id", role), model.vocab_size);
   };
-  model.mask_id = required_id(keys, "tokenizer.ggml.mask_token_id", given.mask_id, model.vocab_size,
-                              ErrorCode::mask_id);
-  model.mask_source = given.mask_id ? "option" : "metadata";
-  model.eos_id = required_id(keys, "tokenizer.ggml.eos_token_id", given.eos_id, model.vocab_size,
-                             ErrorCode::eos_id);
+  model.mask_source = overrides.mask_id ? "option" : "metadata";
+  model.mask_id = required_id(keys, "tokenizer.ggml.mask_token_id", overrides.mask_id,
+                              model.vocab_size, ErrorCode::mask_id);
+  model.eos_id = required_id(keys, "tokenizer.ggml.eos_token_id", overrides.eos_id,
+                             model.vocab_size, ErrorCode::eos_id);
   model.bos_id = id("bos");
   model.pad_id = id("padding").value_or(-1);
   model.stop_ids = {model.eos_id};
@@ -180,21 +184,25 @@ std::string_view gguf_architecture(Family family) {
   return {};
 }
 
-ModelConfig read_gguf_config(const GgufCheckpoint& checkpoint, const ModelOverrides& given) {
+ModelConfig read_gguf_config(const GgufCheckpoint& checkpoint, const ModelOverrides& overrides) {
   const GgufKeys keys(checkpoint.first());
   const Architecture& architecture = find_architecture(keys);
   const std::string prefix = std::string(architecture.name) + ".";
+  if (overrides.family && parse_family(*overrides.family) != architecture.family) {
+    fail("{}: is of the architecture {}, family {} was given", keys.where(), architecture.name,
+         *overrides.family);
+  }
   refuse_unread(keys, prefix);
   ModelConfig model;
   model.family = architecture.family;
   model.qkv_bias = architecture.qkv_bias;
-  read_experts(keys, prefix, architecture, model);
-  read_sizes(keys, prefix, model);
-  check_given(given, model.vocab_size, keys.where());
-  read_token_ids(keys, given, model);
-  model.logit_shift =
-      given.shift_logits.value_or(keys.flag("diffusion.shift_logits", true)) ? 1 : 0;
+  model.qk_norm = architecture.experts;
+  read_sizes(keys, architecture, prefix, model);
+  model.logit_shift = keys.flag("diffusion.shift_logits", true) ? 1 : 0;
+  apply_overrides(overrides, model);
+  read_token_ids(keys, overrides, model);
   model.tied_head = !checkpoint.contains("output.weight");
+  model.note = keys.optional_text("unmask.note").value_or("");
   return model;
 }
 

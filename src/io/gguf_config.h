@@ -6,14 +6,15 @@
 
 namespace unmask {
 
-/// The architectures that read_gguf_config() knows, as general.architecture spells them.
+/// The architecture of a family, as general.architecture spells it; empty where there is none.
 std::string_view gguf_architecture(Family family);
 
-/// Reads the keys of the architectures llada, dream, llada-moe and rnd1; the head is tied where no tensor
-/// "output.weight" is there, and rows of logits are shifted where the file does not say. Throws
-/// Error that names the file and the key when a required one is missing or wrong, or asks for
-/// something not implemented; codes mask_id and eos_id where the file lacks a token that `given`
-/// could name.
-ModelConfig read_gguf_config(const GgufCheckpoint& checkpoint, const ModelOverrides& given = {});
+/// Reads the keys of the architectures llada, dream, llada-moe and rnd1; the head is tied where no
+/// tensor "output.weight" is there, and rows of logits are shifted where the file does not say.
+/// Throws Error that names the file and the key when a required one is missing or wrong, or asks
+/// for something not implemented; codes mask_id and eos_id where the file lacks a token that
+/// `overrides` could name.
+ModelConfig read_gguf_config(const GgufCheckpoint& checkpoint,
+                             const ModelOverrides& overrides = {});
 
 }  // namespace unmask

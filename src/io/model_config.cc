@@ -71,9 +71,7 @@ void read_mask(const ConfigReader& config, const std::optional<ConfigReader>& ge
     model.mask_id = id;
     model.mask_source = source;
   };
-  if (overrides.mask_id) {
-    return found(*overrides.mask_id, "option");
-  }
+  if (overrides.mask_id) return found(*overrides.mask_id, "option");
   const auto ids = read_ids(config, generation, "mask_token_id", model.vocab_size);
   if (!ids.empty()) return found(ids.front(), "configuration");
   if (const auto id = id_by_tokenizer(config, "mask_token", tokenizer, model.vocab_size)) {
@@ -96,15 +94,14 @@ void read_mask(const ConfigReader& config, const std::optional<ConfigReader>& ge
 void read_token_ids(const ConfigReader& config, const std::optional<ConfigReader>& generation,
                     const TokenOfRole& tokenizer, const ModelOverrides& overrides,
                     ModelConfig& model) {
-  check_given(overrides, model.vocab_size, config.where());
   read_mask(config, generation, tokenizer, overrides, model);
   const auto ids = [&](std::string_view key) {
     return read_ids(config, generation, key, model.vocab_size);
   };
   const std::vector<TokenId> pad = ids("pad_token_id");
   const std::vector<TokenId> bos = ids("bos_token_id");
-  std::vector<TokenId> eos = ids("eos_token_id");
-  if (overrides.eos_id) eos = {*overrides.eos_id};
+  std::vector<TokenId> eos =
+      overrides.eos_id ? std::vector{*overrides.eos_id} : ids("eos_token_id");
   if (eos.empty()) {
     const auto id = id_by_tokenizer(config, "eos_token", tokenizer, model.vocab_size);
     if (id) eos.push_back(*id);
@@ -147,14 +144,7 @@ ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigRea
   model.family = overrides.family ? parse_family(*overrides.family) : find_family(config);
   refuse_quantized(config);
   read_family(config, model);
-  if (overrides.shift_logits) model.logit_shift = *overrides.shift_logits ? 1 : 0;
-  if (overrides.block) {
-    if (*overrides.block < 0) {
-      fail("[model] block: found {}, expected positions, or 0 for full attention",
-           *overrides.block);
-    }
-    model.visibility.block = *overrides.block;
-  }
+  apply_overrides(overrides, model);
   const RopeSettings rope = read_rope(config, model.max_positions, model.rotary_dim > 0);
   model.rope_theta = rope.theta;
   model.rope = rope.scaling;
@@ -168,16 +158,22 @@ ModelConfig read_model(const ConfigReader& config, const std::optional<ConfigRea
 
 }  // namespace
 
-void check_given(const ModelOverrides& given, int vocab_size, const std::string& where) {
-  for (const auto& [id, what] : {std::pair{given.mask_id, "mask"}, {given.eos_id, "end"}}) {
-    if (!id || (*id >= 0 && *id < vocab_size)) continue;
-    fail("{}: {} token {} was given, expected one of the {} of the vocabulary", where, what, *id,
-         vocab_size);
-  }
-}
-
 bool has_known_family(const fs::path& config) {
   return known_family(ConfigReader(config)).has_value();
+}
+
+void apply_overrides(const ModelOverrides& overrides, ModelConfig& model) {
+  for (const auto& [id, what] : {std::pair{overrides.mask_id, "mask"}, {overrides.eos_id, "end"}}) {
+    if (!id || (*id >= 0 && *id < model.vocab_size)) continue;
+    fail("[model] {} id: found {}, expected a token of the vocabulary of {}", what, *id,
+         model.vocab_size);
+  }
+  if (overrides.shift_logits) model.logit_shift = *overrides.shift_logits ? 1 : 0;
+  if (!overrides.block) return;
+  if (*overrides.block < 0) {
+    fail("[model] block: found {}, expected positions, or 0 for full attention", *overrides.block);
+  }
+  model.visibility.block = *overrides.block;
 }
 
 ModelConfig load_model_config(const fs::path& directory, const ModelOverrides& overrides) {

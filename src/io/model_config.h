@@ -99,19 +99,20 @@ struct ModelConfig {
   std::string note{};  // what the model's maker wants its users to know ("unmask_note")
 };
 
+/// Throws Error when a token that `overrides` name is none of the vocabulary of `model`; puts the
+/// others into it: shift_logits and block.
+void apply_overrides(const ModelOverrides& overrides, ModelConfig& model);
+
 /// The family of a name as --family takes it, e.g. "llada2". Throws Error listing them.
 Family parse_family(std::string_view name);
 std::vector<std::string> family_options();
 
-/// Throws Error "WHERE: ..." for an id that is none of `vocab_size` tokens.
-void check_given(const ModelOverrides& given, int vocab_size, const std::string& where);
-
 /// Reads DIR/config.json and, if present, DIR/generation_config.json; the former wins where both
 /// give a token id. Where neither does, the tokenizer's mask_token and eos_token stand in, then the
 /// family's mask token. Of a GGUF file it reads the metadata (see gguf_config.h). `overrides` win
-/// over all of it. Throws Error that names the file and the key when a key is missing or wrong
-/// (codes mask_id, eos_id), or asks for something not implemented, as quantized weights (code
-/// quantized).
+/// over all of it.
+/// Throws Error that names the file and the key when a key is missing or wrong (codes mask_id,
+/// eos_id), or asks for something not implemented, as quantized weights (code quantized).
 ModelConfig load_model_config(const std::filesystem::path& directory,
                               const ModelOverrides& overrides = {});
 /// The same from the texts of the two files.

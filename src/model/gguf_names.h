@@ -8,9 +8,8 @@
 
 namespace unmask {
 
-/// E.g. "blk.3.attn_q.weight"; `layer` and `expert` are ignored for roles outside of these. One of
-/// the experts that a tensor holds has the tensor's name, ':' and its number.
-std::string gguf_tensor_name(TensorRole role, int layer, int expert = -1);
+/// E.g. "blk.3.attn_q.weight"; `layer` is ignored for roles outside the layers.
+std::string gguf_tensor_name(TensorRole role, int layer);
 
 /// Whether rows of `role` lie interleaved in GGUF files of the family (HostMatrix::interleaved):
 /// those of LLaDA are made for a rotation of neighbouring rows, the others for halves of a head.

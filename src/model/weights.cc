@@ -199,8 +199,9 @@ class Loader {
   /// Puts the rows of every head into the order of rotation_order(), in memory of its own.
   void order_rotated(const TensorSpec& spec, HostMatrix& matrix) {
     const std::vector<int> order = rotation_order(config_);
+    const size_t width = spec.shape.size() == 1 ? 1 : static_cast<size_t>(matrix.in);
     const size_t row_bytes =
-        dtype_bytes(matrix.dtype) * (spec.shape.size() == 1 ? 1 : static_cast<size_t>(matrix.in));
+        matrix.blocks ? block_bytes(*matrix.blocks, width) : dtype_bytes(matrix.dtype) * width;
     std::vector<std::byte>& to =
         ordered_.emplace_back(row_bytes * static_cast<size_t>(spec.shape[0]));
     const auto* from = static_cast<const std::byte*>(matrix.data);

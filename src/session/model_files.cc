@@ -37,9 +37,9 @@ ModelFiles::ModelFiles(std::shared_ptr<Data> data) : data_(std::move(data)) {}
 ModelFiles::ModelFiles(ModelConfig config, Tokenizer tokenizer)
     : ModelFiles(std::make_shared<Data>("", std::move(config), std::move(tokenizer))) {}
 
-ModelFiles ModelFiles::open(const std::filesystem::path& model, const ModelOverrides& given) {
+ModelFiles ModelFiles::open(const std::filesystem::path& model, const ModelOverrides& overrides) {
   const std::filesystem::path found = find_model(model.string(), model_caches());
-  ModelConfig config = load_model_config(found, given);
+  ModelConfig config = load_model_config(found, overrides);
   return ModelFiles(std::make_shared<Data>(found, std::move(config), Tokenizer::load(found)));
 }
 

@@ -20,7 +20,7 @@ class ModelFiles {
  public:
   /// Reads configuration and tokenizer of what find_model() makes of `model`. Throws Error when
   /// that is no supported model.
-  static ModelFiles open(const std::filesystem::path& model, const ModelOverrides& given = {});
+  static ModelFiles open(const std::filesystem::path& model, const ModelOverrides& overrides = {});
   /// Of parts that came from elsewhere; there is neither a checkpoint nor a chat template.
   ModelFiles(ModelConfig config, Tokenizer tokenizer);
 

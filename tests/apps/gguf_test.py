@@ -21,6 +21,64 @@ def unmask(*arguments: str, stdin: str = "", **environment: str) -> subprocess.C
                           env={**os.environ, **environment})
 
 
+class Reader:
+    """GGUF and safetensors, read by what their descriptions say and nothing of the program's."""
+
+    def __init__(self, path: Path):
+        self.bytes, self.at = path.read_bytes(), 4
+        assert self.bytes[:4] == b"GGUF" and self.take("I") == 3
+        n_tensors, n_keys = self.take("Q"), self.take("Q")
+        self.keys = {self.text(): self.value(self.take("I")) for _ in range(n_keys)}
+        records = [(self.text(), [self.take("Q") for _ in range(self.take("I"))], self.take("I"), self.take("Q"))
+                   for _ in range(n_tensors)]
+        data = (self.at + 31) // 32 * 32
+        self.tensors = {name: (sizes, kind, data + offset) for name, sizes, kind, offset in records}
+
+    def take(self, code: str):
+        value, = struct.unpack_from("<" + code, self.bytes, self.at)
+        self.at += struct.calcsize("<" + code)
+        return value
+
+    def text(self) -> str:
+        length = self.take("Q")
+        self.at += length
+        return self.bytes[self.at - length:self.at].decode()
+
+    def value(self, kind: int):
+        if kind == 8:
+            return self.text()
+        if kind == 9:
+            element, count = self.take("I"), self.take("Q")
+            return [self.value(element) for _ in range(count)]
+        return self.take("BbHhIif?"[kind])
+
+    def row(self, name: str, row: int) -> list[float]:
+        (length, *_), kind, start = self.tensors[name]
+        size = {0: 4 * length, 2: length // 32 * 18, 8: length // 32 * 34}[kind]
+        raw = self.bytes[start + row * size:start + (row + 1) * size]
+        if kind == 0:
+            return list(struct.unpack(f"<{length}f", raw))
+        values = []
+        for block in range(0, size, 18 if kind == 2 else 34):
+            scale, = struct.unpack_from("<e", raw, block)
+            if kind == 8:
+                values += [scale * q for q in struct.unpack_from("<32b", raw, block + 2)]
+            else:
+                nibbles = raw[block + 2:block + 18]
+                values += [scale * ((b & 15) - 8) for b in nibbles] + [scale * ((b >> 4) - 8) for b in nibbles]
+        return values
+
+
+def safetensors_row(path: Path, name: str, row: int) -> list[float]:
+    """Of a bfloat16 matrix."""
+    raw = path.read_bytes()
+    length, = struct.unpack_from("<Q", raw)
+    entry = json.loads(raw[8:8 + length])[name]
+    columns = entry["shape"][-1]
+    start = 8 + length + entry["data_offsets"][0] + row * columns * 2
+    return [struct.unpack("<f", b"\0\0" + raw[start + 2 * i:start + 2 * i + 2])[0] for i in range(columns)]
+
+
 class Gguf(unittest.TestCase):
     def setUp(self):
         folder = tempfile.TemporaryDirectory()
@@ -87,6 +145,52 @@ class Gguf(unittest.TestCase):
         result = unmask("run", "-m", str(path), "-p", "x")
         self.assertEqual(result.returncode, 1)
         self.assertIn("bytes at offset", result.stderr)
+
+    def test_what_is_written_others_can_read(self):
+        demo = ROOT / "models" / "demo"
+        names = {"token_embd": ("model.transformer.wte", 7), "output": ("model.transformer.ff_out", 2047),
+                 "blk.2.attn_v": ("model.transformer.blocks.2.v_proj", 100),
+                 "blk.4.ffn_down": ("model.transformer.blocks.4.ff_out", 255)}
+        for dtype, share in (("q8_0", 1 / 254), ("q4_0", 1 / 8)):
+            path = self.folder / f"{dtype}.gguf"
+            self.answer("convert", "-m", str(demo), "--to", "gguf", "--dtype", dtype, "-o", str(path))
+            file = Reader(path)
+            self.assertEqual(file.keys["general.architecture"], "llada")
+            self.assertEqual(file.keys["llada.embedding_length"], 256)
+            self.assertIs(file.keys["diffusion.shift_logits"], False)
+            self.assertEqual(file.keys["tokenizer.ggml.tokens"][2042], "<|mdm_mask|>")
+            self.assertEqual(file.keys["tokenizer.ggml.mask_token_id"], 2042)
+            self.assertEqual(len(file.tensors), 3 + 5 * 9)
+            self.assertEqual(file.tensors["blk.0.attn_norm.weight"][1], 0)
+
+            def compare(ours: str, row: int, theirs: str, their_row: int):
+                expected = safetensors_row(demo / "model.safetensors", theirs + ".weight", their_row)
+                found = file.row(ours + ".weight", row)
+                for i in range(0, 256, 32):
+                    # A bound of the format, and what rounding the scale to float16 adds.
+                    bound = max(map(abs, expected[i:i + 32])) * share * 1.01
+                    if ours in ("token_embd", "output"):
+                        bound = max(map(abs, expected[i:i + 32])) / 254 * 1.2
+                    for a, b in zip(found[i:i + 32], expected[i:i + 32], strict=True):
+                        self.assertLessEqual(abs(a - b), bound * 1.2, (ours, row))
+
+            for ours, (theirs, row) in names.items():
+                compare(ours, row, theirs, row)
+            # Queries and keys: the halves of a head of 64 take turns.
+            for stored, row in ((0, 0), (1, 32), (2, 1), (64 + 5, 64 + 34), (255, 255)):
+                compare("blk.1.attn_q", stored, "model.transformer.blocks.1.q_proj", row)
+                compare("blk.1.attn_k", stored, "model.transformer.blocks.1.k_proj", row)
+            tokens = ("tokenize", "--ids", "-p", "Where does the cat live?", "--chat", "-m")
+            self.assertEqual(self.answer(*tokens, str(path)), self.answer(*tokens, str(demo)))
+
+    def test_converting_says_what_it_cannot(self):
+        several = unmask("convert", "-m", str(MODEL), "-o", str(self.folder / "none" / "x.gguf"))
+        self.assertEqual(several.returncode, 1)
+        target = self.folder / "m.gguf"
+        shutil.copy(MODEL, target)
+        itself = unmask("convert", "-m", str(target), "-o", str(target))
+        self.assertIn("is the model itself", itself.stderr)
+        self.assertEqual(target.read_bytes(), MODEL.read_bytes())
 
     def models_of(self, address: str) -> dict:
         for _ in range(600):

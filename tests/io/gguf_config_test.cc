@@ -39,9 +39,9 @@ GgufRecipe small(const std::string& architecture = "llada") {
   return recipe;
 }
 
-ModelConfig config_of(const GgufRecipe& recipe, const ModelOverrides& given = {}) {
+ModelConfig config_of(const GgufRecipe& recipe, const ModelOverrides& overrides = {}) {
   const TempDir dir;
-  return load_model_config(dir.write("x.gguf", file_of(recipe)), given);
+  return load_model_config(dir.write("x.gguf", file_of(recipe)), overrides);
 }
 
 struct Refusal {
@@ -49,11 +49,11 @@ struct Refusal {
   ErrorCode code = ErrorCode::other;
 };
 /// Why a complete reading of the file fails; empty when it does not.
-Refusal refusal_of(const std::string& content, const ModelOverrides& given = {}) {
+Refusal refusal_of(const std::string& content, const ModelOverrides& overrides = {}) {
   const TempDir dir;
   const auto path = dir.write("x.gguf", content);
   try {
-    const ModelConfig config = load_model_config(path, given);
+    const ModelConfig config = load_model_config(path, overrides);
     Tokenizer::load(path);
     open_checkpoint(path, config);
     detect_chat_format(path);
@@ -127,7 +127,7 @@ TEST(GgufConfig, TokensThatAreGivenWin) {
   EXPECT_THAT(config.stop_ids, ElementsAre(8));
   EXPECT_EQ(config_of(small(), {.mask_id = 7}).mask_id, 7);
   EXPECT_THAT(refusal_of(file_of(recipe), {.mask_id = 266}).reason,
-              HasSubstr("mask token 266 was given, expected one of the 266"));
+              HasSubstr("mask id: found 266, expected a token of the vocabulary of 266"));
 }
 
 TEST(GgufConfig, RefusesContradictions) {

@@ -122,8 +122,8 @@ TEST_P(StoredMatrices, ExpertsAreSlicesOfStacks) {
       maps.push_back({packed[first].get(), packed[first + 1].get(), packed[first + 2].get()});
     }
     RandomTensor out(random_, kRows, kIn);
-    backend.experts(x.view(), {.router = router.view(), .maps = maps, .top_k = 2}, out.view(),
-                    Into::store);
+    backend.experts(x.view(), {.router = router.view(), .maps = maps, .routing = {.top_k = 2}},
+                    out.view(), Into::store);
     return out;
   };
   const RandomTensor exact = run(*create_reference_backend());

@@ -89,7 +89,9 @@ TEST_P(GoldenGguf, StoredWeightsDifferByTheRoundingOfInputsAlone) {
   const double spread = std::sqrt(squares / static_cast<double>(expected.size()));
   // llama.cpp, which rounds inputs to 8 bits by 256, too, is off by as much as 0.7 at a spread
   // of 2.
-  EXPECT_LT(largest_difference(found, expected), 0.35 * spread);
+  // With experts a router that chooses another one moves them twice as far.
+  const double bound = model.config.moe.experts > 0 ? 0.7 : 0.35;
+  EXPECT_LT(largest_difference(found, expected), bound * spread);
 }
 
 class GoldenGgufTokenizer : public ::testing::TestWithParam<golden::Case> {};

@@ -261,7 +261,7 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
 }
 
 int batch(const BatchArguments& a, Console& console) {
-  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   const std::vector<BatchLine> lines = read_batch_lines(a.file, console);
   Sieve sieve(a.on_error == "skip", console);
   Constraints constraints(files);

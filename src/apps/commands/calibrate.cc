@@ -190,7 +190,7 @@ CLI::App* add_calibrate(CLI::App& app, CalibrateArguments& a) {
 }
 
 int calibrate(const CalibrateArguments& a, Console& console) {
-  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   const Decider decider(files);
   announce_seed(a.seed, a.seed_drawn, console);
   Model model = load_model(a.model, files, a.length, console);

@@ -83,6 +83,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
   EvalArguments eval_arguments;
   CalibrateArguments calibrate_arguments;
   ScoreArguments score_arguments;
+  ConvertArguments convert_arguments;
   CompletionArguments completion_arguments;
   const std::vector<Command> commands{
       {add_run(app, run_arguments), [&] { return run(run_arguments, console); }},
@@ -100,6 +101,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
       {add_calibrate(app, calibrate_arguments),
        [&] { return calibrate(calibrate_arguments, console); }},
       {add_score(app, score_arguments), [&] { return score(score_arguments, console); }},
+      {add_convert(app, convert_arguments), [&] { return convert(convert_arguments, console); }},
       {add_completion(app, completion_arguments),
        [&] { return completion(app, completion_arguments, console); }},
   };

@@ -63,7 +63,7 @@ int tokenize(const TokenizeArguments& arguments, Console& console);
 
 struct InspectArguments {
   std::string path;
-  ModelOverrides given;
+  ModelOverrides overrides;
   std::optional<int> context;
   bool json = false;
 };
@@ -173,6 +173,17 @@ struct ServeArguments {
 };
 CLI::App* add_serve(CLI::App& app, ServeArguments& arguments);
 int serve(const ServeArguments& arguments, Console& console);
+
+struct ConvertArguments {
+  std::string directory;
+  ModelOverrides overrides;
+  std::string to = "gguf";
+  std::string dtype = "q8_0";
+  std::optional<std::string> output;
+  int threads = 0;
+};
+CLI::App* add_convert(CLI::App& app, ConvertArguments& arguments);
+int convert(const ConvertArguments& arguments, Console& console);
 
 struct CompletionArguments {
   std::string shell;

@@ -54,7 +54,7 @@ std::vector<ChatMessage> read_messages(const std::string& file) {
 Conversation::Conversation(const ConverseArguments& arguments, Console& console)
     : console_(console),
       generation_(arguments.generation),
-      files_(ModelFiles::open(arguments.model.directory, arguments.model.given)),
+      files_(ModelFiles::open(arguments.model.directory, arguments.model.overrides)),
       format_(choose_chat_template(files_, arguments.chat.format)),
       chat_{.variables = arguments.chat.variables},
       model_(load_model(arguments.model, files_, kUsualLength, console)),

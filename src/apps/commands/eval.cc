@@ -223,7 +223,7 @@ CLI::App* add_eval(CLI::App& app, EvalArguments& a) {
 }
 
 int eval(const EvalArguments& a, Console& console) {
-  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   const EvalPlan plan = plan_evaluation(a.settings, files);
   const Json settings = settings_of(a, plan, files);
   announce_seed(a.settings.generation.seed, a.settings.generation.seed_drawn, console);

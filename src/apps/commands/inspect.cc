@@ -146,7 +146,7 @@ std::string describe_chat_template(const fs::path& directory) {
 }
 
 ordered_json inspect_model(const fs::path& path, const InspectArguments& a) {
-  const ModelConfig config = load_model_config(path, a.given);
+  const ModelConfig config = load_model_config(path, a.overrides);
   ordered_json model{{"family", family_name(config.family)}};
   model.update(container_json(path));
   model["parameters"] = count_parameters(config);
@@ -230,7 +230,7 @@ CLI::App* add_inspect(CLI::App& app, InspectArguments& a) {
   command->add_option("--context", a.context, "Tokens to tell the memory for (the model's most)")
       ->check(CLI::Range(1, 10'000'000).description(""))
       ->type_name("N");
-  add_overrides(*command, a.given);
+  add_override_arguments(*command, a.overrides);
   command->add_flag("--json", a.json, "One JSON object; sizes in bytes");
   command->footer(
       "Examples:\n"

@@ -147,7 +147,7 @@ int inspect_attention(const InspectAttentionArguments& a, Console& console) {
     fail("[inspect-attention] nothing to write; give a picture with -o, or --json");
   }
   const OutputFormat format = a.output ? output_format(*a.output) : OutputFormat::png;
-  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   if (a.generation.max_tokens) {
     fail("[inspect-attention] a picture shows a canvas of one length; use -n, not --max-tokens");
   }

@@ -271,7 +271,7 @@ CLI::App* add_run(CLI::App& app, RunArguments& a) {
 
 int run(const RunArguments& a, Console& console) {
   refuse_impossible(a);
-  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   const Asked asked = request_of(a, files, console);
   const Request& request = asked.request;
   warn_of(length_warnings(request, files.config()), console);

@@ -99,7 +99,7 @@ int score(const ScoreArguments& a, Console& console) {
   for (const std::string& answer : a.answers) {
     if (answer.empty()) fail("[score] an answer is empty; give each -a some text");
   }
-  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   const std::vector<TokenId> prompt = read_question(a.prompt, a.chat, files, console);
   announce_seed(a.seed, a.seed_drawn, console);
   Model model = load_model(a.model, files, static_cast<int>(prompt.size()), console);

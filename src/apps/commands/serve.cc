@@ -260,7 +260,7 @@ CLI::App* add_serve(CLI::App& app, ServeArguments& a) {
 }
 
 int serve(const ServeArguments& a, Console& console) {
-  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.given);
+  const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   ServiceOptions options = service_options(a, files, console);
   DecisionSetup decisions = decision_setup(a, files);  // a bad file shows before loading
   options.scheduler.engine = {

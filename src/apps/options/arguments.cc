@@ -111,26 +111,26 @@ void add_directory(CLI::App& app, std::string& directory) {
       ->group(kModelGroup);
 }
 
-void add_overrides(CLI::App& app, ModelOverrides& given) {
+void add_override_arguments(CLI::App& app, ModelOverrides& overrides) {
   const auto add = [&](const char* name, std::optional<TokenId>& id, const char* help) {
     app.add_option(name, id, help)
         ->check(CLI::Range(0, kMaxTokenId).description(""))
         ->type_name("N")
         ->group(kModelGroup);
   };
-  add("--mask-id", given.mask_id, "Token that masks, where the model's files do not say");
-  add("--eos-id", given.eos_id, "Token that ends a text, where they do not say");
-  restrict_to(app.add_option("--family", given.family,
+  add("--mask-id", overrides.mask_id, "Token that masks, where the model's files do not say");
+  add("--eos-id", overrides.eos_id, "Token that ends a text, where they do not say");
+  restrict_to(app.add_option("--family", overrides.family,
                              "Model family, where the configuration names another program's"),
               family_options())
       ->group(kModelGroup);
-  app.add_option("--model-block", given.block,
+  app.add_option("--model-block", overrides.block,
                  "Positions of a block of block-causal attention; 0: every position sees all (of "
                  "the model's files; A2D models do not say it: 32 for bd3lm)")
       ->check(CLI::Range(0, kMaxBlock).description(""))
       ->type_name("N")
       ->group(kModelGroup);
-  app.add_flag("--shift-logits,!--no-shift-logits", given.shift_logits,
+  app.add_flag("--shift-logits,!--no-shift-logits", overrides.shift_logits,
                "Whether a row of logits predicts the next position (of the family)")
       ->group(kModelGroup);
 }
@@ -157,7 +157,7 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
       ->allow_extra_args(false)
       ->type_name("DIR[:SCALE]")
       ->group(kModelGroup);
-  add_overrides(app, m.given);
+  add_override_arguments(app, m.overrides);
 }
 
 int threads_for(int asked, Console& console) {

@@ -23,7 +23,7 @@ struct ModelArguments {
   int threads = 0;
   std::string dtype = "auto";
   std::vector<std::string> adapters{};  // DIR or DIR:SCALE
-  ModelOverrides given{};
+  ModelOverrides overrides{};
 };
 
 /// Where the text to work on comes from; neither: standard input.
@@ -39,7 +39,7 @@ struct ViewArguments {
 
 void add_directory(CLI::App& app, std::string& directory);
 /// --mask-id, --eos-id.
-void add_overrides(CLI::App& app, ModelOverrides& given);
+void add_override_arguments(CLI::App& app, ModelOverrides& overrides);
 /// --model, --device, --threads, --dtype, --lora, --mask-id, --eos-id.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 /// Threads to compute with: as many as asked for, but no more than processors, with a warning; 0:

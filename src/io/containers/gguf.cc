@@ -307,6 +307,13 @@ uint32_t read_version(Cursor& in) {
 
 }  // namespace
 
+const GgmlType& ggml_type(std::string_view name) {
+  const auto* found = std::find_if(kGgmlTypes.begin(), kGgmlTypes.end(),
+                                   [&](const GgmlType& type) { return type.name == name; });
+  UNMASK_CHECK(found != kGgmlTypes.end(), "a type that GGUF files have");
+  return *found;
+}
+
 std::string_view gguf_type_name(GgufType type) { return kTypeNames[static_cast<size_t>(type)]; }
 
 GgufFile::GgufFile(const std::filesystem::path& path) : path_(path), file_(path) {

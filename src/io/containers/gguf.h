@@ -22,6 +22,9 @@ struct GgmlType {
   uint32_t block_bytes;
 };
 
+/// The type of that name, which must be one that is read.
+const GgmlType& ggml_type(std::string_view name);
+
 /// Types of metadata values, numbered as in the file.
 enum class GgufType : uint32_t {
   u8,

@@ -5,6 +5,7 @@
 #include <random>
 
 #include "kernels/cuda/backend.h"
+#include "kernels/random_blocks.h"
 #include "support/device_tensor.h"
 #include "support/random_tensor.h"
 
@@ -78,6 +79,33 @@ TEST_F(CudaWeights, OtherFormatsThanBfloat16AreErrors) {
   } catch (const Error& error) {
     EXPECT_STREQ(error.what(), "[cuda] weights: found int8, expected bf16, the one type there is");
     EXPECT_EQ(error.code(), ErrorCode::device_type);
+  }
+}
+
+/// Products are of the values as bfloat16; a table keeps them in float32.
+TEST(CudaBlocks, AreDequantizedWhereTheyArePacked) {
+  std::mt19937 random(19);
+  const auto cuda = cuda::create_backend({.threads = 1});
+  const DeviceTensor x(*cuda, RandomTensor(random, 3, 256).view(), DType::f32);
+  for (const BlockFormat format : testing::block_formats()) {
+    SCOPED_TRACE(testing::test_name(format));
+    const testing::RandomBlocks blocks(random, format, 48, 256);
+    HostMatrix matrix = blocks.matrix();
+    matrix.interleaved = 24;
+    std::vector<float> values(48 * 256);
+    for (int r = 0; r < 48; ++r) matrix.widen_row(r, values.data() + r * 256);
+    const auto product = [&](const HostMatrix& weights) {
+      const DeviceTensor out(*cuda, RandomTensor(random, 3, 48).view(), DType::f32);
+      const auto packed = cuda->pack(weights);
+      cuda->linear(x.view(), {packed.get(), out.view()});
+      return out.values();
+    };
+    EXPECT_EQ(product(matrix), product({values.data(), DType::f32, 48, 256}));
+    const DeviceTensor rows(*cuda, RandomTensor(random, 2, 256).view(), DType::f32);
+    cuda->embed(std::vector<TokenId>{47, 5}, matrix, rows.view());
+    const std::vector<float> found = rows.values();
+    EXPECT_TRUE(std::equal(found.begin(), found.begin() + 256, values.begin() + 47 * 256));
+    EXPECT_TRUE(std::equal(found.begin() + 256, found.end(), values.begin() + 5 * 256));
   }
 }
 
