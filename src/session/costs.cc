@@ -72,6 +72,13 @@ Explanation Costs::explain(const Request& request) const {
   worst.early_stop = false;
   worst.observe = {};  // there is nothing to see
   worst.eos_ids.clear();
+  if (worst.growth) {  // at its largest from the beginning
+    worst.tokens.insert(worst.tokens.begin() + worst.prompt_length,
+                        static_cast<size_t>(worst.growth->most_tokens) - worst.tokens.size(),
+                        config_.mask_id);
+    worst.growth.reset();
+    worst.block_length = worst.gen_length();
+  }
   Explanation result;
   Range block;
   int in_block = 0;

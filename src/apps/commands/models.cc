@@ -44,7 +44,7 @@ std::optional<ordered_json> describe(const CachedModel& model, const ModelsArgum
     line["family"] = family_name(config.family);
     line["parameters"] = count_parameters(config);
     line["memory"] = memory_of(config, a.context);
-    check_checkpoint(open_checkpoint(model.folder, config), config);
+    check_checkpoint(*open_checkpoint(model.folder, config), config);
   } catch (const Error& error) {
     line["problem"] = error.what();
   }
@@ -62,7 +62,7 @@ void print(const std::vector<ordered_json>& lines, const ModelsArguments& a, Con
   }
   const auto row = [&](std::string_view name, std::string_view family, std::string_view parameters,
                        std::string_view disk, std::string_view int8, std::string_view int4) {
-    console.out << fmt::format("{:<{}}  {:<8} {:>15} {:>10} {:>10} {:>10}\n", name, width, family,
+    console.out << fmt::format("{:<{}}  {:<12} {:>15} {:>10} {:>10} {:>10}\n", name, width, family,
                                parameters, disk, int8, int4);
   };
   row("MODEL", "FAMILY", "PARAMETERS", "ON DISK", "INT8", "INT4");
