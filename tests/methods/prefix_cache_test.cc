@@ -102,10 +102,10 @@ TEST(PrefixCache, APromptMayComeInSeveralPasses) {
   const std::vector<float> expected = hidden(full, {{0, 32}});
   for (const std::vector<Range>& passes :
        {std::vector<Range>{{0, 32}}, {{0, 16}, {16, 32}}, {{0, 8}, {8, 24}, {24, 32}}}) {
-    PrefixCache cache(model.config().visibility, 0);
+    PrefixCache cache(model.config().visibility, {});
     EXPECT_EQ(hidden(cache, passes), expected) << passes.size();
   }
-  PrefixCache gap(model.config().visibility, 0);
+  PrefixCache gap(model.config().visibility, {});
   EXPECT_THROW(hidden(gap, {{0, 8}, {16, 32}}), LogicError);
 }
 
