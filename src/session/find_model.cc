@@ -54,6 +54,7 @@ std::vector<fs::path> gguf_models_in(const fs::path& folder) {
     if (least.empty() || entry.path() < least) least = entry.path();
   }
   std::vector<fs::path> models;
+  models.reserve(found.size());
   for (const auto& [first, least] : found) models.push_back(least);
   return models;
 }
@@ -189,6 +190,7 @@ fs::path only_gguf(const fs::path& folder, const std::vector<fs::path>& models,
                    const std::string& name) {
   if (models.size() == 1) return models.front();
   std::vector<std::string> choices;
+  choices.reserve(models.size());
   for (const fs::path& model : models) {
     choices.push_back(printable(name + "/" + model.filename().string(), 300));
   }
@@ -305,7 +307,7 @@ std::string model_name(const fs::path& model) {
   fs::path whole = fs::absolute(model);
   if (!whole.has_filename()) whole = whole.parent_path();
   if (const auto name = hub_name(whole)) return *name;
-  const std::string file = whole.filename().string();
+  std::string file = whole.filename().string();
   if (!is_gguf_file(whole)) return file;
   if (const auto name = hub_name(whole.parent_path())) return *name + "/" + file;
   return whole.stem().string();

@@ -66,6 +66,7 @@ void add_config(const ModelConfig& config, const std::string& architecture, Gguf
 void add_tokens(const TokenizerSpec& spec, int vocab_size, GgufWriter& writer) {
   constexpr int32_t kNormal = 1, kControl = 3, kUserDefined = 4, kUnused = 5;
   std::vector<std::string> tokens;
+  tokens.reserve(static_cast<size_t>(vocab_size));
   for (int i = 0; i < vocab_size; ++i) tokens.push_back(fmt::format("[PAD{}]", i));
   std::vector<int32_t> types(tokens.size(), kUnused);
   const auto put = [&](TokenId id, const std::string& text, int32_t type) {
@@ -82,7 +83,7 @@ void add_tokens(const TokenizerSpec& spec, int vocab_size, GgufWriter& writer) {
   }
   std::vector<std::string> merges;
   merges.reserve(spec.merges.size());
-  for (const auto& [left, right] : spec.merges) merges.push_back(left + " " + right);
+  for (const auto& [left, right] : spec.merges) merges.push_back(fmt::format("{} {}", left, right));
   writer.add("tokenizer.ggml.tokens", tokens);
   writer.add("tokenizer.ggml.token_type", types);
   writer.add("tokenizer.ggml.merges", merges);

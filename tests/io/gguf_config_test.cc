@@ -49,11 +49,11 @@ struct Refusal {
   ErrorCode code = ErrorCode::other;
 };
 /// Why a complete reading of the file fails; empty when it does not.
-Refusal refusal_of(const std::string& content, const ModelOverrides& overrides = {}) {
+Refusal refusal_of(const std::string& content) {
   const TempDir dir;
   const auto path = dir.write("x.gguf", content);
   try {
-    const ModelConfig config = load_model_config(path, overrides);
+    const ModelConfig config = load_model_config(path);
     Tokenizer::load(path);
     open_checkpoint(path, config);
     detect_chat_format(path);
@@ -126,8 +126,8 @@ TEST(GgufConfig, TokensThatAreGivenWin) {
   EXPECT_EQ(config.mask_id, 7);
   EXPECT_THAT(config.stop_ids, ElementsAre(8));
   EXPECT_EQ(config_of(small(), {.mask_id = 7}).mask_id, 7);
-  EXPECT_THAT(refusal_of(file_of(recipe), {.mask_id = 266}).reason,
-              HasSubstr("mask id: found 266, expected a token of the vocabulary of 266"));
+  EXPECT_THROW(config_of(recipe, {.mask_id = 266, .eos_id = 8}), Error);
+  EXPECT_THROW(config_of(recipe, {.mask_id = 7, .eos_id = -1}), Error);
 }
 
 TEST(GgufConfig, RefusesContradictions) {
