@@ -115,7 +115,7 @@ TEST(FamilyConfig, TheMaskIsNamedByTheFirstWhoKnows) {
   EXPECT_EQ(mask(silent), std::pair(156895, std::string("family")));
   const std::string small = reason_for(with(silent, "vocab_size", 512), {.eos_id = 3});
   EXPECT_THAT(small, HasSubstr("156895"));
-  EXPECT_THAT(reason_for(silent, {.mask_id = 1 << 20}), HasSubstr("mask token"));
+  EXPECT_THAT(reason_for(silent, {.mask_id = 1 << 20}), HasSubstr("mask id: found 1048576"));
 }
 
 TEST(FamilyConfig, AFamilyCanBeNamedForFilesOfAnotherProgram) {

@@ -54,9 +54,9 @@ Refusal refusal_of(const std::string& content) {
   const auto path = dir.write("x.gguf", content);
   try {
     const ModelConfig config = load_model_config(path);
-    Tokenizer::load(path);
+    const Tokenizer tokenizer = Tokenizer::load(path);
     open_checkpoint(path, config);
-    detect_chat_format(path);
+    ChatTemplate::load(path, tokenizer);
     return {};
   } catch (const Error& error) {
     EXPECT_THAT(error.what(), HasSubstr("x.gguf"));

@@ -235,9 +235,9 @@ TEST(ModelConfig, RefusesImpossibleValues) {
 }
 
 TEST(ModelConfig, UnknownFamiliesAreNamedWithTheSupportedOnes) {
-  EXPECT_THAT(reason_for(with(llada_json(), "architectures", {"LLaDAMoEModelLM"})),
-              AllOf(HasSubstr("'llada' (LLaDAMoEModelLM) is not supported"),
-                    HasSubstr("llada (LLaDAModelLM) and Dream (DreamModel)")));
+  EXPECT_THAT(reason_for(with(llada_json(), "architectures", {"LLaDAVisionModelLM"})),
+              AllOf(HasSubstr("'llada' (LLaDAVisionModelLM) is not supported"),
+                    HasSubstr("llada (LLaDAModelLM), Dream (DreamModel)")));
   EXPECT_THAT(reason_for(json::object()), HasSubstr("not supported"));
   EXPECT_EQ(load(without(llada_json(), "model_type")).family, Family::llada);
   EXPECT_EQ(load(without(dream_json(), "architectures")).family, Family::dream);

@@ -13,11 +13,8 @@ namespace {
 using testing::files_of;
 using ::testing::HasSubstr;
 
-ModelFiles blocks_of(Family family, int block, const std::vector<std::string>& added = {}) {
-  const ModelFiles files = files_of(family, {}, added);
-  ModelConfig config = files.config();
-  config.visibility = Visibility::block_causal(block);
-  return {config, files.tokenizer()};
+ModelFiles blocks_of(Family family, int block) {
+  return files_of(family, {}, {}, Visibility::block_causal(block));
 }
 
 const std::vector<TokenId> kPrompt(13, 'x');
@@ -58,10 +55,8 @@ TEST(BlockRequests, TakePartsOfABlockButNothingAcrossItsBorder) {
 }
 
 TEST(BlockRequests, CountedFromThePromptNeedNoFirstBlock) {
-  const ModelFiles plain = files_of(Family::a2d);
-  ModelConfig config = plain.config();
-  config.visibility = {.block = 8, .from_prompt = true};
-  const Request r = build_request({.gen_length = 20}, {config, plain.tokenizer()}, kPrompt);
+  const ModelFiles files = files_of(Family::a2d, {}, {}, {.block = 8, .from_prompt = true});
+  const Request r = build_request({.gen_length = 20}, files, kPrompt);
   EXPECT_EQ(r.first_block, 0);
   EXPECT_EQ(r.tokens.size(), 33U);
   EXPECT_EQ(r.sampler.counts, Counts::linear);

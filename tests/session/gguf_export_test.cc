@@ -76,7 +76,7 @@ TEST_F(GgufExporting, TheModelComesBack) {
       EXPECT_EQ(b.bos_id, a.bos_id);
       EXPECT_EQ(b.stop_ids, a.stop_ids);
       EXPECT_EQ(b.note, a.note);
-      EXPECT_EQ(after.chat_format(), before.chat_format());
+      EXPECT_EQ(after.chat_template().source(), before.chat_template().source());
       const std::string text = "the th\xC3\xA9<|eot_id|><tool>[PAD265]";
       EXPECT_EQ(after.tokenizer().encode_prompt(text), before.tokenizer().encode_prompt(text));
       EXPECT_TRUE(after.tokenizer().is_special(261));

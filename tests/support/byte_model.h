@@ -12,7 +12,8 @@ inline constexpr TokenId kEnd = 257;
 
 /// `added`: special tokens, with ids from 258 on.
 inline ModelFiles files_of(Family family, const GenerationDefaults& advice = {},
-                           const std::vector<std::string>& added = {}) {
+                           const std::vector<std::string>& added = {},
+                           const Visibility& visibility = {}) {
   TokenizerSpec spec{.origin = "test", .patterns = {R"([\s\S]+)"}};
   for (int byte = 0; byte < 256; ++byte) {
     spec.vocab.emplace_back(byte_to_alphabet(static_cast<uint8_t>(byte)), byte);
@@ -23,10 +24,12 @@ inline ModelFiles files_of(Family family, const GenerationDefaults& advice = {},
   }
   ModelConfig config;
   config.family = family;
-  config.vocab_size = 258;
+  config.vocab_size = 258 + static_cast<int>(added.size());
   config.max_positions = 100;
   config.logit_shift = family == Family::dream ? 1 : 0;
+  config.visibility = visibility;
   config.mask_id = kMask;
+  config.eos_id = kEnd;
   config.stop_ids = {kEnd};
   config.generation = advice;
   return {config, Tokenizer::build(spec)};
