@@ -41,7 +41,22 @@ int PrefixCache::count_final(const Step& step, const Visibility& visibility) con
 
 Attention PrefixCache::attend(AttendScope& scope) {
   final_ = planned_;
-  return PositionCache::attend(scope);
+  if (scope.layer == 0) {
+    UNMASK_CHECK(scope.positions.front() <= known_, "a cache by position grows without gaps");
+    known_ = std::max(known_, scope.positions.back() + 1);
+  }
+  // Room for the whole canvas: a store that grew with each block would be copied and packed again.
+  // What no pass has filled yet lies behind the ends of the keys that the queries see.
+  if (scope.store.slots() < scope.step.length()) {
+    scope.store.grow(scope.backend, scope.step.length(), scope.k.cols);
+  }
+  const std::vector<int> slots(scope.positions.begin(), scope.positions.end());
+  return {scope.store.put(scope.backend, Rows(slots), scope.k, scope.v)};
+}
+
+std::vector<int> PrefixCache::slot_positions(const AttendScope& scope, int kv_head) const {
+  if (known_ < scope.store.slots()) return {};
+  return PositionCache::slot_positions(scope, kv_head);
 }
 
 std::unique_ptr<Method> create_prefix_cache(Options& options, const MethodContext& context) {

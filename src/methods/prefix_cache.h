@@ -35,6 +35,8 @@ class PrefixCache final : public PositionCache {
   /// step that has nothing to decide.
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
+  /// None while some slots wait for their first pass.
+  std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override;
 
  private:
   /// Positions before `step.block` whose blocks are complete and hold no mask, from final_ on.
@@ -44,6 +46,7 @@ class PrefixCache final : public PositionCache {
   PrefixCacheOptions options_;
   int final_ = 0;    // positions whose stored keys and values never change again
   int planned_ = 0;  // the same once the planned pass has been computed
+  int known_ = 0;    // positions that have keys and values
   int whole_ = 0;    // end of the block that a pass has computed as a whole
 };
 
