@@ -232,6 +232,7 @@ std::string_view family_name(Family family) { return facts_of(family).name; }
 
 std::vector<std::string> family_options() {
   std::vector<std::string> names;
+  names.reserve(kFacts.size());
   for (const FamilyFacts& facts : kFacts) names.emplace_back(facts.option);
   return names;
 }
@@ -261,6 +262,7 @@ Family find_family(const ConfigReader& config) {
   const std::string type = config.optional_string("model_type").value_or("");
   const std::vector<std::string> architectures = config.strings("architectures");
   std::vector<std::string> supported;
+  supported.reserve(kNames.size());
   for (const FamilyNames& known : kNames) {
     supported.push_back(fmt::format("{} ({})", known.model_type, known.architecture));
   }

@@ -70,6 +70,7 @@ std::vector<RoutedExpert> choose_experts(std::span<const float> logits, std::spa
   const float scale = routing.normalized ? routing.scale / (sum + 1e-20F) : routing.scale;
   std::sort(chosen.begin(), chosen.end());
   std::vector<RoutedExpert> experts;
+  experts.reserve(chosen.size());
   for (const int e : chosen) experts.push_back({e, scores[static_cast<size_t>(e)] * scale});
   return experts;
 }

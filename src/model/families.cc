@@ -222,6 +222,7 @@ void split_tensors(TensorDirectory& checkpoint, const ModelConfig& config) {
       const std::string stack = stacked_name(tensor_name(config, role, layer, 0));
       if (!checkpoint.contains(stack)) continue;
       std::vector<std::string> names;
+      names.reserve(static_cast<size_t>(config.moe.experts));
       for (int e = 0; e < config.moe.experts; ++e) {
         names.push_back(tensor_name(config, role, layer, e));
       }

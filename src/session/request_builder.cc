@@ -218,7 +218,8 @@ void lay_on_grid(const Lengths& lengths, const ModelConfig& config, bool rounds,
                   : length;
   };
   request.answer_length = std::max(lengths.own, lengths.most);
-  request.tokens.resize(static_cast<size_t>(prompt + whole(lengths.own)), config.mask_id);
+  const int end = prompt + whole(lengths.own);
+  request.tokens.resize(static_cast<size_t>(end), config.mask_id);
   if (lengths.most > 0) request.most_length = whole(lengths.most);
   request.first_block = std::min(lengths.block - prompt % lengths.block, request.gen_length());
 }
