@@ -98,6 +98,7 @@ TEST_P(GoldenConfig, TensorNamesAndShapesAreThePublishedOnes) {
   }
 }
 
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenConfig);
 INSTANTIATE_TEST_SUITE_P(Sets, GoldenConfig, ::testing::ValuesIn(kConfigs.cases()), test_name);
 
 TEST(GoldenConfigCheckpoints, TinyModelsHoldExactlyTheirTensors) {

@@ -63,6 +63,7 @@ TEST_P(GoldenMalformed, EntriesLoadOrAreRefusedInOneLine) {
   }
 }
 
+GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenMalformed);
 INSTANTIATE_TEST_SUITE_P(Sets, GoldenMalformed, ::testing::ValuesIn(kMalformed.cases()), test_name);
 
 }  // namespace
