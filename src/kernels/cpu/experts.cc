@@ -14,6 +14,15 @@ Tensor rows_in(Buffer& buffer, int rows, int cols) {
   return buffer.view(rows, cols);
 }
 
+/// Calls task(i) for n rows of `cols`, by the threads where there is enough to do: waking them
+/// takes as long as copying about this much.
+template <typename Task>
+void for_rows(ThreadPool& pool, int n, int cols, const Task& task) {
+  constexpr int64_t kEnough = 32 * 1024;
+  if (int64_t{n} * cols >= kEnough) return pool.run(n, [&](int i, int) { task(i); });
+  for (int i = 0; i < n; ++i) task(i);
+}
+
 void check(Tensor x, const Experts& experts, Tensor out, Into into) {
   const auto n = static_cast<int>(experts.maps.size());
   UNMASK_CHECK(into != Into::gate, "the output of experts gates nothing");
@@ -76,11 +85,11 @@ void ExpertProducts::add_expert(Tensor x, const GatedMaps& maps, const std::vect
   const auto n = static_cast<int>(rows.size());
   const Tensor input = rows_in(input_, n, x.cols);
   const Tensor output = rows_in(output_, n, out.cols);
-  pool_.run(n, [&](int i, int) {
+  for_rows(pool_, n, x.cols, [&](int i) {
     std::copy_n(x.f32(rows[static_cast<size_t>(i)].row), x.cols, input.f32(i));
   });
   multiply(input, maps, output, Into::store);
-  pool_.run(n, [&](int i, int) {
+  for_rows(pool_, n, out.cols, [&](int i) {
     const Choice& choice = rows[static_cast<size_t>(i)];
     float* sum = out.f32(choice.row);
     for (int c = 0; c < out.cols; ++c) sum[c] += choice.weight * output.f32(i)[c];
