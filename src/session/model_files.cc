@@ -63,9 +63,8 @@ bool ModelFiles::has_adapter() const {
 }
 
 const ChatTemplate& ModelFiles::chat_template() const {
-  std::call_once(data_->template_read, [&] {
-    data_->chat_template = ChatTemplate::load(data_->path, data_->tokenizer);
-  });
+  std::call_once(data_->template_read,
+                 [&] { data_->chat_template = ChatTemplate::load(data_->path, data_->tokenizer); });
   return *data_->chat_template;
 }
 

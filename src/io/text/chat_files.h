@@ -14,8 +14,8 @@ struct TemplateText {
 };
 
 /// In the order in which the transformers library looks: chat_template.jinja, the key chat_template
-/// of tokenizer_config.json and of chat_template.json, additional_chat_templates. Of a GGUF file its
-/// key tokenizer.chat_template. Nothing for none.
+/// of tokenizer_config.json and of chat_template.json, additional_chat_templates. Of a GGUF file
+/// its key tokenizer.chat_template. Nothing for none.
 std::optional<TemplateText> find_chat_template(const std::filesystem::path& directory);
 
 }  // namespace unmask

@@ -18,8 +18,8 @@ using ::testing::StartsWith;
 TEST(Cli, HelpAndVersionSucceed) {
   EXPECT_EQ(call({"--version"}).status, kSuccess);
   EXPECT_THAT(call({"--version"}).out, StartsWith("unmask "));
-  for (const char* command : {"run", "chat", "tokenize", "inspect", "models", "inspect-attention", "eval",
-                              "calibrate", "score", "completion"}) {
+  for (const char* command : {"run", "chat", "tokenize", "inspect", "models", "inspect-attention",
+                              "eval", "calibrate", "score", "completion"}) {
     const Outcome help = call({command, "--help"});
     EXPECT_EQ(help.status, kSuccess);
     EXPECT_THAT(help.out, HasSubstr("Example"));
