@@ -4,8 +4,8 @@
 
 namespace unmask {
 
-Grown grow_holes(const HoleGrowth& growth, TokenId mask_id, std::vector<TokenId>& tokens,
-                 std::vector<Decision>& decided) {
+Grown grow_holes(const HoleGrowth& growth, int expansions, TokenId mask_id,
+                 std::vector<TokenId>& tokens, std::vector<Decision>& decided) {
   Grown grown;
   std::vector<Decision> kept;
   // From the right, so that the positions to the left stay what they are.
@@ -14,6 +14,7 @@ Grown grow_holes(const HoleGrowth& growth, TokenId mask_id, std::vector<TokenId>
     int shift = 0;
     if (d->token == growth.expand_id) {
       *at = mask_id;
+      if (grown.expanded == expansions) continue;
       tokens.insert(at, mask_id);
       ++grown.expanded;
       shift = 1;

@@ -12,9 +12,10 @@ struct Grown {
   bool moved = false;  // whether positions changed
 };
 
-/// Carries out what the tokens of `decided` ask for. Of `decided` stays what is still there, at its
-/// new position.
-Grown grow_holes(const HoleGrowth& growth, TokenId mask_id, std::vector<TokenId>& tokens,
-                 std::vector<Decision>& decided);
+/// Carries out what the tokens of `decided` ask for, with `expansions` at most; a position that
+/// would be one too many is masked again. Of `decided` stays what is still there, at its new
+/// position.
+Grown grow_holes(const HoleGrowth& growth, int expansions, TokenId mask_id,
+                 std::vector<TokenId>& tokens, std::vector<Decision>& decided);
 
 }  // namespace unmask

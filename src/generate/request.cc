@@ -39,10 +39,10 @@ void check_growth(const Request& request, const ModelConfig& config, const Metho
     fail("[request] holes that grow: found several blocks, expected one");
   }
   if (request.constraint || request.sampler.editing || request.sampler.remask ||
-      request.cfg_scale > 0) {
+      request.cfg_scale > 0 || request.alternatives) {
     fail(
-        "[request] holes that grow go neither with a schema nor with editing, remasking or "
-        "guidance");
+        "[request] holes that grow go neither with a schema nor with editing, remasking, guidance "
+        "or log-probabilities");
   }
   if (!method.allows_moves()) {
     fail(

@@ -212,11 +212,7 @@ Rows Sequence::rows_of_candidates(const StepPlan& plan) const {
 
 TokenQuery Sequence::query() const {
   TokenQuery query = token_query(request_.sampler, config_.mask_id, request_.eos_ids, index_);
-  const std::optional<HoleGrowth>& growth = request_.growth;
-  if (growth && (expanded_ >= growth->expansions ||
-                 static_cast<int>(tokens_.size()) >= growth->most_tokens)) {
-    query.removed.push_back(growth->expand_id);
-  }
+  if (request_.growth && room_to_grow() == 0) query.removed.push_back(request_.growth->expand_id);
   return query;
 }
 

@@ -89,6 +89,8 @@ class Sequence {
   bool masked(int position) const {
     return tokens_[static_cast<size_t>(position)] == config_.mask_id;
   }
+  /// Expansions of holes that may still follow.
+  int room_to_grow() const;
   /// Whether the block is left after the step that was just applied.
   bool block_done();
   /// Whether an end token ends the generation now.

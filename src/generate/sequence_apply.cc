@@ -91,13 +91,20 @@ void Sequence::apply(std::vector<Decision> decided) {
   }
   if (request_.growth) {
     const int before = static_cast<int>(tokens_.size());
-    const Grown grown = grow_holes(*request_.growth, config_.mask_id, tokens_, decided_);
+    const Grown grown =
+        grow_holes(*request_.growth, room_to_grow(), config_.mask_id, tokens_, decided_);
     expanded_ += grown.expanded;
     moved_ = grown.moved;
     block_.end += static_cast<int>(tokens_.size()) - before;
     if (moved_) last_decided_.clear();
   }
   finish_step();
+}
+
+int Sequence::room_to_grow() const {
+  const HoleGrowth& growth = *request_.growth;
+  return std::max(0, std::min(growth.expansions - expanded_,
+                              growth.most_tokens - static_cast<int>(tokens_.size())));
 }
 
 void Sequence::finish_step() {

@@ -121,6 +121,9 @@ TEST(HoleGrowth, ImpossibleRequestsSayWhy) {
   EXPECT_THROW(check_request(r, model.config), Error);
   r.method = "full";
   EXPECT_NO_THROW(check_request(r, model.config));
+  r.alternatives = 2;
+  EXPECT_THROW(check_request(r, model.config), Error);
+  r.alternatives.reset();
   r.growth->most_tokens = 7;
   EXPECT_THROW(check_request(r, model.config), Error);
 }

@@ -14,7 +14,7 @@ HoleGrowth growth() { return {.expand_id = kExpand, .delete_id = kEnd, .end_id =
 TEST(GrowHoles, OneTokenBecomesTwoMasksAndAnotherNone) {
   std::vector<TokenId> tokens{9, kExpand, 7, kEnd, kMask, 8};
   std::vector<Decision> decided{{1, kExpand}, {2, 7}, {3, kEnd}};
-  const Grown grown = grow_holes(growth(), kMask, tokens, decided);
+  const Grown grown = grow_holes(growth(), 9, kMask, tokens, decided);
   EXPECT_EQ(tokens, (std::vector<TokenId>{9, kMask, kMask, 7, kMask, 8}));
   EXPECT_EQ(grown.expanded, 1);
   EXPECT_TRUE(grown.moved);
@@ -23,10 +23,19 @@ TEST(GrowHoles, OneTokenBecomesTwoMasksAndAnotherNone) {
   EXPECT_EQ(tokens[3], decided[0].token);
 }
 
+TEST(GrowHoles, OneTooManyIsMaskedAgain) {
+  std::vector<TokenId> tokens{kExpand, kExpand, 8};
+  std::vector<Decision> decided{{0, kExpand}, {1, kExpand}};
+  const Grown grown = grow_holes(growth(), 1, kMask, tokens, decided);
+  EXPECT_EQ(grown.expanded, 1);
+  EXPECT_EQ(tokens, (std::vector<TokenId>{kMask, kMask, kMask, 8}));
+  EXPECT_TRUE(decided.empty());
+}
+
 TEST(GrowHoles, OrdinaryTokensMoveNothing) {
   std::vector<TokenId> tokens{9, 5, kMask};
   std::vector<Decision> decided{{1, 5}};
-  const Grown grown = grow_holes(growth(), kMask, tokens, decided);
+  const Grown grown = grow_holes(growth(), 9, kMask, tokens, decided);
   EXPECT_FALSE(grown.moved);
   EXPECT_EQ(tokens, (std::vector<TokenId>{9, 5, kMask}));
   EXPECT_EQ(decided.size(), 1U);
@@ -38,7 +47,7 @@ TEST(GrowHoles, MasksBehindAnEndMayBecomeIt) {
   fills.fill_behind_end = true;
   std::vector<TokenId> tokens{9, kMask, kEnd, kMask, kMask};
   std::vector<Decision> decided{{2, kEnd}};
-  grow_holes(fills, kMask, tokens, decided);
+  grow_holes(fills, 9, kMask, tokens, decided);
   EXPECT_EQ(tokens, (std::vector<TokenId>{9, kMask, kEnd, kEnd, kEnd}));
 }
 
