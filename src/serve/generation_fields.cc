@@ -108,6 +108,9 @@ void read_diffusion(Fields& d, GenerationFields& fields) {
   o.defer_eos = d.flag("defer_eos").value_or(o.defer_eos);
   o.early_stop = d.flag("early_stop").value_or(o.early_stop);
   fields.frames = d.choice("stream", {"text", "frames"}) == "frames";
+  if (fields.frames && o.grow) {
+    d.refuse("stream", "expected \"text\" with grow: a frame has no word for positions that move");
+  }
   fields.max_fps = d.number("max_fps", 0.1, 60).value_or(fields.max_fps);
 }
 

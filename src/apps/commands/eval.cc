@@ -88,6 +88,12 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
       {"mc_samples", e.samples},
       {"fidelity", e.fidelity}};
   if (g.edit) settings["edit"] = *g.edit;
+  const ModelOverrides& o = a.model.overrides;
+  if (o.family) settings["family"] = *o.family;
+  if (o.mask_id) settings["mask_id"] = *o.mask_id;
+  if (o.eos_id) settings["eos_id"] = *o.eos_id;
+  if (o.block) settings["model_block"] = *o.block;
+  if (o.shift_logits) settings["shift_logits"] = *o.shift_logits;
   // Absent without any, so that folders of results made before there were adapters go on.
   if (!a.model.adapters.empty()) settings["adapters"] = adapters_of(a.model);
   return settings;
