@@ -24,7 +24,7 @@ INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["comma
 GROUPS = {
     "kernels/cpu": {
         "ground": ["block_layout", "reserve", "table"],
-        "parts": ["attention", "block_packing", "experts", "onednn", "packed_products", "products", "variants",
+        "parts": ["attention", "block_packing", "experts", "onednn", "packed_products", "panels", "products", "variants",
                   "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["portable", "x86"],
@@ -57,7 +57,8 @@ GROUP_OF = {folder: {name: (level, group) for level, (group, names) in enumerate
             for folder, groups in GROUPS.items()}
 KERNEL_INTERFACE = {"kernels/backend.h", "kernels/backend_wrapper.h", "kernels/block_pattern.h",
                     "kernels/counting/backend.h", "kernels/create_backend.h",
-                    "kernels/metered/backend.h", "kernels/rotation.h", "kernels/select.h"}
+                    "kernels/metered/backend.h", "kernels/panels.h", "kernels/rotation.h",
+                    "kernels/select.h"}
 SEEN_BY_METHODS = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/select.h",
                    "model/method.h"}
 

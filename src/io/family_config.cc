@@ -5,17 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "io/model_limits.h"
 
 namespace unmask {
 
 namespace {
-
-// Bounds no real model comes near, small enough that products of two fit 64 bits with ease.
-constexpr int kMaxVocab = 1 << 24;
-constexpr int kMaxWidth = 1 << 20;
-constexpr int kMaxLayers = 1 << 12;
-constexpr int kMaxPositions = 1 << 28;
-constexpr int kMaxExperts = 1 << 12;
 
 // The mask ids are the default arguments of the published code.
 constexpr std::array kFacts{

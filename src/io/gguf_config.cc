@@ -6,16 +6,11 @@
 
 #include "core/error.h"
 #include "io/gguf_keys.h"
+#include "io/model_limits.h"
 
 namespace unmask {
 
 namespace {
-
-constexpr int kMaxWidth = 1 << 20;
-constexpr int kMaxVocab = 1 << 24;
-constexpr int kMaxLayers = 1 << 12;
-constexpr int kMaxPositions = 1 << 28;
-constexpr int kMaxExperts = 1 << 12;
 
 struct Architecture {
   std::string_view name;
@@ -201,7 +196,7 @@ ModelConfig read_gguf_config(const GgufCheckpoint& checkpoint, const ModelOverri
   model.logit_shift = keys.flag("diffusion.shift_logits", true) ? 1 : 0;
   apply_overrides(overrides, model);
   read_token_ids(keys, overrides, model);
-  model.tied_head = !checkpoint.contains("output.weight");
+  model.tied_head = keys.flag(kGgufTiedHead, !checkpoint.contains("output.weight"));
   model.note = keys.optional_text("unmask.note").value_or("");
   return model;
 }

@@ -6,6 +6,9 @@
 
 namespace unmask {
 
+/// Whether the embedding serves as head, where the tensors do not show it: in a packed model.
+inline constexpr const char* kGgufTiedHead = "unmask.tied_head";
+
 /// The architecture of a family, as general.architecture spells it; empty where there is none.
 std::string_view gguf_architecture(Family family);
 

@@ -9,6 +9,7 @@
 
 #include "core/error.h"
 #include "io/containers/file_kind.h"
+#include "io/model_folder.h"
 
 namespace unmask {
 
@@ -128,6 +129,7 @@ std::string json_line(const nlohmann::ordered_json& value) {
 std::string read_text_file(const std::filesystem::path& file, size_t max_bytes) {
   std::error_code problem;
   if (!std::filesystem::is_regular_file(file, problem)) {
+    if (auto inside = read_inside_packed(file, max_bytes)) return *std::move(inside);
     if (std::filesystem::is_symlink(file, problem)) {
       fail("[file] {}: a link to a file that is not there; download it again", file.string());
     }

@@ -32,7 +32,8 @@ nlohmann::json read_json_file(const std::filesystem::path& file, const JsonLimit
 /// become U+FFFD.
 std::string json_line(const nlohmann::ordered_json& value);
 
-/// Content of a regular file. Throws Error when it cannot be read or has more than `max_bytes`.
+/// Content of a regular file, or of one inside a packed model (io/model_folder.h). Throws Error
+/// when it cannot be read or has more than `max_bytes`.
 std::string read_text_file(const std::filesystem::path& file, size_t max_bytes);
 
 }  // namespace unmask

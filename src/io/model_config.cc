@@ -7,7 +7,9 @@
 #include "io/config_reader.h"
 #include "io/family_config.h"
 #include "io/gguf_config.h"
+#include "io/kept_overrides.h"
 #include "io/model_family.h"
+#include "io/model_folder.h"
 #include "io/quantization.h"
 #include "io/text/tokenizer.h"
 
@@ -176,17 +178,17 @@ void apply_overrides(const ModelOverrides& overrides, ModelConfig& model) {
   model.visibility.block = *overrides.block;
 }
 
-ModelConfig load_model_config(const fs::path& directory, const ModelOverrides& overrides) {
-  if (is_gguf_file(directory)) return read_gguf_config(GgufCheckpoint(directory), overrides);
-  std::error_code ignored;
-  if (!fs::is_directory(directory, ignored)) {
+ModelConfig load_model_config(const fs::path& directory, const ModelOverrides& given) {
+  const ModelOverrides overrides = with_kept_overrides(directory, given);
+  if (has_gguf_metadata(directory)) return read_gguf_config(GgufCheckpoint(directory), overrides);
+  if (!is_model_folder(directory)) {
     fail("[config] {}: no such directory; expected a Hugging Face model directory",
          directory.string());
   }
   const ConfigReader config(directory / "config.json");
   const fs::path defaults = directory / "generation_config.json";
   std::optional<ConfigReader> generation;
-  if (fs::exists(defaults, ignored)) generation.emplace(defaults);
+  if (has_file(defaults)) generation.emplace(defaults);
   const auto by_tokenizer = [&](std::string_view role) {
     return has_tokenizer(directory) ? Tokenizer::load(directory).token_of_role(role) : std::nullopt;
   };

@@ -8,12 +8,11 @@
 
 #include "core/error.h"
 #include "io/config_reader.h"
+#include "io/model_limits.h"
 
 namespace unmask {
 
 namespace {
-
-constexpr int kMaxPositions = 1 << 28;
 
 struct KindName {
   RopeKind kind;

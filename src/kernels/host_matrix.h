@@ -24,13 +24,16 @@ struct HostMatrix {
   /// interleaved / 2 + i of a head is its stored row 2 * i + q.
   int interleaved = 0;
 
+  /// Not rows but panels (kernels/panels.h): those of `blocks`, else of `format`.
+  bool in_panels = false;
+
   bool operator==(const HostMatrix&) const = default;
   bool is_dense() const { return stride == 0 || stride == in; }
   /// The stored bytes are the matrix, row after row, in `type`.
   bool is_plain(DType type) const {
-    return !blocks && dtype == type && interleaved == 0 && is_dense();
+    return !blocks && !in_panels && dtype == type && interleaved == 0 && is_dense();
   }
-  /// Where row `r` of the matrix is stored.
+  /// Where row `r` of a matrix in rows is stored.
   const std::byte* row(int r) const;
   /// Copies row `r` as float32.
   void widen_row(int r, float* to) const;

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "io/tensor_names.h"
+#include "kernels/panels.h"
 
 namespace unmask {
 
@@ -107,9 +108,28 @@ std::vector<int64_t> shape_of(const LoraPair& pair) {
   return shape;
 }
 
+/// Throws Error where the bytes are not those of such a matrix.
+HostMatrix matrix_in_panels(const StoredTensor& tensor) {
+  HostMatrix matrix{.data = tensor.bytes.data(),
+                    .out = static_cast<int>(tensor.shape.front()),
+                    .in = static_cast<int>(tensor.shape.back()),
+                    .blocks = tensor.blocks,
+                    .in_panels = true};
+  for (const WeightType type : kWeightTypes) {
+    if (weight_type_name(type) == tensor.dtype) matrix.format = type;
+  }
+  if (matrix.format == WeightType::bf16) matrix.dtype = DType::bf16;
+  if (panels_bytes(matrix) != tensor.bytes.size()) {
+    fail("[packed] a matrix of {} x {} in {} takes other bytes than the {} that are there",
+         matrix.out, matrix.in, printable(tensor.dtype), tensor.bytes.size());
+  }
+  return matrix;
+}
+
 }  // namespace
 
 HostMatrix host_matrix(const StoredTensor& tensor) {
+  if (tensor.in_panels) return matrix_in_panels(tensor);
   return {.data = tensor.bytes.data(),
           .dtype = tensor.blocks ? DType::f32 : tensor.element_type(),
           .out = static_cast<int>(tensor.shape.front()),

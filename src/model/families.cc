@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "io/containers/checkpoint.h"
+#include "io/containers/packed_file.h"
 #include "io/quantization.h"
 #include "io/tensor_names.h"
 #include "model/gguf_names.h"
@@ -279,6 +280,24 @@ std::string_view role_name(TensorRole role) {
   return "unknown";
 }
 
+bool is_linear_map(TensorRole role) {
+  using enum TensorRole;
+  switch (role) {
+    case embedding:
+    case final_norm:
+    case attn_norm:
+    case q_bias:
+    case k_bias:
+    case v_bias:
+    case q_norm:
+    case k_norm:
+    case ffn_norm:
+    case router:
+    case router_bias: return false;
+    default: return true;
+  }
+}
+
 std::string tensor_name(const ModelConfig& config, TensorRole role, int layer, int expert) {
   for (const RoleName& known : names_of(config.family)) {
     if (known.role == role) return fmt::format(fmt::runtime(known.pattern), layer, expert);
@@ -307,6 +326,7 @@ std::unique_ptr<TensorDirectory> open_checkpoint(const std::filesystem::path& di
     adopt_names(*gguf, config);
     return gguf;
   }
+  if (is_packed_file(directory)) return std::make_unique<PackedFile>(directory);
   auto checkpoint = std::make_unique<Checkpoint>(directory);
   std::vector<std::string> expected;
   for (const TensorSpec& spec : tensor_specs(config)) expected.push_back(spec.name);
@@ -324,8 +344,9 @@ void check_checkpoint(const TensorDirectory& checkpoint, const ModelConfig& conf
   check_names(checkpoint, specs);
   for (const TensorSpec& spec : specs) {
     const StoredTensor& tensor = checkpoint.at(spec.name);
-    const bool readable =
+    const bool in_rows =
         tensor.blocks || tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16";
+    const bool readable = tensor.in_panels ? is_linear_map(spec.role) : in_rows;
     if (!readable || tensor.shape != spec.shape) refuse_quantized_tensors(checkpoint, spec);
     if (tensor.shape != spec.shape) {
       fail("[checkpoint] {}: shape [{}], expected [{}]", spec.name, fmt::join(tensor.shape, ", "),

@@ -42,6 +42,8 @@ enum class TensorRole {
 };
 
 std::string_view role_name(TensorRole role);
+/// Whether a backend multiplies by it: no vector, router or embedding.
+bool is_linear_map(TensorRole role);
 
 /// One tensor a checkpoint must hold.
 struct TensorSpec {
@@ -62,10 +64,11 @@ std::vector<TensorSpec> tensor_specs(const ModelConfig& config);
 std::string tensor_name(const ModelConfig& config, TensorRole role, int layer = -1,
                         int expert = -1);
 
-/// Opens the checkpoint of a model, a directory or a GGUF file. Where its tensors have other names
-/// than the family's because a training tool wrapped or prefixed them, they get the family's, and
-/// so do those of GGUF files; what is stored in one tensor is taken apart, also experts stacked
-/// along a first dimension. Throws Error as Checkpoint, GgufCheckpoint and adopt_names.
+/// Opens the checkpoint of a model: a directory, a GGUF file or a packed one. Where its tensors
+/// have other names than the family's because a training tool wrapped or prefixed them, they get
+/// the family's, and so do those of GGUF files; what is stored in one tensor is taken apart, also
+/// experts stacked along a first dimension. Throws Error as Checkpoint, GgufCheckpoint and
+/// adopt_names.
 std::unique_ptr<TensorDirectory> open_checkpoint(const std::filesystem::path& directory,
                                                  const ModelConfig& config);
 

@@ -161,6 +161,7 @@ class Loader {
     std::vector<HostMatrix> tensors;
     for (const TensorSpec& spec : specs) {
       tensors.push_back(adapted(spec));
+      if (checkpoint_.packed_type()) continue;  // all of this was done then
       check_finite(spec, tensors.back(), pool_);
       if (is_rotated(config_, spec.role)) order_rotated(spec, tensors.back());
     }
@@ -171,7 +172,7 @@ class Loader {
   void finish() {
     for (const TensorSpec& spec : last_) {
       done_ += bytes_of(spec);
-      checkpoint_.release(spec.name);
+      if (!checkpoint_.packed_type()) checkpoint_.release(spec.name);
     }
     if (loading_.progress && !last_.empty()) loading_.progress(done_, total_);
     last_.clear();
@@ -228,7 +229,8 @@ class Loader {
 
 }  // namespace
 
-Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source) {
+Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source,
+                      const std::optional<HostMatrix>& tied_head) {
   Weights w;
   for (int layer = 0; layer < config.n_layers; ++layer) {
     w.layers.push_back(empty_layer(config, layer));
@@ -240,7 +242,7 @@ Weights build_weights(const ModelConfig& config, Backend& backend, const TensorS
     left = left.subspan(group.size());
   }
   if (config.tied_head) {
-    w.head = backend.pack(w.embedding);
+    w.head = backend.pack(tied_head.value_or(w.embedding));
     w.packed_bytes += w.head->bytes();
   }
   return w;
@@ -249,11 +251,34 @@ Weights build_weights(const ModelConfig& config, Backend& backend, const TensorS
 Weights load_weights(const TensorDirectory& checkpoint, const ModelConfig& config, Backend& backend,
                      const WeightLoading& loading) {
   check_checkpoint(checkpoint, config);
+  if (checkpoint.packed_type() && !loading.adapters.empty()) {
+    fail("[lora] {}: a packed model takes no adapter; use the model it was made of",
+         checkpoint.path().string());
+  }
   Loader loader(checkpoint, config, loading);
-  Weights w = build_weights(config, backend, [&](auto specs) { return loader.next(specs); });
+  std::optional<HostMatrix> tied_head;
+  if (config.tied_head && checkpoint.contains(kTiedHead)) {
+    tied_head = host_matrix(checkpoint.at(kTiedHead));
+  }
+  Weights w = build_weights(
+      config, backend, [&](auto specs) { return loader.next(specs); }, tied_head);
   loader.finish();
   w.own_embedding = loader.take_embedding();
   return w;
+}
+
+void prepare_weights(const TensorDirectory& checkpoint, const ModelConfig& config,
+                     const WeightLoading& loading, const TensorUse& use) {
+  check_checkpoint(checkpoint, config);
+  Loader loader(checkpoint, config, loading);
+  std::optional<HostMatrix> embedding;
+  for (const TensorSpec& spec : tensor_specs(config)) {
+    const HostMatrix tensor = loader.next({&spec, 1})[0];
+    if (spec.role == TensorRole::embedding) embedding = tensor;
+    use(spec.name, spec.shape, is_linear_map(spec.role), tensor);
+  }
+  if (config.tied_head) use(kTiedHead, {embedding->out, embedding->in}, true, *embedding);
+  loader.finish();
 }
 
 Weights shape_weights(const ModelConfig& config, Backend& backend) {

@@ -55,8 +55,10 @@ struct Weights {
 /// undefined.
 using TensorSource = std::function<std::vector<HostMatrix>(std::span<const TensorSpec> specs)>;
 
-/// Packs every tensor of a model.
-Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source);
+/// Packs every tensor of a model. `tied_head`: where the embedding serves as head, the matrix to
+/// pack for it; none: the embedding.
+Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source,
+                      const std::optional<HostMatrix>& tied_head = {});
 
 /// Called after each tensor with the bytes packed so far and the bytes of all tensors.
 using LoadProgress = std::function<void(int64_t done, int64_t total)>;
@@ -72,6 +74,15 @@ struct WeightLoading {
 /// another shape or type, or holds what is no finite number, and as Adaptation.
 Weights load_weights(const TensorDirectory& checkpoint, const ModelConfig& config, Backend& backend,
                      const WeightLoading& loading = {});
+
+/// Hands out every tensor of a checkpoint as load_weights() packs it: adapted, checked, in the
+/// order in which the engine keeps it; where the embedding serves as head, at the end once more as
+/// kTiedHead. Throws as load_weights().
+using TensorUse = std::function<void(const std::string& name, const std::vector<int64_t>& shape,
+                                     bool is_linear_map, const HostMatrix& tensor)>;
+void prepare_weights(const TensorDirectory& checkpoint, const ModelConfig& config,
+                     const WeightLoading& loading, const TensorUse& use);
+inline constexpr const char* kTiedHead = "tied_head";
 
 /// Weights without values, for a backend that reads none.
 Weights shape_weights(const ModelConfig& config, Backend& backend);

@@ -27,15 +27,6 @@ int64_t bytes_in(const fs::path& folder) {
   return bytes;
 }
 
-std::vector<fs::path> folders_in(const fs::path& folder) {
-  std::error_code none;
-  std::vector<fs::path> found;
-  for (fs::directory_iterator at(folder, none), end; at != end; at.increment(none)) {
-    if (at->is_directory(none)) found.push_back(at->path());
-  }
-  return found;
-}
-
 void list_hub(const fs::path& hub, std::vector<CachedModel>& models) {
   for (const fs::path& repository : folders_in(hub)) {
     const auto name = hub_name(repository / "snapshots" / "any");

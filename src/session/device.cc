@@ -48,6 +48,13 @@ WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind devi
          weight_type_name(*wanted));
   }
   if (wanted) return *wanted;
+  if (const auto packed = checkpoint.packed_type()) {
+    for (const WeightType type : {bf16, int8, int4, stored}) {
+      if (weight_type_name(type) == *packed) return type;
+    }
+    fail("[packed] {}: found weights of type '{}', which this program does not know",
+         checkpoint.path().string(), printable(*packed));
+  }
   if (is_gguf_file(checkpoint.path())) return stored;
   const auto name = tensor_name(config, TensorRole::q, 0);
   const bool stored_narrow = checkpoint.contains(name) && checkpoint.at(name).dtype == "BF16";

@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "io/containers/file_kind.h"
 #include "io/containers/gguf_checkpoint.h"
+#include "io/containers/packed_file.h"
 #include "io/json_file.h"
 #include "io/lora.h"
 
@@ -31,17 +32,6 @@ bool is_there(const fs::path& path) {
 bool is_folder(const fs::path& path) {
   std::error_code none;
   return fs::is_directory(path, none);
-}
-
-/// Folders inside a folder, sorted.
-std::vector<fs::path> folders_in(const fs::path& folder) {
-  std::error_code none;
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (is_folder(entry.path())) found.push_back(entry.path());
-  }
-  std::sort(found.begin(), found.end());
-  return found;
 }
 
 /// The GGUF models of a folder, sorted; of a split one the first part that is there.
@@ -258,6 +248,7 @@ fs::path find_model(const std::string& given, const ModelCaches& caches) {
     const fs::path first = first_gguf_part(path);
     return is_there(first) ? first : path;  // opening it says that parts are missing
   }
+  if (is_packed_file(path)) return path;
   if (is_there(path)) refuse_file(path);
   // ORG/NAME, or a file of it.
   std::string repository_name = given;
@@ -308,6 +299,7 @@ std::string model_name(const fs::path& model) {
   if (!whole.has_filename()) whole = whole.parent_path();
   if (const auto name = hub_name(whole)) return *name;
   std::string file = whole.filename().string();
+  if (is_packed_file(whole)) return whole.stem().string();
   if (!is_gguf_file(whole)) return file;
   if (const auto name = hub_name(whole.parent_path())) return *name + "/" + file;
   return whole.stem().string();
@@ -323,6 +315,16 @@ std::optional<std::string> hub_name(const fs::path& snapshot) {
   const size_t dashes = name.find("--");
   if (dashes == std::string::npos) return name;
   return fmt::format("{}/{}", name.substr(0, dashes), name.substr(dashes + 2));
+}
+
+std::vector<fs::path> folders_in(const fs::path& folder) {
+  std::error_code none;
+  std::vector<fs::path> found;
+  for (const auto& entry : fs::directory_iterator(folder, none)) {
+    if (is_folder(entry.path())) found.push_back(entry.path());
+  }
+  std::sort(found.begin(), found.end());
+  return found;
 }
 
 }  // namespace unmask

@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 namespace unmask {
 
@@ -39,5 +40,8 @@ bool has_model_config(const std::filesystem::path& folder);
 
 /// "ORG/NAME" of a snapshot in a cache; none for other folders.
 std::optional<std::string> hub_name(const std::filesystem::path& snapshot);
+
+/// Folders inside a folder, sorted; none where it cannot be read.
+std::vector<std::filesystem::path> folders_in(const std::filesystem::path& folder);
 
 }  // namespace unmask

@@ -65,6 +65,7 @@ struct InspectArguments {
   std::string path;
   ModelOverrides overrides;
   std::optional<int> context;
+  bool verify = false;
   bool json = false;
 };
 CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments);
@@ -177,8 +178,8 @@ int serve(const ServeArguments& arguments, Console& console);
 struct ConvertArguments {
   std::string directory;
   ModelOverrides overrides;
-  std::string to = "gguf";
-  std::string dtype = "q8_0";
+  std::string to = "packed";
+  std::optional<std::string> dtype;  // none: the usual one of the container
   std::optional<std::string> output;
   int threads = 0;
 };

@@ -8,6 +8,7 @@
 #include "apps/commands/commands.h"
 #include "apps/terminal/units.h"
 #include "io/containers/gguf_checkpoint.h"
+#include "io/containers/packed_file.h"
 #include "io/gguf_keys.h"
 #include "io/json_file.h"
 #include "io/template/template.h"
@@ -118,6 +119,11 @@ void add_weights(const fs::path& path, const ModelConfig& config, int context,
 
 /// How the files are packed, and what GGUF metadata says beside the architecture.
 ordered_json container_json(const fs::path& path) {
+  if (is_packed_file(path)) {
+    const PackedFile packed(path);
+    return {{"container", "packed"},
+            {"metadata", {{"source", printable(packed.source())}, {"dtype", packed.type()}}}};
+  }
   if (!is_gguf_file(path)) return {{"container", "safetensors"}};
   const GgufCheckpoint checkpoint(path);
   const GgufKeys keys(checkpoint.first());
@@ -224,13 +230,14 @@ void print(const ordered_json& model, Console& console) {
 
 CLI::App* add_inspect(CLI::App& app, InspectArguments& a) {
   CLI::App* command = app.add_subcommand("inspect", "Show what a model is and needs");
-  command->add_option("path", a.path, "Model directory or GGUF file")
+  command->add_option("path", a.path, "Model directory, GGUF or packed file")
       ->required()
       ->type_name("DIR|FILE");
   command->add_option("--context", a.context, "Tokens to tell the memory for (the model's most)")
       ->check(CLI::Range(1, 10'000'000).description(""))
       ->type_name("N");
   add_override_arguments(*command, a.overrides);
+  command->add_flag("--verify", a.verify, "Compare the checksums of a packed file first");
   command->add_flag("--json", a.json, "One JSON object; sizes in bytes");
   command->footer(
       "Examples:\n"
@@ -240,7 +247,12 @@ CLI::App* add_inspect(CLI::App& app, InspectArguments& a) {
 }
 
 int inspect(const InspectArguments& a, Console& console) {
-  const ordered_json model = inspect_model(find_model(a.path, model_caches()), a);
+  const fs::path path = find_model(a.path, model_caches());
+  if (a.verify && !is_packed_file(path)) {
+    fail("[inspect] {}: --verify compares checksums, which only packed files have", path.string());
+  }
+  if (a.verify) PackedFile(path).verify();
+  const ordered_json model = inspect_model(path, a);
   if (a.json) {
     console.out << json_line(model);
   } else {

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "io/containers/file_kind.h"
+#include "io/containers/packed_file.h"
 
 namespace unmask {
 
@@ -198,7 +199,7 @@ GgufValue read_value(Cursor& in, const std::string& key) {
 }
 
 /// What the directory says of a tensor; the offset counts from the start of the data.
-struct Record {
+struct TensorEntry {
   std::string name;
   const GgmlType* type = nullptr;
   std::vector<int64_t> sizes;
@@ -207,7 +208,7 @@ struct Record {
 };
 
 /// Bytes of a tensor whose sizes are in range; every product is checked.
-uint64_t bytes_of(const Record& record, const std::string& where) {
+uint64_t bytes_of(const TensorEntry& record, const std::string& where) {
   if (record.sizes.front() % record.type->block_elements != 0) {
     fail("{}: rows of {} elements, expected a multiple of {} for {}", where, record.sizes.front(),
          record.type->block_elements, record.type->name);
@@ -234,8 +235,8 @@ uint64_t bytes_of(const Record& record, const std::string& where) {
   fail("{}: unknown ggml type {}", where, id);
 }
 
-Record read_tensor(Cursor& in) {
-  Record record{.name = read_name(in, "tensor name", kMaxNameLength), .sizes = {}};
+TensorEntry read_tensor(Cursor& in) {
+  TensorEntry record{.name = read_name(in, "tensor name", kMaxNameLength), .sizes = {}};
   const std::string where = fmt::format("{}: tensor '{}'", in.where(), printable(record.name));
   const auto n_dims = in.number<uint32_t>("number of dimensions");
   if (n_dims < 1 || n_dims > kMaxDims) {
@@ -272,9 +273,9 @@ uint64_t alignment_of(const std::map<std::string, GgufValue, std::less<>>& metad
   return alignment;
 }
 
-void check_ranges(std::vector<Record>& records, uint64_t data_size, uint64_t alignment,
+void check_ranges(std::vector<TensorEntry>& records, uint64_t data_size, uint64_t alignment,
                   const std::string& where) {
-  for (const Record& record : records) {
+  for (const TensorEntry& record : records) {
     if (record.offset % alignment != 0) {
       fail("{}: tensor '{}' at offset {}, expected a multiple of {}", where, printable(record.name),
            record.offset, alignment);
@@ -285,14 +286,23 @@ void check_ranges(std::vector<Record>& records, uint64_t data_size, uint64_t ali
     }
   }
   std::sort(records.begin(), records.end(),
-            [](const Record& a, const Record& b) { return a.offset < b.offset; });
+            [](const TensorEntry& a, const TensorEntry& b) { return a.offset < b.offset; });
   for (size_t i = 1; i < records.size(); ++i) {
-    const Record& before = records[i - 1];
+    const TensorEntry& before = records[i - 1];
     if (records[i].offset - before.offset < before.bytes) {
       fail("{}: tensors '{}' and '{}' overlap", where, printable(before.name),
            printable(records[i].name));
     }
   }
+}
+
+/// The metadata inside a packed model, in another mapping of the same file.
+std::span<const std::byte> packed_metadata(const std::filesystem::path& path,
+                                           const MappedFile& file) {
+  const PackedFile packed(path);
+  const auto found = packed.files().find(kPackedMetadata);
+  if (found == packed.files().end()) fail("[gguf] {}: holds no GGUF metadata", path.string());
+  return file.bytes().subspan(packed.offset_of(found->second), found->second.size());
 }
 
 uint32_t read_version(Cursor& in) {
@@ -317,9 +327,9 @@ const GgmlType& ggml_type(std::string_view name) {
 std::string_view gguf_type_name(GgufType type) { return kTypeNames[static_cast<size_t>(type)]; }
 
 GgufFile::GgufFile(const std::filesystem::path& path) : path_(path), file_(path) {
-  Cursor in(file_.bytes(), "[gguf] " + path.string());
-  const std::string_view text(reinterpret_cast<const char*>(file_.bytes().data()),
-                              file_.bytes().size());
+  const auto bytes = is_packed_file(path) ? packed_metadata(path, file_) : file_.bytes();
+  Cursor in(bytes, "[gguf] " + path.string());
+  const std::string_view text(reinterpret_cast<const char*>(bytes.data()), bytes.size());
   if (!text.starts_with("GGUF")) refuse_other_kind(text, in.where());
   version_ = read_version(in);
   const uint64_t n_tensors = in.count("tensors", kMinTensorBytes, kMaxTensors);
@@ -330,15 +340,15 @@ GgufFile::GgufFile(const std::filesystem::path& path) : path_(path), file_(path)
     const auto [it, inserted] = metadata_.try_emplace(std::move(key), std::move(value));
     if (!inserted) fail("{}: key '{}' twice", in.where(), printable(it->first));
   }
-  std::vector<Record> records;
+  std::vector<TensorEntry> records;
   for (uint64_t i = 0; i < n_tensors; ++i) records.push_back(read_tensor(in));
 
   const uint64_t alignment = alignment_of(metadata_, in.where());
   const uint64_t padding = (alignment - in.position() % alignment) % alignment;
   if (!records.empty()) in.take(padding, "padding before the data");
-  const auto data = file_.bytes().subspan(in.position());
+  const auto data = bytes.subspan(in.position());
   check_ranges(records, data.size(), alignment, in.where());
-  for (Record& record : records) {
+  for (TensorEntry& record : records) {
     const auto [it, inserted] = tensors_.try_emplace(
         std::move(record.name), GgufTensor{record.type, std::move(record.sizes),
                                            data.subspan(record.offset, record.bytes)});

@@ -69,7 +69,8 @@ struct GgufTensor {
 /// One mapped file; every count, length, size and offset was checked against the file.
 class GgufFile {
  public:
-  /// Throws Error with a one-line reason for anything the format forbids, and for what is legal but
+  /// Of a packed model the metadata that it was made with, without tensors. Throws Error with a
+  /// one-line reason for anything the format forbids, and for what is legal but
   /// read by nobody: version 1, nested arrays, names of 64 bytes and more, unknown tensor types.
   explicit GgufFile(const std::filesystem::path& path);
 

@@ -23,6 +23,13 @@ void put_text(std::string_view text, std::string& out) {
   out += text;
 }
 
+size_t integer_bytes(GgufType type) {
+  using enum GgufType;
+  if (type == u8 || type == i8) return 1;
+  if (type == u16 || type == i16) return 2;
+  return type == u32 || type == i32 ? 4 : 8;
+}
+
 }  // namespace
 
 void GgufWriter::begin(std::string_view key, GgufType type) {
@@ -63,6 +70,29 @@ void GgufWriter::add(std::string_view key, const std::vector<int32_t>& values) {
   put(static_cast<uint32_t>(GgufType::i32), keys_);
   put<uint64_t>(values.size(), keys_);
   for (const int32_t value : values) put(value, keys_);
+}
+
+void GgufWriter::add(std::string_view key, const GgufValue& value) {
+  begin(key, value.type);
+  if (const auto* array = std::get_if<GgufArray>(&value.value)) {
+    put(static_cast<uint32_t>(array->element), keys_);
+    put(array->count, keys_);
+    for (const std::string_view text : array->strings) put_text(text, keys_);
+    keys_.append(reinterpret_cast<const char*>(array->bytes.data()), array->bytes.size());
+    return;
+  }
+  switch (value.type) {
+    case GgufType::string: return put_text(std::get<std::string_view>(value.value), keys_);
+    case GgufType::boolean: return put<uint8_t>(std::get<bool>(value.value) ? 1 : 0, keys_);
+    case GgufType::f32: return put(static_cast<float>(std::get<double>(value.value)), keys_);
+    case GgufType::f64: return put(std::get<double>(value.value), keys_);
+    default: break;
+  }
+  // Integers are little-endian: the first bytes of the wide one are the narrow one.
+  const auto* wide = std::get_if<int64_t>(&value.value);
+  const uint64_t bits =
+      wide != nullptr ? static_cast<uint64_t>(*wide) : std::get<uint64_t>(value.value);
+  keys_.append(reinterpret_cast<const char*>(&bits), integer_bytes(value.type));
 }
 
 void GgufWriter::add_tensor(std::string_view name, std::string_view type,

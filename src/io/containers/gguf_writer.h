@@ -22,6 +22,8 @@ class GgufWriter {
   void add(std::string_view key, const char* value) { add(key, std::string_view(value)); }
   void add(std::string_view key, const std::vector<std::string>& values);
   void add(std::string_view key, const std::vector<int32_t>& values);
+  /// A value as it was read.
+  void add(std::string_view key, const GgufValue& value);
   /// A tensor of a type that GgufFile reads, e.g. "Q8_0"; `shape` slowest-running first. Throws
   /// LogicError when its rows are no whole blocks.
   void add_tensor(std::string_view name, std::string_view type, std::span<const int64_t> shape);

@@ -25,6 +25,8 @@ struct StoredTensor {
   /// Where not 0, rows come in heads of so many whose two halves take turns (see
   /// HostMatrix::interleaved).
   int interleaved = 0;
+  /// Not rows but panels (kernels/panels.h) of the weight type or block format that `dtype` names.
+  bool in_panels = false;
 
   /// Product of the shape (1 for a scalar).
   int64_t elements() const;
@@ -61,6 +63,9 @@ class TensorDirectory {
   /// Tells weights apart: a hash of all names and of the first, middle and last bytes of every
   /// tensor, so that it is quick whatever their size.
   uint64_t fingerprint() const;
+  /// The weight type for which its tensors were prepared: matrices lie in panels, rows in the order
+  /// in which the engine keeps them, and no value is infinite or no number. None: as published.
+  virtual std::optional<std::string> packed_type() const { return std::nullopt; }
   /// Drops the pages of a tensor that was copied elsewhere (see MappedFile::release).
   void release(std::string_view name) const;
 

@@ -7,6 +7,7 @@
 #include "io/containers/gguf_checkpoint.h"
 #include "io/gguf_keys.h"
 #include "io/json_file.h"
+#include "io/model_folder.h"
 #include "io/template/parser.h"
 
 namespace unmask {
@@ -52,7 +53,7 @@ std::optional<TemplateText> template_of(const json& value, const std::string& fi
 
 /// Of a JSON file's key chat_template.
 std::optional<TemplateText> template_in(const fs::path& file) {
-  if (!fs::exists(file)) return std::nullopt;
+  if (!has_file(file)) return std::nullopt;
   const json content = read_json_file(file);
   const auto value = content.is_object() ? content.find("chat_template") : content.end();
   if (value == content.end()) return std::nullopt;
@@ -60,12 +61,10 @@ std::optional<TemplateText> template_in(const fs::path& file) {
 }
 
 std::optional<TemplateText> template_among(const fs::path& folder) {
-  std::error_code none;
   NamedTemplates named;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (entry.path().extension() != ".jinja") continue;
-    named.emplace(entry.path().stem().string(),
-                  read_text_file(entry.path(), jinja::kMaxTemplateBytes));
+  for (const fs::path& file : files_in(folder)) {
+    if (file.extension() != ".jinja") continue;
+    named.emplace(file.stem().string(), read_text_file(file, jinja::kMaxTemplateBytes));
   }
   return pick(named, folder.filename().string());
 }
@@ -84,13 +83,12 @@ std::optional<TemplateText> template_of_gguf(const fs::path& file) {
 }  // namespace
 
 std::optional<TemplateText> find_chat_template(const fs::path& directory) {
-  if (is_gguf_file(directory)) return template_of_gguf(directory);
+  if (has_gguf_metadata(directory)) return template_of_gguf(directory);
   const fs::path own = directory / "chat_template.jinja";
-  if (fs::exists(own)) {
+  if (has_file(own)) {
     TemplateText text{read_text_file(own, jinja::kMaxTemplateBytes), {}, own.filename().string()};
     const fs::path for_tools = directory / "additional_chat_templates" / "tool_use.jinja";
-    if (fs::exists(for_tools))
-      text.with_tools = read_text_file(for_tools, jinja::kMaxTemplateBytes);
+    if (has_file(for_tools)) text.with_tools = read_text_file(for_tools, jinja::kMaxTemplateBytes);
     return text;
   }
   for (const char* file : {"tokenizer_config.json", "chat_template.json"}) {

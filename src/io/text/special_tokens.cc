@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "io/json_file.h"
+#include "io/model_folder.h"
 #include "io/text/vocab_json.h"
 
 namespace unmask {
@@ -65,7 +66,7 @@ class Completion {
 
  private:
   static json read(const fs::path& file) {
-    return fs::exists(file) ? read_object(file) : json::object();
+    return has_file(file) ? read_object(file) : json::object();
   }
 
   void add_known(const std::string& text, TokenId id) {

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "io/containers/gguf_checkpoint.h"
 #include "io/json_file.h"
+#include "io/model_folder.h"
 #include "io/text/special_tokens.h"
 #include "io/text/tokenizer.h"
 #include "io/text/tokenizer_spec.h"
@@ -62,23 +63,23 @@ TokenizerSpec read_vocab_and_merges(const fs::path& directory) {
   spec.merges = read_merges(directory / "merges.txt");
 
   const fs::path config_file = directory / "tokenizer_config.json";
-  const json config = fs::exists(config_file) ? read_object(config_file) : json::object();
+  const json config = has_file(config_file) ? read_object(config_file) : json::object();
   check_config(config, tokenizer_where(config_file));
   return spec;
 }
 
 bool has_tokenizer(const fs::path& directory) {
-  return is_gguf_file(directory) || fs::exists(directory / "tokenizer.json") ||
-         (fs::exists(directory / "vocab.json") && fs::exists(directory / "merges.txt"));
+  return has_gguf_metadata(directory) || has_file(directory / "tokenizer.json") ||
+         (has_file(directory / "vocab.json") && has_file(directory / "merges.txt"));
 }
 
 TokenizerSpec read_tokenizer_spec(const fs::path& directory) {
-  if (is_gguf_file(directory)) return read_gguf_tokenizer(first_gguf_part(directory));
+  if (has_gguf_metadata(directory)) return read_gguf_tokenizer(first_gguf_part(directory));
   if (!has_tokenizer(directory)) {
     fail("[tokenizer] {}: found neither tokenizer.json nor vocab.json with merges.txt",
          directory.string());
   }
-  const bool whole = fs::exists(directory / "tokenizer.json");
+  const bool whole = has_file(directory / "tokenizer.json");
   TokenizerSpec spec =
       whole ? read_tokenizer_json(directory / "tokenizer.json") : read_vocab_and_merges(directory);
   add_special_tokens(directory, spec);

@@ -59,7 +59,8 @@ class CpuBackend final : public Backend {
     }
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
-    WeightType type = weights.format.value_or(weights_);
+    // Panels say what they are; what they become is up to the user.
+    WeightType type = weights.in_panels ? weights_ : weights.format.value_or(weights_);
     if (type == WeightType::stored && !weights.blocks) {
       type = exact_type(weights.dtype, capabilities_);
     }

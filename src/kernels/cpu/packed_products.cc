@@ -28,16 +28,15 @@ enum class Inputs { bf16, int8, blocks };  // int8: with a scale a row; blocks: 
 
 class PackedWeights final : public CpuMatrix {
  public:
+  /// `has_ready_panels`: the matrix lies in panels of this layout, which stay where they are.
   PackedWeights(const HostMatrix& weights, const WeightLayout& layout, Multiply multiplies,
-                Products& products, ThreadPool& pool);
-  size_t bytes() const override { return storage_.bytes(); }
+                Products& products, ThreadPool& pool, bool has_ready_panels);
+  size_t bytes() const override { return panel_bytes_ * static_cast<size_t>(panels_); }
   int depth() const { return depth_; }
   int panel_columns() const { return layout_.panel_columns; }
   void multiply(const PanelProduct& product) const { multiply_(product); }
   int panels() const { return panels_; }
-  const std::byte* panel(int i) const {
-    return static_cast<const std::byte*>(storage_.data()) + static_cast<size_t>(i) * panel_bytes_;
-  }
+  const std::byte* panel(int i) const { return data_ + static_cast<size_t>(i) * panel_bytes_; }
 
  private:
   const WeightLayout& layout_;
@@ -45,7 +44,8 @@ class PackedWeights final : public CpuMatrix {
   int depth_;
   int panels_;
   size_t panel_bytes_;
-  Buffer storage_;
+  Buffer storage_;  // empty where the panels lie in a file
+  const std::byte* data_;
 };
 
 const PackedWeights& weights_of(const LinearMap& map) {
@@ -170,20 +170,21 @@ PackedRows PackedProducts::quantize_blocks(Tensor x) {
 }
 
 PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layout,
-                             Multiply multiplies, Products& products, ThreadPool& pool)
+                             Multiply multiplies, Products& products, ThreadPool& pool,
+                             bool has_ready_panels)
     : CpuMatrix(weights, products),
       layout_(layout),
       multiply_(multiplies),
       depth_(layout.padded(weights.in)),
       panels_(ceil_div(weights.out, layout.panel_columns)),
-      panel_bytes_(layout.panel_bytes(depth_)),
-      storage_(allocate_host(panel_bytes_ * static_cast<size_t>(panels_))) {
-  pool.run(panels_, [&](int panel, int) {
-    const int first = panel * layout.panel_columns;
-    layout.pack(
-        weights, {first, std::min(first + layout.panel_columns, weights.out)}, depth_,
-        static_cast<std::byte*>(storage_.data()) + panel_bytes_ * static_cast<size_t>(panel));
-  });
+      panel_bytes_(layout.panel_bytes(depth_)) {
+  if (has_ready_panels) {
+    data_ = static_cast<const std::byte*>(weights.data);
+    return;
+  }
+  storage_ = allocate_host(bytes());
+  data_ = static_cast<const std::byte*>(storage_.data());
+  pack_panels(layout, weights, pool, static_cast<std::byte*>(storage_.data()));
 }
 
 std::string_view PackedProducts::name() const {
@@ -196,8 +197,10 @@ std::string_view PackedProducts::name() const {
 }
 
 std::unique_ptr<CpuMatrix> PackedProducts::pack(const HostMatrix& weights) {
+  const bool is_ready =
+      weights.in_panels && weights.format.value_or(WeightType::stored) == weights_;
   const auto packed = [&](const WeightLayout& layout, Multiply multiplies) {
-    return std::make_unique<PackedWeights>(weights, layout, multiplies, *this, pool_);
+    return std::make_unique<PackedWeights>(weights, layout, multiplies, *this, pool_, is_ready);
   };
   const auto of_blocks = [&](BlockFormat format) {
     return table_.block_products.of[static_cast<size_t>(format)];

@@ -6,6 +6,7 @@
 
 #include <cstddef>
 
+#include "core/parallel.h"
 #include "core/tensor.h"
 #include "kernels/backend.h"
 
@@ -20,7 +21,12 @@ struct WeightLayout {
   void (*pack)(const HostMatrix& weights, Range outputs, int depth, std::byte* panel);
 
   int padded(int depth) const { return (depth + depth_step - 1) / depth_step * depth_step; }
+  int panels(int outputs) const { return (outputs + panel_columns - 1) / panel_columns; }
 };
+
+/// Packs a matrix in rows into zeroed memory for all its panels.
+void pack_panels(const WeightLayout& layout, const HostMatrix& weights, ThreadPool& pool,
+                 std::byte* to);
 
 /// bfloat16, [depth / 2][64][2]: 16 columns' pairs fill a register.
 extern const WeightLayout kBf16Layout;

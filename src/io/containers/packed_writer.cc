@@ -1,0 +1,83 @@
+#include "io/containers/packed_writer.h"
+
+#include <nlohmann/json.hpp>
+#include <vector>
+
+#include "core/error.h"
+#include "io/containers/checksum.h"
+#include "io/containers/packed_file.h"
+
+namespace unmask {
+
+using nlohmann::ordered_json;
+
+struct PackedWriter::Directory {
+  ordered_json root;
+
+  void add(const char* kind, const std::string& name, ordered_json entry, uint64_t offset,
+           std::span<const std::byte> bytes) {
+    entry["offset"] = offset;
+    entry["bytes"] = bytes.size();
+    entry["checksum"] = fmt::format("{:016x}", checksum(bytes));
+    const bool is_new = root[kind].emplace(name, std::move(entry)).second;
+    UNMASK_CHECK(is_new, "a part of a packed model added twice");
+  }
+};
+
+PackedWriter::PackedWriter(std::string_view type, std::string_view source, std::ostream& out)
+    : out_(out), directory_(std::make_unique<Directory>()) {
+  directory_->root = {{"type", type},
+                      {"source", source},
+                      {"layout", kPanelLayout},
+                      {"files", ordered_json::object()},
+                      {"tensors", ordered_json::object()}};
+  const uint32_t version[] = {kPackedVersion, 0};
+  put(std::as_bytes(std::span(kPackedMagic)));
+  put(std::as_bytes(std::span(version)));
+}
+
+PackedWriter::~PackedWriter() = default;
+
+void PackedWriter::put(std::span<const std::byte> bytes) {
+  out_.write(reinterpret_cast<const char*>(bytes.data()),
+             static_cast<std::streamsize>(bytes.size()));
+  position_ += bytes.size();
+}
+
+void PackedWriter::align(uint64_t alignment) {
+  static const std::vector<std::byte> zeros(size_t{64} << 10);
+  uint64_t left = (alignment - position_ % alignment) % alignment;
+  while (left > 0) {
+    const size_t part = std::min<uint64_t>(left, zeros.size());
+    put(std::span(zeros).first(part));
+    left -= part;
+  }
+}
+
+void PackedWriter::add_file(const std::string& name, std::string_view content) {
+  const auto bytes = std::as_bytes(std::span(content));
+  align(packed_alignment(bytes.size()));
+  directory_->add("files", name, ordered_json::object(), position_, bytes);
+  put(bytes);
+}
+
+void PackedWriter::add_tensor(const std::string& name, const StoredTensor& tensor) {
+  align(packed_alignment(tensor.bytes.size()));
+  directory_->add("tensors", name,
+                  {{"dtype", tensor.dtype}, {"panels", tensor.in_panels}, {"shape", tensor.shape}},
+                  position_, tensor.bytes);
+  put(tensor.bytes);
+}
+
+int64_t PackedWriter::finish() {
+  align(packed_alignment(0));
+  const std::string text = directory_->root.dump();
+  const auto bytes = std::as_bytes(std::span(text));
+  const uint64_t footer[] = {position_, bytes.size(), checksum(bytes)};
+  put(bytes);
+  put(std::as_bytes(std::span(footer)));
+  put(std::as_bytes(std::span(kPackedMagic)));
+  return static_cast<int64_t>(position_);
+}
+
+}  // namespace unmask
