@@ -27,8 +27,8 @@ std::vector<int> best(const AttentionGrid& grid, int query, int top) {
   return order;
 }
 
-/// Mean of the values that there are; NaN stands for one that there is not.
-class Mean {
+/// Average of the values that there are; NaN stands for one that there is not.
+class Average {
  public:
   void add(double value) {
     if (std::isnan(value)) return;
@@ -122,7 +122,7 @@ int AttentionRecord::top_blocks() const {
 }
 
 double agreement(const AttentionGrid& a, const AttentionGrid& b, int top) {
-  Mean shares;
+  Average shares;
   for (int q = 0; q < a.cells; ++q) {
     if (!a.computed(q) || !b.computed(q)) continue;
     const std::vector<int> of_a = best(a, q, top);
@@ -147,8 +147,8 @@ std::vector<double> step_agreement(const AttentionRecord& record, size_t head) {
 
 MeanAgreement mean_agreement(const AttentionRecord& record) {
   const int top = record.top_blocks();
-  Mean steps;
-  Mean heads;
+  Average steps;
+  Average heads;
   for (size_t i = 0; i < record.steps.size(); ++i) {
     for (size_t h = 0; h < record.heads.size(); ++h) {
       for (size_t j = 0; j < i; ++j) {

@@ -19,9 +19,9 @@ constexpr int kFrequent = 3;
 constexpr int kFewestWords = kCommon * kTimesOften + kCommon;
 constexpr int kCodeSyllables = 3;
 
-using List = std::vector<std::string>;
+using Words = std::vector<std::string>;
 
-std::string with_question(const List& list, const Frame& frame) {
+std::string with_question(const Words& list, const Frame& frame) {
   return fmt::format("{} Words: {}.{}", frame.before, fmt::join(list, " "), frame.after);
 }
 
@@ -58,12 +58,12 @@ std::vector<std::string_view> plain_words() {
 }
 
 /// `n` words: the first ten ten times as often as those behind them.
-List common_list(std::span<const std::string_view> vocabulary, int n) {
+Words common_list(std::span<const std::string_view> vocabulary, int n) {
   // The vocabulary is limited, the length is not: every word comes as often as it takes.
   const auto others = static_cast<int>(vocabulary.size()) - kCommon;
   const int often = kCommon * kTimesOften;
   const int times = (n + often + others - 1) / (often + others);
-  List list;
+  Words list;
   for (size_t w = 0; static_cast<int>(list.size()) < n; ++w) {
     const int wanted = w < kCommon ? times * kTimesOften : times;
     const int count = std::min(wanted, n - static_cast<int>(list.size()));
@@ -73,10 +73,10 @@ List common_list(std::span<const std::string_view> vocabulary, int n) {
 }
 
 /// `count` different words of consonants and vowels that mean nothing.
-List code_words(Draw& draw, int count) {
+Words code_words(Draw& draw, int count) {
   constexpr std::string_view kConsonants = "bdfgklmnprstvz";
   constexpr std::string_view kVowels = "aeiou";
-  List list;
+  Words list;
   std::set<std::string> taken;
   while (static_cast<int>(list.size()) < count) {
     std::string word;
@@ -107,7 +107,7 @@ Puzzle make_common_words(Draw& draw, const Room& room) {
   std::vector<std::string_view> vocabulary = plain_words();
   draw.shuffle(vocabulary);
   const auto list = [&](int n) {
-    List words = common_list(vocabulary, n);
+    Words words = common_list(vocabulary, n);
     draw.shuffle(words);
     return words;
   };
@@ -118,9 +118,9 @@ Puzzle make_common_words(Draw& draw, const Room& room) {
 
 Puzzle make_frequent_words(Draw& draw, const Room& room) {
   // Never more ranks than words, and a word takes a token at least.
-  const List vocabulary = code_words(draw, std::max(kFewestWords, room.tokens));
+  const Words vocabulary = code_words(draw, std::max(kFewestWords, room.tokens));
   const auto list = [&](int n) {
-    List words;
+    Words words;
     const std::vector<int> counts = frequencies(n);
     for (size_t rank = 0; rank < counts.size(); ++rank) {
       words.insert(words.end(), static_cast<size_t>(counts[rank]), vocabulary[rank]);

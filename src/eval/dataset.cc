@@ -11,26 +11,26 @@ namespace unmask {
 
 namespace {
 
-using Json = nlohmann::json;
+using nlohmann::json;
 
 constexpr size_t kMaxFileBytes = size_t{1} << 30;
 
-std::string text_of(const Json& value, const char* what, const std::string& where) {
+std::string text_of(const json& value, const char* what, const std::string& where) {
   if (!value.is_string())
     fail("{}: {}: found {}, expected a string", where, what, value.type_name());
   return value.get<std::string>();
 }
 
-std::vector<std::string> texts_of(const Json& value, const char* what, const std::string& where) {
+std::vector<std::string> texts_of(const json& value, const char* what, const std::string& where) {
   if (!value.is_array() || value.empty()) {
     fail("{}: {}: expected a list of at least one string", where, what);
   }
   std::vector<std::string> texts;
-  for (const Json& item : value) texts.push_back(text_of(item, what, where));
+  for (const json& item : value) texts.push_back(text_of(item, what, where));
   return texts;
 }
 
-std::vector<ChatMessage> messages_of(const Json& value, const std::string& where) {
+std::vector<ChatMessage> messages_of(const json& value, const std::string& where) {
   for (const char* key : {"prompt", "question"}) {
     if (value.contains(key)) return {{"user", text_of(value[key], key, where)}};
   }
@@ -38,7 +38,7 @@ std::vector<ChatMessage> messages_of(const Json& value, const std::string& where
     fail("{}: expected a \"prompt\", a \"question\" or \"messages\"", where);
   }
   std::vector<ChatMessage> messages;
-  for (const Json& m : value["messages"]) {
+  for (const json& m : value["messages"]) {
     if (!m.is_object() || !m.contains("role") || !m.contains("content")) {
       fail("{}: each message needs a \"role\" and a \"content\"", where);
     }
@@ -49,7 +49,7 @@ std::vector<ChatMessage> messages_of(const Json& value, const std::string& where
 }
 
 /// The right one of `choices`, by its text or its number.
-std::string right_choice(const Json& answer, const std::vector<std::string>& choices,
+std::string right_choice(const json& answer, const std::vector<std::string>& choices,
                          const std::string& where) {
   if (answer.is_number_integer()) {
     const auto n = answer.get<int64_t>();
@@ -62,7 +62,7 @@ std::string right_choice(const Json& answer, const std::vector<std::string>& cho
        printable(answer.dump()), choices.size());
 }
 
-std::vector<std::string> references_of(const Json& value, const Example& example,
+std::vector<std::string> references_of(const json& value, const Example& example,
                                        const std::string& where) {
   if (!value.contains("answer")) {
     if (value.contains("answers")) return texts_of(value["answers"], "answers", where);
@@ -72,7 +72,7 @@ std::vector<std::string> references_of(const Json& value, const Example& example
   return {text_of(value["answer"], "answer", where)};
 }
 
-Metric metric_of(const Json& value, std::optional<Metric> metric, const Example& example,
+Metric metric_of(const json& value, std::optional<Metric> metric, const Example& example,
                  const std::string& where) {
   if (value.contains("metric")) return parse_metric(text_of(value["metric"], "metric", where));
   if (metric) return *metric;
@@ -84,7 +84,7 @@ Metric metric_of(const Json& value, std::optional<Metric> metric, const Example&
 
 Example parse_example(std::string_view line, std::optional<Metric> metric,
                       const std::string& where) {
-  const Json value = parse_json(line, where);
+  const json value = parse_json(line, where);
   if (!value.is_object()) fail("{}: found {}, expected an object", where, value.type_name());
   Example example{.messages = messages_of(value, where)};
   if (value.contains("choices")) example.choices = texts_of(value["choices"], "choices", where);
@@ -98,7 +98,7 @@ Example parse_example(std::string_view line, std::optional<Metric> metric,
     fail("{}: the metric choice needs at least two \"choices\"", where);
   }
   if (value.contains("gen_length")) {
-    const Json& length = value["gen_length"];
+    const json& length = value["gen_length"];
     if (!length.is_number_integer() || length.get<int64_t>() < 1 ||
         length.get<int64_t>() > 1'000'000) {
       fail("{}: gen_length: found {}, expected a number from 1", where, printable(length.dump()));

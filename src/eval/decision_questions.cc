@@ -10,7 +10,7 @@ namespace unmask {
 namespace {
 
 /// One thing to tell of a person, with the name at {0} and the value at {1}.
-struct Topic {
+struct DecisionTopic {
   fmt::string_view fact;
   fmt::string_view whether;
   fmt::string_view which;
@@ -18,8 +18,8 @@ struct Topic {
   const words::List& values;
 };
 
-const Topic& topic(int i) {
-  static const Topic topics[] = {
+const DecisionTopic& decision_topic(int i) {
+  static const DecisionTopic topics[] = {
       {"{0} lives in {1}.", "Does {0} live in {1}?", "Where does {0} live?",
        "How many people live in {1}?", words::kCities},
       {"{0} works as a {1}.", "Does {0} work as a {1}?", "What is the job of {0}?",
@@ -31,7 +31,7 @@ const Topic& topic(int i) {
   };
   return topics[i];
 }
-constexpr int kTopics = 4;
+constexpr int kDecisionTopics = 4;
 constexpr int kOptions = 4;  // of a choice, and levels from none to three
 constexpr int kMostPeople = 8;
 
@@ -49,13 +49,13 @@ std::string tell(Draw& draw, std::vector<std::string> facts, const Room& room) {
 
 /// Who a text tells of, and what.
 struct Cast {
-  const Topic& about;
+  const DecisionTopic& about;
   std::vector<int> names;
   std::vector<int> values;  // as many different ones as people, and kOptions more
 };
 
 Cast make_cast(Draw& draw, const Room& room) {
-  const Topic& about = topic(draw.below(kTopics));
+  const DecisionTopic& about = decision_topic(draw.below(kDecisionTopics));
   const auto known = static_cast<int>(about.values.size());
   const int people = std::min({kMostPeople, room.facts(), known - kOptions});
   const int count = draw.between(std::min(kOptions, people), people);

@@ -11,7 +11,7 @@ namespace unmask {
 namespace {
 
 // Tasks whose losses show; a question about one person is the easiest of them.
-const std::vector<std::string> kTasks{"multivalue", "multiquery", "qa1", "vt"};
+const std::vector<std::string> kComparedTasks{"multivalue", "multiquery", "qa1", "vt"};
 // Those of them with several facts to find.
 const std::vector<std::string> kHardTasks{"multivalue", "multiquery"};
 constexpr int kLength = 512;
@@ -23,7 +23,7 @@ constexpr int kTokensPerStep = 2;
 Experiment compare() {
   return {"compare",
           "all methods side by side",
-          kTasks,
+          kComparedTasks,
           {kLength},
           {"full", "sparsed:block=16,select=0.5", "sparsed:block=16,select=0.3",
            "sparse-dllm:keep=0.5", "sparse-dllm:keep=0.3", "sparse-dllm:keep=0.1",
@@ -72,7 +72,11 @@ Experiment sparse_dllm_ablation() {
 
 /// What the presets cost in points and save in work. The published sampler decides a token a step.
 Experiment preset_experiment() {
-  return {"presets", "exact, balanced and fast side by side", kTasks, {kLength}, preset_names()};
+  return {"presets",
+          "exact, balanced and fast side by side",
+          kComparedTasks,
+          {kLength},
+          preset_names()};
 }
 
 }  // namespace

@@ -67,9 +67,9 @@ std::optional<FidelityMeans> summarize_fidelity(std::span<const Record* const> r
 }
 
 /// The records of one method beside those of the first.
-class Comparison {
+class PairedRecords {
  public:
-  explicit Comparison(std::span<const Record> records, const std::string& first) {
+  explicit PairedRecords(std::span<const Record> records, const std::string& first) {
     for (const Record& r : records) {
       if (r.key.method == first) first_.emplace(Example{r.key.task, r.key.length, r.key.index}, &r);
     }
@@ -104,7 +104,7 @@ class Comparison {
 };
 
 MethodSummary summarize_method(const std::string& method, std::span<const Record* const> records,
-                               std::span<const ScoreCell> cells, const Comparison& comparison) {
+                               std::span<const ScoreCell> cells, const PairedRecords& comparison) {
   MethodSummary s{.method = method, .examples = static_cast<int>(records.size())};
   std::vector<double> scores;
   for (const ScoreCell& cell : cells) {
@@ -196,7 +196,7 @@ Summary summarize(std::span<const Record> records) {
     }
   }
   if (methods.empty()) return summary;
-  const Comparison comparison(records, methods.front());
+  const PairedRecords comparison(records, methods.front());
   for (const std::string& method : methods) {
     summary.methods.push_back(
         summarize_method(method, of_method[method], summary.table, comparison));

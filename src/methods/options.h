@@ -9,6 +9,9 @@
 
 namespace unmask {
 
+/// An upper limit for counts of positions: more than any context has.
+inline constexpr int kLongerThanAny = 1 << 20;
+
 /// Every reader takes the option `name` or, where the user gave none, returns the default; it
 /// throws Error naming the option and what is expected when the value is anything else.
 class Options {

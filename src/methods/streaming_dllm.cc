@@ -2,13 +2,12 @@
 
 #include <algorithm>
 
+#include "methods/options.h"
 #include "methods/tail_cache.h"
 
 namespace unmask {
 
 namespace {
-
-constexpr int kMost = 1 << 20;  // longer than any context
 
 /// Share of masks among the positions from the block's first on.
 double masked_share(const Step& step, const Rows& rows) {
@@ -55,7 +54,7 @@ std::vector<int> StreamingDllm::slot_positions(const AttendScope& /*scope*/,
 std::unique_ptr<Method> create_streaming_dllm(Options& options, const MethodContext& context) {
   const StreamingDllmOptions defaults;
   return std::make_unique<StreamingDllm>(
-      StreamingDllmOptions{.window = options.count("window", defaults.window, 0, kMost),
+      StreamingDllmOptions{.window = options.count("window", defaults.window, 0, kLongerThanAny),
                            .alpha = options.number("alpha", defaults.alpha, 0, 1),
                            .first_alone = context.config.logit_shift > 0});
 }

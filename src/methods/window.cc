@@ -6,20 +6,14 @@
 
 namespace unmask {
 
-namespace {
-
-constexpr int kMost = 1 << 20;  // longer than any context
-
-}  // namespace
-
 Window::Settings Window::read(Options& options, bool with_sinks) {
   Settings s;
-  s.window = options.count("window", s.window, 1, kMost);
+  s.window = options.count("window", s.window, 1, kLongerThanAny);
   s.share = options.number("share", s.share, 0, 1);
   s.block = options.count("block", s.block, 8, 128);
   s.skip = options.number("skip", s.skip, 0, 1);
   // Four first tokens are what StreamingLLM keeps.
-  if (with_sinks) s.sinks = options.count("sinks", 4, 0, kMost);
+  if (with_sinks) s.sinks = options.count("sinks", 4, 0, kLongerThanAny);
   return s;
 }
 

@@ -10,7 +10,9 @@
 namespace unmask {
 namespace {
 
-const golden::Claim kClaim([](const golden::Case& c) { return c.kind() == "gguf-quants"; });
+const golden::Claim kBlockFormatClaim([](const golden::Case& c) {
+  return c.kind() == "gguf-quants";
+});
 
 /// The values of `raw`, one block format or F16 or BF16 after the other.
 std::vector<float> decode(const std::string& type, const StoredTensor& raw, size_t n) {
@@ -57,7 +59,7 @@ TEST_P(GoldenBlockFormat, ValuesEqualGgml) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenBlockFormat);
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenBlockFormat, ::testing::ValuesIn(kClaim.cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenBlockFormat, ::testing::ValuesIn(kBlockFormatClaim.cases()),
                          golden::test_name);
 
 }  // namespace

@@ -9,7 +9,7 @@
 namespace unmask {
 namespace {
 
-testing::LoadedModel load(const std::string& name) {
+testing::LoadedModel load_one_thread(const std::string& name) {
   return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 1})};
 }
 
@@ -31,7 +31,7 @@ Fidelity measure(testing::LoadedModel& model, const std::string& method) {
 
 TEST(Fidelity, OfWhatKeepsEverythingIsPerfect) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
-    auto model = load(name);
+    auto model = load_one_thread(name);
     for (const char* method :
          {"full", "sparsed:select=1,skip=0,block=8", "sliding-window:share=1"}) {
       const Fidelity fidelity = measure(model, method);
@@ -47,7 +47,7 @@ TEST(Fidelity, OfWhatKeepsEverythingIsPerfect) {
 
 TEST(Fidelity, FallsWithWhatIsLeftOut) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
-    auto model = load(name);
+    auto model = load_one_thread(name);
     double last_mass = 1;
     double last_error = 0;
     for (const char* keep : {"0.9", "0.5", "0"}) {
@@ -61,7 +61,7 @@ TEST(Fidelity, FallsWithWhatIsLeftOut) {
 }
 
 TEST(Fidelity, CountsWhatCachesAndPatternsShow) {
-  auto model = load("llada-tiny");
+  auto model = load_one_thread("llada-tiny");
   // Everything is at hand, though it is old: no key is missing.
   EXPECT_NEAR(measure(model, "fast-dllm:cache=dual").mean_retained_mass(), 1, 1e-9);
   EXPECT_NEAR(measure(model, "dllm-cache").mean_retained_mass(), 1, 1e-9);
@@ -71,7 +71,7 @@ TEST(Fidelity, CountsWhatCachesAndPatternsShow) {
 }
 
 TEST(Fidelity, RefusesWhatCannotAgree) {
-  auto model = load("llada-tiny");
+  auto model = load_one_thread("llada-tiny");
   const Request full = request(model, "full");
   const Result reference = generate(model.transformer, {&full, 1})[0];
   Request hot = full;

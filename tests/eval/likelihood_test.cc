@@ -11,7 +11,7 @@
 namespace unmask {
 namespace {
 
-testing::LoadedModel load(const std::string& name) {
+testing::LoadedModel load_tiny(const std::string& name) {
   return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 1})};
 }
 
@@ -23,7 +23,7 @@ std::vector<TokenId> some_tokens(int count) {
 
 class LikelihoodTest : public ::testing::TestWithParam<const char*> {
  protected:
-  testing::LoadedModel model_ = load(GetParam());
+  testing::LoadedModel model_ = load_tiny(GetParam());
 };
 
 TEST_P(LikelihoodTest, OfOneTokenIsItsProbability) {

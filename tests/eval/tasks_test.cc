@@ -16,14 +16,14 @@ using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
-std::vector<std::string> words_of(std::string_view text) {
+std::vector<std::string> words_in(std::string_view text) {
   std::istringstream stream{std::string(text)};
   return {std::istream_iterator<std::string>(stream), {}};
 }
 
 /// A tokenizer of words.
 Room room(int tokens) {
-  return {tokens, [](std::string_view text) { return static_cast<int>(words_of(text).size()); }};
+  return {tokens, [](std::string_view text) { return static_cast<int>(words_in(text).size()); }};
 }
 
 Puzzle make(std::string_view task, int tokens, int index = 0, uint64_t seed = 0) {
@@ -34,7 +34,7 @@ Puzzle make(std::string_view task, int tokens, int index = 0, uint64_t seed = 0)
 TEST(Tasks, FillTheRoomAndNoMore) {
   for (const GeneratedTask& task : generated_tasks()) {
     for (const int tokens : {250, 700, 5000}) {
-      const auto size = static_cast<int>(words_of(make(task.name, tokens).prompt).size());
+      const auto size = static_cast<int>(words_in(make(task.name, tokens).prompt).size());
       EXPECT_LE(size, tokens) << task.name;
       EXPECT_GT(size, tokens - 12) << task.name;
     }
@@ -55,7 +55,7 @@ TEST(Tasks, TheWordingMovesTheQuestion) {
       EXPECT_THAT(puzzle.prompt, StartsWith(question + " Text: ")) << task.name;
       EXPECT_EQ(puzzle.prompt.ends_with(question), wording == Wording::both) << task.name;
       EXPECT_EQ(puzzle.references, last.references) << "the same facts, asked in another way";
-      EXPECT_LE(words_of(puzzle.prompt).size(), 300U) << task.name;
+      EXPECT_LE(words_in(puzzle.prompt).size(), 300U) << task.name;
     }
   }
   EXPECT_EQ(parse_wording("both"), Wording::both);
@@ -104,7 +104,7 @@ TEST(Tasks, NeedlesHoldWhatIsAskedFor) {
 /// "Set beta = alpha." told as beta -> alpha.
 std::map<std::string, std::string> assignments(const std::string& text) {
   std::map<std::string, std::string> sources;
-  const std::vector<std::string> words = words_of(text);
+  const std::vector<std::string> words = words_in(text);
   for (size_t i = 0; i + 3 < words.size(); ++i) {
     if (words[i] != "Set") continue;
     std::string source = words[i + 3];
@@ -135,7 +135,7 @@ TEST(Tasks, TrackingAsksForTheVariablesOfOneValue) {
 std::vector<std::pair<int, std::string>> frequencies(const std::string& prompt) {
   const size_t begin = prompt.find("Words: ") + 7;
   std::map<std::string, int> counts;
-  for (std::string& word : words_of(prompt.substr(begin, prompt.find(". Question") - begin)))
+  for (std::string& word : words_in(prompt.substr(begin, prompt.find(". Question") - begin)))
     ++counts[word];
   std::vector<std::pair<int, std::string>> sorted;
   for (const auto& [word, count] : counts) sorted.emplace_back(count, word);

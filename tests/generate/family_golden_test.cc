@@ -18,7 +18,7 @@ constexpr TokenId kAbsent = -1;
 
 const std::set<std::string> kLoops{"llada",        "llada2.0", "llada2.1", "sdar",
                                    "fast-dllm-v2", "mdlm",     "bd3lm",    "dreamon"};
-const golden::Claim kClaim([](const golden::Case& c) {
+const golden::Claim kFamilyClaim([](const golden::Case& c) {
   return c.kind() == "generate" && kLoops.contains(c.json.value("loop", ""));
 });
 
@@ -142,7 +142,7 @@ TEST_P(GoldenFamily, FullRecomputationGivesTheSame) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenFamily);
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenFamily, ::testing::ValuesIn(kClaim.cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenFamily, ::testing::ValuesIn(kFamilyClaim.cases()),
                          golden::test_name);
 
 }  // namespace

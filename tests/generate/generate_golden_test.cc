@@ -11,7 +11,7 @@
 namespace unmask {
 namespace {
 
-const golden::Claim kClaim([](const golden::Case& c) {
+const golden::Claim kGenerateClaim([](const golden::Case& c) {
   return c.kind() == "generate" && !c.json.contains("loop");  // these are of the families' own
 });
 
@@ -45,7 +45,7 @@ TEST_P(GoldenGenerate, EveryStepEqualsTheReference) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenGenerate);
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenGenerate, ::testing::ValuesIn(kClaim.cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenGenerate, ::testing::ValuesIn(kGenerateClaim.cases()),
                          golden::test_name);
 
 }  // namespace

@@ -14,18 +14,18 @@ namespace {
 using testing::LoadedModel;
 using testing::method_request;
 
-LoadedModel load(const std::string& name) {
+LoadedModel load_model(const std::string& name) {
   return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 2})};
 }
 
-Result run(LoadedModel& model, const Request& request, const StepCallback& on_step = {}) {
+Result run_request(LoadedModel& model, const Request& request, const StepCallback& on_step = {}) {
   return generate(model.transformer, {&request, 1}, on_step)[0];
 }
 
 /// Steps of each block, by where it begins.
 std::map<int, int> steps_of_blocks(LoadedModel& model, const Request& request) {
   std::map<int, int> steps;
-  run(model, request, [&](const StepEvent& event) {
+  run_request(model, request, [&](const StepEvent& event) {
     ++steps[event.block.begin];
     return true;
   });
@@ -33,7 +33,7 @@ std::map<int, int> steps_of_blocks(LoadedModel& model, const Request& request) {
 }
 
 TEST(Lengths, StepsAreSpreadOverBlocksOfAnyLength) {
-  auto model = load("llada-tiny");
+  auto model = load_model("llada-tiny");
   const int prompt = 5;
   for (const auto& [length, block, steps] : {std::tuple{16, 8, 16},
                                              {19, 8, 19},
@@ -52,20 +52,21 @@ TEST(Lengths, StepsAreSpreadOverBlocksOfAnyLength) {
       sum += count;
     }
     EXPECT_EQ(sum, steps);
-    EXPECT_EQ(run(model, r).masks_left, 0);
+    EXPECT_EQ(run_request(model, r).masks_left, 0);
   }
 }
 
 TEST(Lengths, MethodsSayTheFewestStepsOfABlock) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
-    auto model = load(name);
+    auto model = load_model(name);
     for (const std::string& method : testing::methods_of(name)) {
       if (method.starts_with("dkv") || method.starts_with("dllm")) continue;  // they leave no masks
       const int fewest = create_method(method, {model.config, 0})->fewest_steps();
-      EXPECT_EQ(run(model, method_request(model, method, 9, 8, 8, fewest)).masks_left, 0)
+      EXPECT_EQ(run_request(model, method_request(model, method, 9, 8, 8, fewest)).masks_left, 0)
           << name << ' ' << method;
       if (fewest == 1) continue;
-      EXPECT_GT(run(model, method_request(model, method, 9, 8, 8, fewest - 1)).masks_left, 0)
+      EXPECT_GT(run_request(model, method_request(model, method, 9, 8, 8, fewest - 1)).masks_left,
+                0)
           << name << ' ' << method;
     }
   }
@@ -73,9 +74,9 @@ TEST(Lengths, MethodsSayTheFewestStepsOfABlock) {
 
 TEST(Lengths, EveryMethodTakesAShorterLastBlock) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
-    auto model = load(name);
+    auto model = load_model(name);
     for (const std::string& method : testing::methods_of(name)) {
-      const Result result = run(model, method_request(model, method, 9, 19, 8, 19));
+      const Result result = run_request(model, method_request(model, method, 9, 19, 8, 19));
       EXPECT_EQ(result.masks_left, 0) << name << ' ' << method;
       EXPECT_EQ(result.tokens.size(), 28U) << name << ' ' << method;
     }
@@ -86,20 +87,20 @@ TEST(Lengths, EveryMethodTakesAShorterLastBlock) {
 std::vector<TokenId> chained(LoadedModel& model, Request request, int most) {
   const int block = request.block_length;
   const int prompt = request.prompt_length;
-  std::vector<TokenId> tokens = run(model, request).tokens;
+  std::vector<TokenId> tokens = run_request(model, request).tokens;
   while (static_cast<int>(tokens.size()) < prompt + most) {
     const int next = std::min(block, prompt + most - static_cast<int>(tokens.size()));
     Request more = append_masks(tokens, next, model.config.mask_id);
     more.sampler = request.sampler;
     more.method = request.method;
-    tokens = run(model, more).tokens;
+    tokens = run_request(model, more).tokens;
   }
   return tokens;
 }
 
 TEST(Growth, EqualsOneRequestAfterTheOther) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
-    auto model = load(name);
+    auto model = load_model(name);
     for (const char* method :
          {"full", "fast-dllm", "fast-dllm:cache=dual", "sparse-dllm",
           "sparse-dllm:keep=0.3,kernel=1,delay=0", "streaming-dllm:window=6,alpha=0.5"}) {
@@ -108,7 +109,7 @@ TEST(Growth, EqualsOneRequestAfterTheOther) {
         if (sure) r.sampler.threshold = 0.3;
         const std::vector<TokenId> expected = chained(model, r, 37);
         r.most_length = 37;
-        const Result grown = run(model, r);
+        const Result grown = run_request(model, r);
         EXPECT_EQ(grown.tokens, expected) << name << ' ' << method;
         EXPECT_EQ(grown.masks_left, 0);
         EXPECT_EQ(grown.answer, (Range{9, 46}));
@@ -118,11 +119,11 @@ TEST(Growth, EqualsOneRequestAfterTheOther) {
 }
 
 TEST(Growth, IsCountedBeforehand) {
-  auto model = load("llada-tiny");
+  auto model = load_model("llada-tiny");
   Request r = method_request(model, "full", 9, 16, 8, 8);
   r.most_length = 32;
   int total = 0;
-  const Result result = run(model, r, [&](const StepEvent& event) {
+  const Result result = run_request(model, r, [&](const StepEvent& event) {
     total = event.total_steps;
     return true;
   });
@@ -131,16 +132,16 @@ TEST(Growth, IsCountedBeforehand) {
 }
 
 TEST(Growth, EndsWithTheText) {
-  auto model = load("llada-tiny");
+  auto model = load_model("llada-tiny");
   Request r = method_request(model, "full", 9, 16, 8, 16);
   r.most_length = 64;
-  const std::vector<TokenId> whole = run(model, r).tokens;
+  const std::vector<TokenId> whole = run_request(model, r).tokens;
   for (const int at : {12, 30}) {  // in the canvas that was asked for, and in what it grew by
     r.eos_ids = {whole[static_cast<size_t>(9 + at)]};
     const auto first = std::find(whole.begin() + 9, whole.end(), r.eos_ids[0]) - whole.begin();
     for (const bool early : {false, true}) {
       r.early_stop = early;
-      const Result result = run(model, r);
+      const Result result = run_request(model, r);
       EXPECT_EQ(result.answer.end, first);
       EXPECT_LT(result.tokens.size(), whole.size());
     }
@@ -148,26 +149,26 @@ TEST(Growth, EndsWithTheText) {
 }
 
 TEST(Growth, GuidanceGrowsWithIt) {
-  auto model = load("llada-tiny");
+  auto model = load_model("llada-tiny");
   Request r = method_request(model, "fast-dllm:cache=dual", 9, 8, 8, 8);
   r.cfg_scale = 0.5;
   r.most_length = 24;
-  const Result result = run(model, r);
+  const Result result = run_request(model, r);
   EXPECT_EQ(result.masks_left, 0);
   EXPECT_EQ(result.tokens.size(), 33U);
 }
 
 TEST(Growth, IsRefusedToMethodsThatMeasureTheWholeCanvas) {
-  auto model = load("llada-tiny");
+  auto model = load_model("llada-tiny");
   for (const char* method :
        {"sparsed", "sliding-window", "dkv-cache", "dllm-cache", "sparse-dllm+sparsed"}) {
     Request r = method_request(model, method, 9, 16, 8, 16);
     r.most_length = 32;
-    EXPECT_THROW(run(model, r), Error) << method;
+    EXPECT_THROW(run_request(model, r), Error) << method;
   }
   Request r = method_request(model, "full", 9, 16, 8, 16);
   r.most_length = 8;
-  EXPECT_THROW(run(model, r), Error) << "it cannot shrink";
+  EXPECT_THROW(run_request(model, r), Error) << "it cannot shrink";
 }
 
 }  // namespace

@@ -30,12 +30,12 @@ std::string reason_for(const ordered_json& config, const ModelOverrides& overrid
   }
 }
 
-ordered_json with(ordered_json config, const char* key, const ordered_json& value) {
+ordered_json with_key(ordered_json config, const char* key, const ordered_json& value) {
   config[key] = value;
   return config;
 }
 
-ordered_json without(ordered_json config, const char* key) {
+ordered_json without_key(ordered_json config, const char* key) {
   config.erase(key);
   return config;
 }
@@ -60,13 +60,14 @@ TEST(FamilyConfig, Llada2HasExpertsBehindADenseLayerAndHalfRotatedHeads) {
   EXPECT_EQ(m.moe.shared_width, 512);
   EXPECT_FLOAT_EQ(m.moe.scale, 2.5F);
   EXPECT_EQ(m.eos_id, 156892);  // its padding: the file has no end token
-  EXPECT_THAT(reason_for(with(kLlada2, "score_function", "softmax")), HasSubstr("score_function"));
-  EXPECT_THAT(reason_for(with(kLlada2, "n_group", 7)), HasSubstr("n_group"));
-  EXPECT_THAT(reason_for(with(kLlada2, "num_experts_per_tok", 200)),
+  EXPECT_THAT(reason_for(with_key(kLlada2, "score_function", "softmax")),
+              HasSubstr("score_function"));
+  EXPECT_THAT(reason_for(with_key(kLlada2, "n_group", 7)), HasSubstr("n_group"));
+  EXPECT_THAT(reason_for(with_key(kLlada2, "num_experts_per_tok", 200)),
               HasSubstr("num_experts_per_tok"));
-  EXPECT_THAT(reason_for(with(kLlada2, "partial_rotary_factor", 0.01)),
+  EXPECT_THAT(reason_for(with_key(kLlada2, "partial_rotary_factor", 0.01)),
               HasSubstr("partial_rotary_factor"));
-  EXPECT_THAT(reason_for(with(kLlada2, "use_qkv_bias", true)), HasSubstr("use_qkv_bias"));
+  EXPECT_THAT(reason_for(with_key(kLlada2, "use_qkv_bias", true)), HasSubstr("use_qkv_bias"));
 }
 
 TEST(FamilyConfig, LladaMoeIsNotLladaAndRefusesOtherRouters) {
@@ -75,17 +76,17 @@ TEST(FamilyConfig, LladaMoeIsNotLladaAndRefusesOtherRouters) {
   EXPECT_EQ(m.moe.top_k, 8);
   EXPECT_FALSE(m.moe.normalized);
   EXPECT_TRUE(m.moe.at(15));
-  EXPECT_THAT(reason_for(with(kMoe, "moe_router_score_function", "sigmoid")),
+  EXPECT_THAT(reason_for(with_key(kMoe, "moe_router_score_function", "sigmoid")),
               HasSubstr("moe_router_score_function"));
-  EXPECT_THAT(reason_for(with(kMoe, "shared_expert_intermediate_size", 64)),
+  EXPECT_THAT(reason_for(with_key(kMoe, "shared_expert_intermediate_size", 64)),
               HasSubstr("shared_expert_intermediate_size"));
-  EXPECT_THAT(reason_for(with(kMoe, "router_num_group", 4)), HasSubstr("router_num_group"));
+  EXPECT_THAT(reason_for(with_key(kMoe, "router_num_group", 4)), HasSubstr("router_num_group"));
 }
 
 TEST(FamilyConfig, SdarTakesItsBlockFromTheFileOrFour) {
   EXPECT_EQ(load(kSdar).visibility.block, 4);
-  EXPECT_EQ(load(with(kSdar, "block_size", 16)).visibility.block, 16);
-  EXPECT_EQ(load(without(kSdar, "block_size")).visibility.block, 4);
+  EXPECT_EQ(load(with_key(kSdar, "block_size", 16)).visibility.block, 16);
+  EXPECT_EQ(load(without_key(kSdar, "block_size")).visibility.block, 4);
   EXPECT_EQ(load(kSdar, {.block = 8}).visibility.block, 8);
 }
 
@@ -109,11 +110,12 @@ TEST(FamilyConfig, TheMaskIsNamedByTheFirstWhoKnows) {
     const ModelConfig m = load(config, overrides);
     return std::pair(m.mask_id, std::string(m.mask_source));
   };
-  const ordered_json silent = without(kLlada2, "mask_token_id");
+  const ordered_json silent = without_key(kLlada2, "mask_token_id");
   EXPECT_EQ(mask(silent, {.mask_id = 7}), std::pair(7, std::string("option")));
-  EXPECT_EQ(mask(with(kLlada2, "mask_token_id", 9)), std::pair(9, std::string("configuration")));
+  EXPECT_EQ(mask(with_key(kLlada2, "mask_token_id", 9)),
+            std::pair(9, std::string("configuration")));
   EXPECT_EQ(mask(silent), std::pair(156895, std::string("family")));
-  const std::string small = reason_for(with(silent, "vocab_size", 512), {.eos_id = 3});
+  const std::string small = reason_for(with_key(silent, "vocab_size", 512), {.eos_id = 3});
   EXPECT_THAT(small, HasSubstr("156895"));
   EXPECT_THAT(reason_for(silent, {.mask_id = 1 << 20}), HasSubstr("mask id: found 1048576"));
 }

@@ -14,7 +14,7 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-std::string reason_for(const json& config) {
+std::string quantized_reason(const json& config) {
   try {
     refuse_quantized(ConfigReader(config.dump(), "config.json"));
     return "";
@@ -27,24 +27,25 @@ std::string reason_for(const json& config) {
 TEST(Quantization, ConfigurationsAreRefusedByTheirMethod) {
   const auto config = [](const json& q) { return json{{"quantization_config", q}}; };
   for (const char* method : {"gptq", "awq", "fp8", "compressed-tensors", "hqq", "mxfp4"}) {
-    EXPECT_THAT(reason_for(config({{"quant_method", method}, {"bits", 4}})),
+    EXPECT_THAT(quantized_reason(config({{"quant_method", method}, {"bits", 4}})),
                 AllOf(HasSubstr(method), HasSubstr("quantized"), HasSubstr("4 bits"),
                       HasSubstr("original model")));
   }
-  EXPECT_THAT(reason_for(config({{"load_in_4bit", true}})),
+  EXPECT_THAT(quantized_reason(config({{"load_in_4bit", true}})),
               AllOf(HasSubstr("bitsandbytes"), HasSubstr("4 bits")));
-  EXPECT_THAT(reason_for(config({{"quant_method", "bitsandbytes"}, {"load_in_8bit", true}})),
+  EXPECT_THAT(quantized_reason(config({{"quant_method", "bitsandbytes"}, {"load_in_8bit", true}})),
               HasSubstr("8 bits"));
-  EXPECT_THAT(reason_for({{"quantization", {{"group_size", 64}, {"bits", 4}}}}), HasSubstr("MLX"));
-  EXPECT_THAT(reason_for({{"compression_config", {{"format", "pack-quantized"}}}}),
+  EXPECT_THAT(quantized_reason({{"quantization", {{"group_size", 64}, {"bits", 4}}}}),
+              HasSubstr("MLX"));
+  EXPECT_THAT(quantized_reason({{"compression_config", {{"format", "pack-quantized"}}}}),
               HasSubstr("compressed-tensors"));
 }
 
 TEST(Quantization, WhatIsSwitchedOffIsNone) {
-  EXPECT_EQ(reason_for(json::object()), "");
-  EXPECT_EQ(reason_for({{"quantization_config", nullptr}}), "");
+  EXPECT_EQ(quantized_reason(json::object()), "");
+  EXPECT_EQ(quantized_reason({{"quantization_config", nullptr}}), "");
   EXPECT_EQ(
-      reason_for(
+      quantized_reason(
           {{"quantization_config",
             {{"quant_method", "bitsandbytes"}, {"load_in_4bit", false}, {"load_in_8bit", false}}}}),
       "");

@@ -18,7 +18,7 @@ RopeSettings read(const json& config) {
   return read_rope(ConfigReader(config.dump(), "config.json"), 4096);
 }
 
-std::string reason_for(const json& config) {
+std::string rope_reason(const json& config) {
   try {
     read(config);
     return "";
@@ -36,7 +36,7 @@ TEST(RopeScaling, NothingIsStretchedUnlessTheFileSaysSo) {
     EXPECT_EQ(rope.theta, 1e6F);
     EXPECT_EQ(rope.scaling.kind, RopeKind::plain);
   }
-  EXPECT_THAT(reason_for(json::object()), HasSubstr("'rope_theta' is missing"));
+  EXPECT_THAT(rope_reason(json::object()), HasSubstr("'rope_theta' is missing"));
 }
 
 TEST(RopeScaling, ReadsEverySpelling) {
@@ -96,23 +96,23 @@ TEST(RopeScaling, Llama3NeedsAllItsKeys) {
        {"factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor"}) {
     json part = whole;
     part.erase(key);
-    EXPECT_THAT(reason_for(scaled(part)), AllOf(HasSubstr("'rope_scaling'"), HasSubstr(key)));
+    EXPECT_THAT(rope_reason(scaled(part)), AllOf(HasSubstr("'rope_scaling'"), HasSubstr(key)));
   }
 }
 
 TEST(RopeScaling, WhatIsNotImplementedIsRefusedByName) {
   for (const char* name : {"longrope", "su", "mrope", "proportional"}) {
-    EXPECT_THAT(reason_for(scaled({{"type", name}, {"factor", 4}})),
+    EXPECT_THAT(rope_reason(scaled({{"type", name}, {"factor", 4}})),
                 AllOf(HasSubstr("'rope_scaling'"), HasSubstr(name), HasSubstr("implemented")));
   }
-  EXPECT_THAT(reason_for(scaled({{"factor", 4}})), HasSubstr("'rope_type' is missing"));
-  EXPECT_THAT(reason_for(scaled({{"type", "linear"}})), HasSubstr("'factor' is missing"));
+  EXPECT_THAT(rope_reason(scaled({{"factor", 4}})), HasSubstr("'rope_type' is missing"));
+  EXPECT_THAT(rope_reason(scaled({{"type", "linear"}})), HasSubstr("'factor' is missing"));
   for (const json& factor : {json(0.5), json(0), json(-1), json("4"), json(1e60)}) {
-    EXPECT_THAT(reason_for(scaled({{"type", "linear"}, {"factor", factor}})),
+    EXPECT_THAT(rope_reason(scaled({{"type", "linear"}, {"factor", factor}})),
                 HasSubstr("'factor'"));
   }
-  EXPECT_THAT(reason_for(scaled("linear")), HasSubstr("expected an object"));
-  EXPECT_THAT(reason_for({{"rope_theta", 1}, {"partial_rotary_factor", 0.5}}),
+  EXPECT_THAT(rope_reason(scaled("linear")), HasSubstr("expected an object"));
+  EXPECT_THAT(rope_reason({{"rope_theta", 1}, {"partial_rotary_factor", 0.5}}),
               HasSubstr("'partial_rotary_factor'"));
 }
 

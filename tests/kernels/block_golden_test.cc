@@ -15,11 +15,11 @@ namespace {
 const golden::Claim kClaimSelect([](const golden::Case& c) { return c.kind() == "unit-select"; });
 const golden::Claim kClaimAttention([](const golden::Case& c) { return c.kind() == "unit-attn"; });
 
-struct Shape {
+struct CaseShape {
   HeadShape heads;
   int length;
 
-  explicit Shape(const nlohmann::json& json)
+  explicit CaseShape(const nlohmann::json& json)
       : heads{json["heads"], json["heads"], json["head_dim"]}, length(json["seq_len"]) {}
   int width() const { return heads.n_heads * heads.head_dim; }
 };
@@ -27,7 +27,7 @@ struct Shape {
 /// [heads, length, head_dim] of the golden data as [length, heads * head_dim].
 class HeadsBeside {
  public:
-  HeadsBeside(const Shape& shape, const std::vector<float>& apart)
+  HeadsBeside(const CaseShape& shape, const std::vector<float>& apart)
       : shape_(shape),
         values_(static_cast<size_t>(shape.length) * static_cast<size_t>(shape.width())) {
     for (size_t i = 0; i < std::min(values_.size(), apart.size()); ++i) {
@@ -46,7 +46,7 @@ class HeadsBeside {
   }
 
  private:
-  Shape shape_;
+  CaseShape shape_;
   std::vector<float> values_;
 };
 
@@ -74,7 +74,7 @@ void expect_importance(const std::vector<float>& measured, const std::vector<flo
 
 using Parameters = std::tuple<golden::Case, std::string>;
 
-std::string case_name(const ::testing::TestParamInfo<Parameters>& info) {
+std::string golden_case_name(const ::testing::TestParamInfo<Parameters>& info) {
   return golden::test_name({std::get<0>(info.param), info.index}) + "_" + std::get<1>(info.param);
 }
 
@@ -83,7 +83,7 @@ class GoldenSelect : public ::testing::TestWithParam<Parameters> {};
 TEST_P(GoldenSelect, ImportanceAndMasksEqualTheReleasedCode) {
   const auto& [c, backend_name] = GetParam();
   const auto backend = testing::make_backend(backend_name);
-  const Shape shape(c.json["shape"]);
+  const CaseShape shape(c.json["shape"]);
   const SafetensorsFile file(c.directory() / "tensors.safetensors");
   HeadsBeside q(shape, testing::values<float>(file.at("q")));
   HeadsBeside k(shape, testing::values<float>(file.at("k")));
@@ -113,7 +113,7 @@ class GoldenBlockAttention : public ::testing::TestWithParam<Parameters> {};
 TEST_P(GoldenBlockAttention, EqualsTheDefinition) {
   const auto& [c, backend_name] = GetParam();
   const auto backend = testing::make_backend(backend_name);
-  const Shape shape(c.json["shape"]);
+  const CaseShape shape(c.json["shape"]);
   const SafetensorsFile file(c.directory() / "tensors.safetensors");
   HeadsBeside q(shape, testing::values<float>(file.at("q")));
   HeadsBeside k(shape, testing::values<float>(file.at("k")));
@@ -140,12 +140,12 @@ GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenSelect);
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenSelect,
                          ::testing::Combine(::testing::ValuesIn(kClaimSelect.cases()),
                                             ::testing::Values("reference", "cpu")),
-                         case_name);
+                         golden_case_name);
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenBlockAttention);
 INSTANTIATE_TEST_SUITE_P(Cases, GoldenBlockAttention,
                          ::testing::Combine(::testing::ValuesIn(kClaimAttention.cases()),
                                             ::testing::Values("reference", "cpu")),
-                         case_name);
+                         golden_case_name);
 
 }  // namespace
 }  // namespace unmask

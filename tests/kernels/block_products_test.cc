@@ -114,9 +114,9 @@ TEST(BlockPacking, MovesEveryWeightExactly) {
   }
 }
 
-using Case = std::tuple<std::string, BlockFormat>;
+using FormatCase = std::tuple<std::string, BlockFormat>;
 
-class BlockProducts : public ::testing::TestWithParam<Case> {
+class BlockProducts : public ::testing::TestWithParam<FormatCase> {
  protected:
   static BlockFormat format() { return std::get<1>(GetParam()); }
   static std::unique_ptr<cpu::Products> create(const std::string& isa, ThreadPool& pool) {
@@ -226,19 +226,19 @@ TEST_P(BlockProducts, OfWholeNumbersLoseNothing) {
   }
 }
 
-std::vector<Case> cases() {
-  std::vector<Case> all;
+std::vector<FormatCase> cases() {
+  std::vector<FormatCase> all;
   for (const std::string& isa : testing::isa_levels()) {
     for (const BlockFormat format : testing::block_formats()) all.emplace_back(isa, format);
   }
   return all;
 }
 
-std::string case_name(const ::testing::TestParamInfo<Case>& info) {
+std::string format_case_name(const ::testing::TestParamInfo<FormatCase>& info) {
   return std::get<0>(info.param) + "_" + testing::test_name(std::get<1>(info.param));
 }
 
-INSTANTIATE_TEST_SUITE_P(Isa, BlockProducts, ::testing::ValuesIn(cases()), case_name);
+INSTANTIATE_TEST_SUITE_P(Isa, BlockProducts, ::testing::ValuesIn(cases()), format_case_name);
 
 }  // namespace
 }  // namespace unmask

@@ -14,14 +14,14 @@ namespace {
 
 using testing::RandomTensor;
 
-struct Shape {
+struct ExpertShape {
   int rows, dim, width, experts, top_k;
   bool normalized;
   float scale;
   int shared_width;  // 0: none
 };
 
-const std::vector<Shape> kShapes{
+const std::vector<ExpertShape> kExpertShapes{
     {1, 8, 8, 1, 1, false, 1, 0},    {7, 24, 40, 4, 2, false, 1, 0},
     {33, 48, 16, 9, 4, true, 1, 16}, {64, 32, 20, 16, 8, true, 2.5F, 0},
     {5, 16, 24, 3, 3, false, 1, 48}, {0, 16, 16, 4, 2, false, 1, 0}};
@@ -46,7 +46,7 @@ struct PackedGated {
 
 class Case {
  public:
-  Case(std::mt19937& random, const Shape& s)
+  Case(std::mt19937& random, const ExpertShape& s)
       : shape(s), x(random, s.rows, s.dim, 3), router(random, s.experts, s.dim, 1, 0.5F) {
     for (int e = 0; e < s.experts; ++e) experts.emplace_back(random, s.dim, s.width);
     if (s.shared_width > 0) shared.emplace(random, s.dim, s.shared_width);
@@ -126,7 +126,7 @@ class Case {
     return sum;
   }
 
-  Shape shape;
+  ExpertShape shape;
   RandomTensor x;
   RandomTensor router;
   std::vector<Gated> experts;
@@ -157,13 +157,13 @@ class ExpertsTest : public ::testing::TestWithParam<std::string> {
 
 TEST_P(ExpertsTest, EqualPlainLoops) {
   const auto cpu = testing::create_cpu_backend_on(GetParam(), {.threads = 3});
-  for (const Shape& shape : kShapes) expect_right(Case(random_, shape), *cpu, random_);
+  for (const ExpertShape& shape : kExpertShapes) expect_right(Case(random_, shape), *cpu, random_);
 }
 
 TEST_P(ExpertsTest, ARowDoesNotDependOnItsNeighbours) {
   for (const WeightType type : {WeightType::f32, WeightType::int8}) {
     const auto cpu = testing::create_cpu_backend_on(GetParam(), {.threads = 2, .weights = type});
-    const Case c(random_, kShapes[2]);
+    const Case c(random_, kExpertShapes[2]);
     const RandomTensor all(random_, c.shape.rows, c.shape.dim);
     c.run(*cpu, c.x.view(), all.view(), Into::store);
     for (const int r : {0, 17, 32}) {
@@ -182,7 +182,8 @@ INSTANTIATE_TEST_SUITE_P(Isa, ExpertsTest, ::testing::ValuesIn(testing::isa_leve
 TEST(Experts, OfTheReferenceEqualPlainLoops) {
   std::mt19937 random(29);
   const auto reference = create_reference_backend();
-  for (const Shape& shape : kShapes) expect_right(Case(random, shape), *reference, random);
+  for (const ExpertShape& shape : kExpertShapes)
+    expect_right(Case(random, shape), *reference, random);
 }
 
 TEST(Experts, AreCountedByThoseThatTheRowsCanTake) {

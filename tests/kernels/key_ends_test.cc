@@ -11,14 +11,14 @@ namespace {
 
 using testing::RandomTensor;
 
-struct Shape {
+struct EndsShape {
   HeadShape heads;
   int slots;
   std::vector<int> ends;  // of the queries
 };
 
 /// Runs of equal ends, short and long, at and beside the borders of panels and tiles.
-std::vector<Shape> shapes() {
+std::vector<EndsShape> shapes() {
   std::vector<int> blocks;
   for (int p = 0; p < 300; ++p) blocks.push_back(std::min(290, (p / 32 + 1) * 32));
   return {{{1, 1, 2}, 1, {1}},
@@ -36,7 +36,7 @@ class KeyEndsTest : public ::testing::TestWithParam<std::string> {
 TEST_P(KeyEndsTest, AQuerySeesWhatItWouldSeeOfAShorterSequence) {
   for (const WeightType type : {WeightType::f32, WeightType::int8}) {  // bf16 attention where it is
     const auto cpu = testing::create_cpu_backend_on(GetParam(), {.threads = 3, .weights = type});
-    for (const Shape& s : shapes()) {
+    for (const EndsShape& s : shapes()) {
       const auto rows = static_cast<int>(s.ends.size());
       const int width = s.heads.n_heads * s.heads.head_dim;
       const RandomTensor q(random_, rows, width, 8, 2);
@@ -74,7 +74,7 @@ TEST_P(KeyEndsTest, AQuerySeesWhatItWouldSeeOfAShorterSequence) {
 TEST_P(KeyEndsTest, EqualTheReference) {
   const auto cpu = testing::create_cpu_backend_on(GetParam(), {.threads = 2});
   const auto reference = create_reference_backend();
-  for (const Shape& s : shapes()) {
+  for (const EndsShape& s : shapes()) {
     const auto rows = static_cast<int>(s.ends.size());
     const int width = s.heads.n_heads * s.heads.head_dim;
     const RandomTensor q(random_, rows, width);

@@ -56,9 +56,9 @@ std::vector<double> roundings(WeightType type, bool weights, const float* row, i
   return most;
 }
 
-using Case = std::tuple<std::string, WeightType>;  // instruction set, type
+using TypeCase = std::tuple<std::string, WeightType>;  // instruction set, type
 
-class PackedProducts : public ::testing::TestWithParam<Case> {
+class PackedProducts : public ::testing::TestWithParam<TypeCase> {
  protected:
   void SetUp() override {
     products_ = create(std::get<0>(GetParam()), pool_);
@@ -253,12 +253,12 @@ TEST_P(QuantizedProducts, RefuseDepthsWhoseSumsMayOverflow) {
   }
 }
 
-std::string case_name(const ::testing::TestParamInfo<Case>& info) {
+std::string case_name(const ::testing::TestParamInfo<TypeCase>& info) {
   return std::get<0>(info.param) + "_" + std::string(weight_type_name(std::get<1>(info.param)));
 }
 
-std::vector<Case> quantized_cases() {
-  std::vector<Case> cases;
+std::vector<TypeCase> quantized_cases() {
+  std::vector<TypeCase> cases;
   for (const std::string& isa : testing::isa_levels()) {
     for (const WeightType type : {WeightType::int8, WeightType::int4})
       cases.emplace_back(isa, type);
@@ -266,8 +266,8 @@ std::vector<Case> quantized_cases() {
   return cases;
 }
 
-std::vector<Case> all_cases() {
-  std::vector<Case> cases = quantized_cases();
+std::vector<TypeCase> all_cases() {
+  std::vector<TypeCase> cases = quantized_cases();
   // bfloat16 products of our own need instructions that the lower levels lack.
   for (const std::string& isa : testing::isa_levels()) {
     if (kernel_table(isa).bf16_product != nullptr) cases.emplace_back(isa, WeightType::bf16);

@@ -15,9 +15,9 @@ namespace {
 using testing::RandomBlocks;
 using testing::RandomTensor;
 
-constexpr int kRows = 21;
-constexpr int kIn = 512;
-constexpr int kOut = 96;
+constexpr int kStoredRows = 21;
+constexpr int kStoredIn = 512;
+constexpr int kStoredOut = 96;
 
 class StoredMatrices : public ::testing::TestWithParam<std::string> {
  protected:
@@ -32,11 +32,11 @@ class StoredMatrices : public ::testing::TestWithParam<std::string> {
 /// floats and int4 between them.
 TEST_P(StoredMatrices, MapsOfOneCallMayDifferInFormat) {
   const auto backend = stored();
-  const RandomTensor x(random_, kRows, kIn, 3);
-  const RandomTensor floats(random_, kOut, kIn);
+  const RandomTensor x(random_, kStoredRows, kStoredIn, 3);
+  const RandomTensor floats(random_, kStoredOut, kStoredIn);
   std::vector<RandomBlocks> blocks;
   for (const BlockFormat format : testing::block_formats()) {
-    blocks.emplace_back(random_, format, kOut, kIn);
+    blocks.emplace_back(random_, format, kStoredOut, kStoredIn);
   }
   std::vector<HostMatrix> matrices;
   for (const RandomBlocks& b : blocks) matrices.push_back(b.matrix());
@@ -44,12 +44,13 @@ TEST_P(StoredMatrices, MapsOfOneCallMayDifferInFormat) {
   matrices.insert(matrices.begin() + 9, floats.matrix());
   matrices[9].format = WeightType::int4;
   const auto packed = backend->pack_together(matrices);
-  std::vector<RandomTensor> together(matrices.size(), RandomTensor(random_, kRows, kOut));
+  std::vector<RandomTensor> together(matrices.size(),
+                                     RandomTensor(random_, kStoredRows, kStoredOut));
   std::vector<LinearMap> maps;
   for (size_t i = 0; i < packed.size(); ++i) maps.push_back({packed[i].get(), together[i].view()});
   backend->linear(x.view(), maps);
   for (size_t i = 0; i < packed.size(); ++i) {
-    const RandomTensor alone(random_, kRows, kOut);
+    const RandomTensor alone(random_, kStoredRows, kStoredOut);
     backend->linear(x.view(), {packed[i].get(), alone.view()});
     EXPECT_EQ(together[i].values(), alone.values()) << i;
   }
@@ -57,13 +58,13 @@ TEST_P(StoredMatrices, MapsOfOneCallMayDifferInFormat) {
 
 TEST_P(StoredMatrices, AGateOfAnotherFormatMeetsWhatItMultiplies) {
   const auto backend = stored();
-  const RandomTensor x(random_, kRows, kIn);
-  const RandomBlocks gate(random_, BlockFormat::q4_k, kOut, kIn);
-  const RandomBlocks up(random_, BlockFormat::q6_k, kOut, kIn);
+  const RandomTensor x(random_, kStoredRows, kStoredIn);
+  const RandomBlocks gate(random_, BlockFormat::q4_k, kStoredOut, kStoredIn);
+  const RandomBlocks up(random_, BlockFormat::q6_k, kStoredOut, kStoredIn);
   const auto first = backend->pack(gate.matrix());
   const auto second = backend->pack(up.matrix());
-  const RandomTensor together(random_, kRows, kOut);
-  const RandomTensor apart(random_, kRows, kOut);
+  const RandomTensor together(random_, kStoredRows, kStoredOut);
+  const RandomTensor apart(random_, kStoredRows, kStoredOut);
   const LinearMap maps[] = {{first.get(), together.view()},
                             {second.get(), together.view(), {}, Into::gate}};
   backend->linear(x.view(), maps);
@@ -74,16 +75,16 @@ TEST_P(StoredMatrices, AGateOfAnotherFormatMeetsWhatItMultiplies) {
 
 TEST_P(StoredMatrices, HeadsWhoseRowsTakeTurnsComeOutInOrder) {
   const auto backend = stored();
-  const RandomTensor x(random_, kRows, kIn);
-  const RandomBlocks blocks(random_, BlockFormat::q5_k, kOut, kIn);
+  const RandomTensor x(random_, kStoredRows, kStoredIn);
+  const RandomBlocks blocks(random_, BlockFormat::q5_k, kStoredOut, kStoredIn);
   HostMatrix turns = blocks.matrix();
   turns.interleaved = 24;
-  const RandomTensor as_stored(random_, kRows, kOut);
-  const RandomTensor in_order(random_, kRows, kOut);
+  const RandomTensor as_stored(random_, kStoredRows, kStoredOut);
+  const RandomTensor in_order(random_, kStoredRows, kStoredOut);
   backend->linear(x.view(), {backend->pack(blocks.matrix()).get(), as_stored.view()});
   backend->linear(x.view(), {backend->pack(turns).get(), in_order.view()});
-  for (int r = 0; r < kRows; ++r) {
-    for (int o = 0; o < kOut; ++o) {
+  for (int r = 0; r < kStoredRows; ++r) {
+    for (int o = 0; o < kStoredOut; ++o) {
       const int i = o % 24;
       const int from = o - i + 2 * (i % 12) + i / 12;
       ASSERT_EQ(in_order.view().f32(r)[o], as_stored.view().f32(r)[from]) << o;
@@ -108,11 +109,11 @@ struct Stack {
 TEST_P(StoredMatrices, ExpertsAreSlicesOfStacks) {
   constexpr int kExperts = 5;
   constexpr int kWidth = 256;
-  const RandomTensor x(random_, kRows, kIn);
-  const RandomTensor router(random_, kExperts, kIn, 0, 0.05F);
-  const Stack gate(random_, BlockFormat::q4_k, kExperts, kWidth, kIn);
-  const Stack up(random_, BlockFormat::iq4_nl, kExperts, kWidth, kIn);
-  const Stack down(random_, BlockFormat::q6_k, kExperts, kIn, kWidth);
+  const RandomTensor x(random_, kStoredRows, kStoredIn);
+  const RandomTensor router(random_, kExperts, kStoredIn, 0, 0.05F);
+  const Stack gate(random_, BlockFormat::q4_k, kExperts, kWidth, kStoredIn);
+  const Stack up(random_, BlockFormat::iq4_nl, kExperts, kWidth, kStoredIn);
+  const Stack down(random_, BlockFormat::q6_k, kExperts, kStoredIn, kWidth);
   const auto run = [&](Backend& backend) {
     std::vector<std::unique_ptr<PackedMatrix>> packed;
     std::vector<GatedMaps> maps;
@@ -121,7 +122,7 @@ TEST_P(StoredMatrices, ExpertsAreSlicesOfStacks) {
       const size_t first = packed.size() - 3;
       maps.push_back({packed[first].get(), packed[first + 1].get(), packed[first + 2].get()});
     }
-    RandomTensor out(random_, kRows, kIn);
+    RandomTensor out(random_, kStoredRows, kStoredIn);
     backend.experts(x.view(), {.router = router.view(), .maps = maps, .routing = {.top_k = 2}},
                     out.view(), Into::store);
     return out;

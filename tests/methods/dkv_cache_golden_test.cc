@@ -5,7 +5,7 @@
 namespace unmask {
 namespace {
 
-const golden::Claim kClaim([](const golden::Case& c) { return c.kind() == "dkv-cache"; });
+const golden::Claim kDkvCacheClaim([](const golden::Case& c) { return c.kind() == "dkv-cache"; });
 
 class GoldenDkvCache : public ::testing::TestWithParam<golden::Case> {};
 
@@ -50,7 +50,7 @@ TEST_P(GoldenDkvCache, FeedsTheRowsAndGivesTheLogitsOfTheReference) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenDkvCache);
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenDkvCache, ::testing::ValuesIn(kClaim.cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenDkvCache, ::testing::ValuesIn(kDkvCacheClaim.cases()),
                          golden::test_name);
 
 }  // namespace

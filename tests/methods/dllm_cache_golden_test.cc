@@ -6,7 +6,7 @@
 namespace unmask {
 namespace {
 
-const golden::Claim kClaim([](const golden::Case& c) { return c.kind() == "dllm-cache"; });
+const golden::Claim kDllmCacheClaim([](const golden::Case& c) { return c.kind() == "dllm-cache"; });
 
 class GoldenDllmCache : public ::testing::TestWithParam<golden::Case> {};
 
@@ -57,7 +57,7 @@ TEST_P(GoldenDllmCache, RefreshesTheRowsAndGivesTheLogitsOfTheReference) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenDllmCache);
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenDllmCache, ::testing::ValuesIn(kClaim.cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenDllmCache, ::testing::ValuesIn(kDllmCacheClaim.cases()),
                          golden::test_name);
 
 }  // namespace

@@ -6,7 +6,7 @@
 namespace unmask {
 namespace {
 
-const golden::Claim kClaim([](const golden::Case& c) { return c.kind() == "fast-dllm"; });
+const golden::Claim kFastDllmClaim([](const golden::Case& c) { return c.kind() == "fast-dllm"; });
 
 class GoldenFastDllm : public ::testing::TestWithParam<golden::Case> {};
 
@@ -51,7 +51,7 @@ TEST_P(GoldenFastDllm, LogitsOfCachedCallsEqualTheReference) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenFastDllm);
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenFastDllm, ::testing::ValuesIn(kClaim.cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenFastDllm, ::testing::ValuesIn(kFastDllmClaim.cases()),
                          golden::test_name);
 
 }  // namespace

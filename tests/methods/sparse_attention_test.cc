@@ -10,7 +10,7 @@
 namespace unmask {
 namespace {
 
-testing::LoadedModel load(const std::string& name, int threads = 2) {
+testing::LoadedModel load_model(const std::string& name, int threads = 2) {
   return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name,
           create_cpu_backend({.threads = threads})};
 }
@@ -26,7 +26,7 @@ Request request(const testing::LoadedModel& model, int prompt_length, int gen_le
   return r;
 }
 
-Result run(testing::LoadedModel& model, const Request& r) {
+Result run_request(testing::LoadedModel& model, const Request& r) {
   return generate(model.transformer, std::span(&r, 1))[0];
 }
 
@@ -39,32 +39,32 @@ const std::vector<std::string> kMethods{"sparsed:skip=0,select=0.2,block=8",
 
 TEST(SparseMethods, KeepingEverythingEqualsFullAttention) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
-    auto model = load(name);
-    const auto full = run(model, request(model, 37, 24, "full"));
+    auto model = load_model(name);
+    const auto full = run_request(model, request(model, 37, 24, "full"));
     for (const char* method :
          {"sparsed:select=1,skip=0,block=8", "sparsed:select=1,skip=0,block=16,every=2",
           "sparsed:select=1,skip=0.3,block=32,isolated=false", "sparsed:coverage=1,skip=0,block=8",
           "sparsed:select=0.1,skip=1", "sparsed:select=1,skip=0,block=8,reuse=false",
           "sliding-window:window=200", "sliding-window:share=1",
           "streaming-llm:window=1,sinks=200,block=8", "sliding-window:window=1,block=8,skip=1"}) {
-      EXPECT_EQ(run(model, request(model, 37, 24, method)).tokens, full.tokens) << method;
+      EXPECT_EQ(run_request(model, request(model, 37, 24, method)).tokens, full.tokens) << method;
     }
   }
 }
 
 TEST(SparseMethods, RestrictingAttentionChangesTheText) {
-  auto model = load("llada-tiny");
-  const auto full = run(model, request(model, 61, 32, "full"));
+  auto model = load_model("llada-tiny");
+  const auto full = run_request(model, request(model, 61, 32, "full"));
   for (const std::string& method : kMethods) {
-    EXPECT_NE(run(model, request(model, 61, 32, method)).tokens, full.tokens) << method;
+    EXPECT_NE(run_request(model, request(model, 61, 32, method)).tokens, full.tokens) << method;
   }
 }
 
 TEST(SparseMethods, PatternsFollowTheStepsWithoutReuse) {
-  auto model = load("llada-tiny");
+  auto model = load_model("llada-tiny");
   const auto tokens = [&](const char* options) {
-    return run(model,
-               request(model, 61, 32, fmt::format("sparsed:skip=0,select=0.2,block=8{}", options)))
+    return run_request(model, request(model, 61, 32,
+                                      fmt::format("sparsed:skip=0,select=0.2,block=8{}", options)))
         .tokens;
   };
   EXPECT_NE(tokens(",reuse=false"), tokens(""));
@@ -72,9 +72,10 @@ TEST(SparseMethods, PatternsFollowTheStepsWithoutReuse) {
 }
 
 TEST(SparseMethods, AWindowCanBeAShareOfTheSequence) {
-  auto model = load("llada-tiny");
+  auto model = load_model("llada-tiny");
   const auto tokens = [&](const char* options) {
-    return run(model, request(model, 68, 32, fmt::format("sliding-window:block=8,{}", options)))
+    return run_request(model,
+                       request(model, 68, 32, fmt::format("sliding-window:block=8,{}", options)))
         .tokens;
   };
   EXPECT_EQ(tokens("share=0.25"), tokens("window=25"));
@@ -82,21 +83,21 @@ TEST(SparseMethods, AWindowCanBeAShareOfTheSequence) {
 }
 
 TEST(SparseMethods, ThreadsNeverChangeAToken) {
-  auto one = load("llada-tiny", 1);
-  auto three = load("llada-tiny", 3);
+  auto one = load_model("llada-tiny", 1);
+  auto three = load_model("llada-tiny", 3);
   for (const std::string& method : kMethods) {
     const Request r = request(one, 45, 32, method);
-    EXPECT_EQ(run(one, r).tokens, run(three, r).tokens) << method;
+    EXPECT_EQ(run_request(one, r).tokens, run_request(three, r).tokens) << method;
   }
 }
 
 TEST(SparseMethods, EveryLengthAroundTheBordersOfBlocksWorks) {
   for (const char* name : {"llada-tiny", "dream-tiny"}) {
-    auto model = load(name);
+    auto model = load_model(name);
     for (const std::string& method : kMethods) {
       for (const int prompt : {0, 1, 7, 8, 17}) {
         for (const int gen : {1, 8, 9}) {
-          const Result result = run(model, request(model, prompt, gen, method));
+          const Result result = run_request(model, request(model, prompt, gen, method));
           EXPECT_EQ(result.masks_left, 0) << method << " " << prompt << "+" << gen;
         }
       }
@@ -105,7 +106,7 @@ TEST(SparseMethods, EveryLengthAroundTheBordersOfBlocksWorks) {
 }
 
 TEST(SparseMethods, ABatchEqualsItsSingleRuns) {
-  auto model = load("dream-tiny");
+  auto model = load_model("dream-tiny");
   std::vector<Request> requests;
   int length = 10;
   for (const std::string& method : kMethods) {
@@ -116,20 +117,20 @@ TEST(SparseMethods, ABatchEqualsItsSingleRuns) {
   requests[2].cfg_scale = 0.5;
   const std::vector<Result> batch = generate(model.transformer, requests);
   for (size_t i = 0; i < requests.size(); ++i) {
-    const Result single = run(model, requests[i]);
+    const Result single = run_request(model, requests[i]);
     EXPECT_EQ(batch[i].tokens, single.tokens) << i;
     EXPECT_EQ(batch[i].rows, single.rows) << i;
   }
 }
 
 TEST(SparseMethods, BlocksOfManyStepsMeasureEvenWhereNothingIsDue) {
-  auto model = load("llada-tiny");
+  auto model = load_model("llada-tiny");
   // 8 tokens in 32 steps: most steps have nothing to decide, among them the measuring ones.
   for (const char* skip : {"0", "0.1", "0.3", "0.7"}) {
     Request r = request(model, 40, 16, fmt::format("sparsed:block=8,every=5,skip={}", skip));
     r.block_length = 8;
     r.steps = 64;
-    const Result result = run(model, r);
+    const Result result = run_request(model, r);
     EXPECT_EQ(result.masks_left, 0) << skip;
     EXPECT_GT(result.forward_passes, 16) << skip;
     EXPECT_LT(result.forward_passes, 64) << skip;
@@ -150,7 +151,7 @@ TEST(SparseMethods, RefusesOptionsOutOfTheirRange) {
 }
 
 TEST(SparseMethods, TheScaleOfTheRankingFollowsFamilyAndOption) {
-  auto model = load("llada-tiny");  // 4 heads of 32
+  auto model = load_model("llada-tiny");  // 4 heads of 32
   std::vector<std::vector<BlockPattern>> patterns;
   for (const char* scale : {"released", "paper"}) {
     const Request r =

@@ -6,7 +6,9 @@
 namespace unmask {
 namespace {
 
-const golden::Claim kClaim([](const golden::Case& c) { return c.kind() == "sparse-dllm"; });
+const golden::Claim kSparseDllmClaim([](const golden::Case& c) {
+  return c.kind() == "sparse-dllm";
+});
 
 class GoldenSparseDllm : public ::testing::TestWithParam<golden::Case> {};
 
@@ -56,7 +58,7 @@ TEST_P(GoldenSparseDllm, KeepsThePositionsAndGivesTheLogitsOfTheReference) {
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenSparseDllm);
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenSparseDllm, ::testing::ValuesIn(kClaim.cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenSparseDllm, ::testing::ValuesIn(kSparseDllmClaim.cases()),
                          golden::test_name);
 
 }  // namespace

@@ -12,7 +12,7 @@
 namespace unmask {
 namespace {
 
-const golden::Claim kClaim([](const golden::Case& c) { return c.kind() == "sparsed"; });
+const golden::Claim kSparsedClaim([](const golden::Case& c) { return c.kind() == "sparsed"; });
 
 /// Rows that the plain backend computes in about a second; larger cases run on the CPU only.
 constexpr int kReferenceWork = 1400;
@@ -120,11 +120,11 @@ class GoldenSparsed : public ::testing::TestWithParam<golden::Case> {};
 TEST_P(GoldenSparsed, CpuEqualsTheReleasedCode) { Replay(GetParam(), "cpu").run(); }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenSparsed);
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenSparsed, ::testing::ValuesIn(kClaim.cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenSparsed, ::testing::ValuesIn(kSparsedClaim.cases()),
                          golden::test_name);
 
 std::vector<golden::Case> small_cases() {
-  std::vector<golden::Case> cases = kClaim.cases();
+  std::vector<golden::Case> cases = kSparsedClaim.cases();
   std::erase_if(cases, [](const golden::Case& c) {
     return c.json["seq_len"].get<int>() * c.json["params"]["steps"].get<int>() > kReferenceWork;
   });

@@ -11,7 +11,7 @@
 namespace unmask {
 namespace {
 
-const golden::Claim kClaim([](const golden::Case& c) { return c.kind() == "forward"; });
+const golden::Claim kForwardClaim([](const golden::Case& c) { return c.kind() == "forward"; });
 
 /// Full attention that keeps what the first layer attends with.
 class Probe final : public Method {
@@ -36,15 +36,6 @@ class Probe final : public Method {
     return out;
   }
 };
-
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
-  }
-  return worst;
-}
 
 /// [heads, rows, head_dim] as the cases store it, from our [rows, heads * head_dim].
 std::vector<float> by_head(const std::vector<float>& x, size_t rows, size_t head_dim) {
@@ -74,7 +65,8 @@ void check_layers(testing::LoadedModel& model, const std::vector<TokenId>& ids, 
     const std::string name = fmt::format("layer.{}.hidden", layer);
     if (!file.tensors().contains(name)) return;
     const std::vector<float> found(x.f32(), x.f32() + int64_t{x.rows} * x.cols);
-    EXPECT_LT(largest_difference(found, testing::values<float>(file.at(name))), 1e-3) << name;
+    EXPECT_LT(testing::largest_difference(found, testing::values<float>(file.at(name))), 1e-3)
+        << name;
     ++compared;
   });
   EXPECT_EQ(compared > 0, file.tensors().contains("layer.0.hidden"));
@@ -94,22 +86,22 @@ TEST_P(GoldenForward, LogitsEqualTheReference) {
     testing::LoadedModel model(directory, testing::make_backend(backend), golden::overrides_of(c));
     Full full;
     Probe probe;
-    EXPECT_LT(largest_difference(testing::all_logits(model, ids, full), expected), 1e-3);
-    EXPECT_LT(largest_difference(testing::all_logits(model, ids, probe), expected), 1e-3);
+    EXPECT_LT(testing::largest_difference(testing::all_logits(model, ids, full), expected), 1e-3);
+    EXPECT_LT(testing::largest_difference(testing::all_logits(model, ids, probe), expected), 1e-3);
     check_layers(model, ids, probe, file);
     if (!file.tensors().contains("layer.0.q_rope")) continue;
     const auto head_dim = static_cast<size_t>(model.config.head_dim);
-    EXPECT_LT(largest_difference(by_head(probe.first_q, ids.size(), head_dim),
-                                 testing::values<float>(file.at("layer.0.q_rope"))),
+    EXPECT_LT(testing::largest_difference(by_head(probe.first_q, ids.size(), head_dim),
+                                          testing::values<float>(file.at("layer.0.q_rope"))),
               1e-4);
-    EXPECT_LT(largest_difference(by_head(probe.first_k, ids.size(), head_dim),
-                                 testing::values<float>(file.at("layer.0.k_rope"))),
+    EXPECT_LT(testing::largest_difference(by_head(probe.first_k, ids.size(), head_dim),
+                                          testing::values<float>(file.at("layer.0.k_rope"))),
               1e-4);
   }
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenForward);
-INSTANTIATE_TEST_SUITE_P(Cases, GoldenForward, ::testing::ValuesIn(kClaim.cases()),
+INSTANTIATE_TEST_SUITE_P(Cases, GoldenForward, ::testing::ValuesIn(kForwardClaim.cases()),
                          golden::test_name);
 
 }  // namespace

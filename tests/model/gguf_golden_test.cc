@@ -66,15 +66,6 @@ TEST_P(GoldenGguf, WeightsEqualTheDequantizedOnes) {
   }
 }
 
-double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
-  EXPECT_EQ(a.size(), b.size());
-  double worst = 0;
-  for (size_t i = 0; i < a.size(); ++i) {
-    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
-  }
-  return worst;
-}
-
 TEST_P(GoldenGguf, LogitsEqualTheReference) {
   const golden::Case& c = GetParam();
   const SafetensorsFile file(c.directory() / "logits.safetensors");
@@ -83,7 +74,7 @@ TEST_P(GoldenGguf, LogitsEqualTheReference) {
   for (const std::string backend : {"reference", "cpu"}) {
     SCOPED_TRACE(backend);
     testing::LoadedModel model(model_of(c), testing::make_backend(backend));
-    EXPECT_LT(largest_difference(testing::all_logits(model, ids), expected),
+    EXPECT_LT(testing::largest_difference(testing::all_logits(model, ids), expected),
               c.json["tolerance_f32"].get<double>());
   }
 }
@@ -103,7 +94,7 @@ TEST_P(GoldenGguf, StoredWeightsDifferByTheRoundingOfInputsAlone) {
   // of 2.
   // With experts a router that chooses another one moves them twice as far.
   const double bound = model.config.moe.experts > 0 ? 0.7 : 0.35;
-  EXPECT_LT(largest_difference(found, expected), bound * spread);
+  EXPECT_LT(testing::largest_difference(found, expected), bound * spread);
 }
 
 class GoldenGgufTokenizer : public ::testing::TestWithParam<golden::Case> {};

@@ -2,12 +2,13 @@
 #include <gtest/gtest.h>
 
 #include "core/error.h"
+#include "sampling/positions.h"
 #include "sampling/schedule.h"
 
 namespace unmask {
 namespace {
 
-std::vector<int> counts(const SamplerOptions& options, int masks, int steps, int positions = 0) {
+std::vector<int> counts_of(const SamplerOptions& options, int masks, int steps, int positions = 0) {
   const Schedule schedule(options, masks, steps, positions);
   std::vector<int> out;
   int left = masks;
@@ -21,21 +22,21 @@ std::vector<int> counts(const SamplerOptions& options, int masks, int steps, int
 
 TEST(Counts, OfAWholeBlockWhateverIsMaskedOfIt) {
   const SamplerOptions options{.algorithm = Algorithm::maskgit_plus, .counts = Counts::even_block};
-  EXPECT_EQ(counts(options, 8, 4, 8), (std::vector{2, 2, 2, 2}));
-  EXPECT_EQ(counts(options, 5, 3, 8), (std::vector{3, 2}));
+  EXPECT_EQ(counts_of(options, 8, 4, 8), (std::vector{2, 2, 2, 2}));
+  EXPECT_EQ(counts_of(options, 5, 3, 8), (std::vector{3, 2}));
 }
 
 TEST(Counts, LinearOnesRoundHalfToEvenAndLeaveNoStepEmpty) {
   const SamplerOptions options{.counts = Counts::linear};
-  EXPECT_EQ(counts(options, 4, 4), (std::vector{1, 1, 1, 1}));
-  EXPECT_EQ(counts(options, 24, 1), (std::vector{24}));
+  EXPECT_EQ(counts_of(options, 4, 4), (std::vector{1, 1, 1, 1}));
+  EXPECT_EQ(counts_of(options, 24, 1), (std::vector{24}));
   // 3 of 8 steps: 3/8 rounds to 0, 3/7 to 0, 3/6 to even 0, 3/5 to 1, ...
-  const std::vector<int> few = counts(options, 3, 8);
+  const std::vector<int> few = counts_of(options, 3, 8);
   EXPECT_EQ(few, (std::vector{1, 1, 1}));
   for (int masks = 1; masks < 40; ++masks) {
     for (int steps = 1; steps < 20; ++steps) {
       int sum = 0;
-      for (const int n : counts(options, masks, steps)) {
+      for (const int n : counts_of(options, masks, steps)) {
         EXPECT_GT(n, 0);
         sum += n;
       }
@@ -46,17 +47,17 @@ TEST(Counts, LinearOnesRoundHalfToEvenAndLeaveNoStepEmpty) {
 
 TEST(Counts, ACountdownEndsOneStepEarly) {
   const SamplerOptions options{.algorithm = Algorithm::entropy, .counts = Counts::countdown};
-  EXPECT_EQ(counts(options, 8, 4), (std::vector{2, 2, 4}));  // 6, 4, 0 left
-  EXPECT_EQ(counts(options, 7, 1), (std::vector{7}));
+  EXPECT_EQ(counts_of(options, 8, 4), (std::vector{2, 2, 4}));  // 6, 4, 0 left
+  EXPECT_EQ(counts_of(options, 7, 1), (std::vector{7}));
 }
 
 TEST(Counts, FixedOnesGoOnAsLongAsThereAreMasks) {
   const SamplerOptions options{.counts = Counts::fixed, .per_step = 3};
-  EXPECT_EQ(counts(options, 7, 1), (std::vector{3, 3, 1}));
+  EXPECT_EQ(counts_of(options, 7, 1), (std::vector{3, 3, 1}));
   EXPECT_THROW(check_options({.per_step = 0}), Error);
 }
 
-std::vector<Candidate> candidates(const std::vector<float>& probabilities) {
+std::vector<Candidate> plain_candidates(const std::vector<float>& probabilities) {
   std::vector<Candidate> list;
   for (size_t i = 0; i < probabilities.size(); ++i) {
     Candidate c;
@@ -68,14 +69,8 @@ std::vector<Candidate> candidates(const std::vector<float>& probabilities) {
   return list;
 }
 
-std::vector<int> positions(const std::vector<Decision>& decisions) {
-  std::vector<int> list;
-  for (const Decision& d : decisions) list.push_back(d.position);
-  return list;
-}
-
 TEST(Decide, AThresholdMayHaveALeastNumberAndExcludeItself) {
-  const auto c = candidates({0.5F, 0.9F, 0.25F, 0.75F});
+  const auto c = plain_candidates({0.5F, 0.9F, 0.25F, 0.75F});
   const auto taken = [&](bool above, bool least, int count) {
     const SamplerOptions options{.threshold = 0.75, .above = above, .least = least};
     return positions(decide(options, c, {.count = count}, 0));
@@ -88,14 +83,14 @@ TEST(Decide, AThresholdMayHaveALeastNumberAndExcludeItself) {
 }
 
 TEST(Decide, SequentialGoesFromLeftToRight) {
-  const auto c = candidates({0.1F, 0.9F, 0.5F});
+  const auto c = plain_candidates({0.1F, 0.9F, 0.5F});
   EXPECT_EQ(positions(decide({.algorithm = Algorithm::sequential}, c, {.count = 2}, 0)),
             (std::vector{0, 1}));
 }
 
 TEST(Edits, ReplaceWhatIsSureToBeSomethingElse) {
   const SamplerOptions options{.editing = Editing{.threshold = 0.5}};
-  const auto c = candidates({0.5F, 0.6F, 0.9F});
+  const auto c = plain_candidates({0.5F, 0.6F, 0.9F});
   const std::vector<TokenId> tokens{7, 7, 102};  // the third is what is proposed
   const auto edits = find_edits(options, c, tokens);
   ASSERT_EQ(positions(edits), std::vector{1});
@@ -105,7 +100,7 @@ TEST(Edits, ReplaceWhatIsSureToBeSomethingElse) {
 
 TEST(Remask, MasksTheLeastSureAndKeepsWhatIsThere) {
   const SamplerOptions options{.algorithm = Algorithm::maskgit_plus, .remask = true};
-  const auto c = candidates({0.1F, 0.9F, 0.2F, 0.8F});
+  const auto c = plain_candidates({0.1F, 0.9F, 0.2F, 0.8F});
   constexpr TokenId kMask = 1;
   const std::vector<TokenId> tokens{7, kMask, kMask, 8};
   const auto changed = remask(options, c, tokens, 2, kMask);

@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "sampling/positions.h"
 
 namespace unmask {
 namespace {
@@ -20,12 +21,6 @@ std::vector<Candidate> candidates(const std::vector<float>& probabilities) {
     c.stats.neg_entropy = probabilities[i] == 0.5F ? 1.0F : 0.0F;
     list.push_back(c);
   }
-  return list;
-}
-
-std::vector<int> positions(const std::vector<Decision>& decisions) {
-  std::vector<int> list;
-  for (const Decision& d : decisions) list.push_back(d.position);
   return list;
 }
 

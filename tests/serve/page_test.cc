@@ -29,7 +29,7 @@ TEST(Page, HoldsTheFilesOfTheBuild) {
 TEST(Page, TagsTellFilesApart) {
   std::set<std::string> tags;
   for (const char* path : {"/", "/app.js", "/app.css"}) {
-    EXPECT_THAT(find_page_file(path)->etag, testing::MatchesRegex("\"[0-9a-f]+\""));
+    EXPECT_THAT(find_page_file(path)->etag, ::testing::MatchesRegex("\"[0-9a-f]+\""));
     tags.insert(find_page_file(path)->etag);
   }
   EXPECT_EQ(tags.size(), 3U);

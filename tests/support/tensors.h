@@ -1,7 +1,10 @@
 // Tensors of golden cases as vectors.
 #pragma once
 
+#include <algorithm>
+#include <cmath>
 #include <cstring>
+#include <gtest/gtest.h>
 #include <vector>
 
 #include "core/error.h"
@@ -35,6 +38,16 @@ std::vector<T> values(const StoredTensor& tensor) {
     for (size_t i = 0; i < n; ++i) out[i] = static_cast<T>(wide[i]);
   }
   return out;
+}
+
+/// Of two vectors of the same size, element by element.
+inline double largest_difference(const std::vector<float>& a, const std::vector<float>& b) {
+  EXPECT_EQ(a.size(), b.size());
+  double worst = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    worst = std::max(worst, std::abs(static_cast<double>(a[i]) - b[i]));
+  }
+  return worst;
 }
 
 }  // namespace unmask::testing

@@ -22,11 +22,11 @@ namespace {
 using Json = nlohmann::ordered_json;
 using Clock = std::chrono::steady_clock;
 
-constexpr const char* kGroup = "Questions";
+constexpr const char* kQuestionGroup = "Questions";
 constexpr int kFewest = 12;  // two of each type to fit to, and two to measure with
 
 /// The verdicts on questions of one type: half to fit to, half to measure with.
-struct Asked {
+struct AskedQuestions {
   QuestionType type;
   std::vector<JudgedVerdict> fitted{};
   std::vector<JudgedVerdict> held_out{};
@@ -38,7 +38,7 @@ struct Asked {
 };
 
 void ask(const CalibrateArguments& a, const Decider& decider, Model& model, int index,
-         Asked& into) {
+         AskedQuestions& into) {
   const auto count = [&](std::string_view text) {
     return static_cast<int>(model.tokenizer().encode(text).size());
   };
@@ -55,9 +55,10 @@ void ask(const CalibrateArguments& a, const Decider& decider, Model& model, int 
   (index % 2 == 0 ? into.fitted : into.held_out).push_back(std::move(judged));
 }
 
-std::vector<Asked> ask_all(const CalibrateArguments& a, const Decider& decider, Model& model,
-                           Console& console) {
-  std::vector<Asked> all{{QuestionType::predicate}, {QuestionType::choice}, {QuestionType::score}};
+std::vector<AskedQuestions> ask_all(const CalibrateArguments& a, const Decider& decider,
+                                    Model& model, Console& console) {
+  std::vector<AskedQuestions> all{
+      {QuestionType::predicate}, {QuestionType::choice}, {QuestionType::score}};
   ProgressLine line(console.err, console.err_terminal);
   for (int i = 0; i < a.questions; ++i) {
     line.show(fmt::format("question {} of {}", i + 1, a.questions));
@@ -66,15 +67,15 @@ std::vector<Asked> ask_all(const CalibrateArguments& a, const Decider& decider, 
     if (interrupted()) throw Stopped{};
   }
   line.clear();
-  for (Asked& asked : all) asked.temperature = fit_temperature(asked.fitted);
+  for (AskedQuestions& asked : all) asked.temperature = fit_temperature(asked.fitted);
   return all;
 }
 
 /// The error of the questions that nothing was fitted to, all types together.
-double held_out_error(const std::vector<Asked>& all, bool fitted) {
+double held_out_error(const std::vector<AskedQuestions>& all, bool fitted) {
   double error = 0;
   double count = 0;
-  for (const Asked& asked : all) {
+  for (const AskedQuestions& asked : all) {
     const auto n = static_cast<double>(asked.held_out.size());
     error += n * calibration_error(asked.held_out, fitted ? asked.temperature : 1);
     count += n;
@@ -82,7 +83,8 @@ double held_out_error(const std::vector<Asked>& all, bool fitted) {
   return error / count;
 }
 
-DecisionCalibration calibration_of(const CalibrateArguments& a, const std::vector<Asked>& all,
+DecisionCalibration calibration_of(const CalibrateArguments& a,
+                                   const std::vector<AskedQuestions>& all,
                                    const std::string& model) {
   DecisionCalibration calibration{
       .text_labels = a.labels == "text",
@@ -92,14 +94,14 @@ DecisionCalibration calibration_of(const CalibrateArguments& a, const std::vecto
                                a.length, a.seed, model),
       .ece_before = held_out_error(all, false),
       .ece_after = held_out_error(all, true)};
-  for (const Asked& asked : all) {
+  for (const AskedQuestions& asked : all) {
     calibration.temperatures[static_cast<size_t>(asked.type)] = asked.temperature;
     calibration.count += static_cast<int>(asked.fitted.size());
   }
   return calibration;
 }
 
-Json to_json(const Asked& asked) {
+Json to_json(const AskedQuestions& asked) {
   const double count = asked.count();
   return {{"type", question_type_name(asked.type)},
           {"questions", asked.count()},
@@ -114,10 +116,10 @@ Json to_json(const Asked& asked) {
           {"milliseconds", 1e3 * asked.seconds / count}};
 }
 
-std::string table_of(const std::vector<Asked>& all) {
+std::string table_of(const std::vector<AskedQuestions>& all) {
   TextTable table{{"questions", "held out", "accuracy", "temperature", "ECE", "fitted", "log loss",
                    "fitted", "label mass", "ms"}};
-  for (const Asked& asked : all) {
+  for (const AskedQuestions& asked : all) {
     const Json j = to_json(asked);
     std::vector<std::string> row{std::string(question_type_name(asked.type)),
                                  std::to_string(asked.held_out.size())};
@@ -131,8 +133,8 @@ std::string table_of(const std::vector<Asked>& all) {
   return to_text(table);
 }
 
-void warn_of_limits(const std::vector<Asked>& all, Console& console) {
-  for (const Asked& asked : all) {
+void warn_of_limits(const std::vector<AskedQuestions>& all, Console& console) {
+  for (const AskedQuestions& asked : all) {
     const bool inside = asked.temperature > kLowestTemperature * 1.01 &&
                         asked.temperature < kHighestTemperature / 1.01;
     if (inside) continue;
@@ -147,24 +149,25 @@ void add_question_arguments(CLI::App& app, CalibrateArguments& a) {
   app.add_option("--questions", a.questions, "Questions of all three types together (500)")
       ->check(CLI::Range(kFewest, 1'000'000).description(""))
       ->type_name("N")
-      ->group(kGroup);
+      ->group(kQuestionGroup);
   app.add_option("--length", a.length, "Tokens of a text (128)")
       ->check(CLI::Range(128, 1'000'000).description(""))
       ->type_name("N")
-      ->group(kGroup);
+      ->group(kQuestionGroup);
   restrict_to(app.add_option("--labels", a.labels,
                              "Answers by letters and digits, or in their own words (token)"),
               {"token", "text"})
-      ->group(kGroup);
+      ->group(kQuestionGroup);
   app.add_option("--permutations", a.permutations, "Orders of the options that are averaged (1)")
       ->check(CLI::Range(1, 255).description(""))
       ->type_name("N")
-      ->group(kGroup);
+      ->group(kQuestionGroup);
   app.add_option("--batch-rows", a.batch_rows, "Rows of a pass at most (1024)")
       ->check(CLI::Range(1, 1 << 20).description(""))
       ->type_name("N")
-      ->group(kGroup);
-  add_seed_argument(app, a.seed, a.seed_drawn, "Seed of the questions (0); -1 draws one", kGroup);
+      ->group(kQuestionGroup);
+  add_seed_argument(app, a.seed, a.seed_drawn, "Seed of the questions (0); -1 draws one",
+                    kQuestionGroup);
 }
 
 }  // namespace
@@ -194,12 +197,12 @@ int calibrate(const CalibrateArguments& a, Console& console) {
   const Decider decider(files);
   announce_seed(a.seed, a.seed_drawn, console);
   Model model = load_model(a.model, files, a.length, console);
-  const std::vector<Asked> all = ask_all(a, decider, model, console);
+  const std::vector<AskedQuestions> all = ask_all(a, decider, model, console);
   const DecisionCalibration calibration = calibration_of(a, all, files.name());
   warn_of_limits(all, console);
   if (a.json) {
     Json types = Json::array();
-    for (const Asked& asked : all) types.push_back(to_json(asked));
+    for (const AskedQuestions& asked : all) types.push_back(to_json(asked));
     console.out << json_line({{"calibration", to_json(calibration)}, {"types", std::move(types)}});
   } else {
     console.out << table_of(all)

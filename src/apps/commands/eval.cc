@@ -28,7 +28,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr const char* kGroup = "Evaluation";
+constexpr const char* kEvalGroup = "Evaluation";
 constexpr int kMaxLength = 1'000'000;
 
 template <typename T>
@@ -131,12 +131,12 @@ void add_what_to_ask(CLI::App& app, EvalSettings& a) {
                              "Tasks, lengths and methods by name; the options below replace parts "
                              "of it"),
               experiment_names())
-      ->group(kGroup);
+      ->group(kEvalGroup);
   restrict_to(app.add_option("--task", a.tasks, "Generated tasks, repeatable"),
               generated_task_names())
       ->delimiter(',')
       ->allow_extra_args(false)
-      ->group(kGroup);
+      ->group(kEvalGroup);
   app.add_option("--length", a.lengths,
                  "Lengths of the canvas of generated tasks, prompt and answer (1024, or the "
                  "experiment's), repeatable")
@@ -144,18 +144,18 @@ void add_what_to_ask(CLI::App& app, EvalSettings& a) {
       ->delimiter(',')
       ->allow_extra_args(false)
       ->type_name("N")
-      ->group(kGroup);
+      ->group(kEvalGroup);
   app.add_option("-f,--file", a.files,
                  "Examples as JSON lines, repeatable: \"prompt\" and \"answer\" or \"answers\", "
                  "or \"choices\" and the right one as \"answer\"")
       ->allow_extra_args(false)
       ->type_name("FILE")
-      ->group(kGroup);
+      ->group(kEvalGroup);
   restrict_to(app.add_option("--metric", a.metric,
                              "How answers to lines of files are scored that name no \"metric\" "
                              "(choice with choices, else exact)"),
               metric_names())
-      ->group(kGroup);
+      ->group(kEvalGroup);
   app.add_option(
          "--method", a.methods,
          "Methods or presets to compare, the first with the others (full, or the experiment's), "
@@ -163,27 +163,27 @@ void add_what_to_ask(CLI::App& app, EvalSettings& a) {
       ->allow_extra_args(false)
       ->type_name(
           fmt::format("{{{},{}}}", fmt::join(method_names(), ","), fmt::join(preset_names(), ",")))
-      ->group(kGroup);
+      ->group(kEvalGroup);
 }
 
 void add_how_to_ask(CLI::App& app, EvalSettings& a) {
   app.add_option("--limit", a.limit, "Examples of each task and length (100)")
       ->check(CLI::Range(1, 1'000'000).description(""))
       ->type_name("N")
-      ->group(kGroup);
+      ->group(kEvalGroup);
   restrict_to(app.add_option_function<std::string>(
                   "--wording", [&a](const std::string& name) { a.wording = parse_wording(name); },
                   "Where the question of a generated task stands: behind the text, before it, or "
                   "both (last)"),
               wording_names())
-      ->group(kGroup);
+      ->group(kEvalGroup);
   app.add_option("--mc-samples", a.samples, "Maskings to estimate the likelihood of a choice (128)")
       ->check(CLI::Range(1, 1'000'000).description(""))
       ->type_name("N")
-      ->group(kGroup);
+      ->group(kEvalGroup);
   app.add_flag("--fidelity", a.fidelity,
                "Also compare each step with full attention; needs no answers and takes longer")
-      ->group(kGroup);
+      ->group(kEvalGroup);
 }
 
 void add_output(CLI::App& app, EvalArguments& a) {

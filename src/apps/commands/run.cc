@@ -20,7 +20,7 @@ namespace {
 
 constexpr const char* kOutputGroup = "Output";
 constexpr const char* kStandardOutput = "-";
-constexpr size_t kMostSchema = size_t{64} << 10;  // bytes
+constexpr size_t kMostSchemaFile = size_t{64} << 10;  // bytes
 
 void refuse_impossible(const RunArguments& a) {
   if (a.json && a.trace == kStandardOutput) {
@@ -47,7 +47,7 @@ void demand_form(const RunArguments& a, const ModelFiles& files, RequestOptions&
   if (a.json_object) {
     form = json_object_form(constraints);
   } else {
-    const std::string text = read_whole("run", *a.json_schema, kMostSchema, console);
+    const std::string text = read_whole("run", *a.json_schema, kMostSchemaFile, console);
     form =
         schema_form(parse_ordered_json(text, fmt::format("[run] {}", *a.json_schema)), constraints);
   }

@@ -22,13 +22,13 @@ constexpr int kMap = 240;
 constexpr int kSide = 92;
 constexpr double kMargin = 24;
 constexpr double kGap = 10;
-constexpr double kLeft = 118;
-constexpr double kTop = 146;
-constexpr double kBottom = 176;    // the tables of agreement
-constexpr double kLegend = 200;    // length of the colour scale
-constexpr int kShades = 64;        // few, which keeps files small
-constexpr int kDecades = 3;        // that the colour scale spans below the largest value
-constexpr int kMaxPixels = 32767;  // what cairo can draw on
+constexpr double kLeftSpace = 118;
+constexpr double kTopSpace = 146;
+constexpr double kBottomSpace = 176;  // the tables of agreement
+constexpr double kLegend = 200;       // length of the colour scale
+constexpr int kShades = 64;           // few, which keeps files small
+constexpr int kDecades = 3;           // that the colour scale spans below the largest value
+constexpr int kMaxPixels = 32767;     // what cairo can draw on
 
 /// Where the panels lie.
 struct Layout {
@@ -44,12 +44,12 @@ struct Layout {
     return (larger ? below + 1 : below) * cells;
   }
   double column(size_t head) const {
-    return kLeft + (map + kGap + side + 32) * static_cast<double>(head);
+    return kLeftSpace + (map + kGap + side + 32) * static_cast<double>(head);
   }
-  double row(size_t step) const { return kTop + (map + 48) * static_cast<double>(step); }
+  double row(size_t step) const { return kTopSpace + (map + 48) * static_cast<double>(step); }
   /// The legend and the notes need the width of two heads.
   int width() const { return static_cast<int>(column(static_cast<size_t>(std::max(heads, 2)))); }
-  int height() const { return static_cast<int>(row(static_cast<size_t>(steps)) + kBottom); }
+  int height() const { return static_cast<int>(row(static_cast<size_t>(steps)) + kBottomSpace); }
 
   int heads;
   int steps;
@@ -73,7 +73,7 @@ class AttentionView {
     header();
     legend();
     for (size_t h = 0; h < record_.heads.size(); ++h) {
-      picture_.text({layout_.column(h) + layout_.map / 2, kTop - 12},
+      picture_.text({layout_.column(h) + layout_.map / 2, kTopSpace - 12},
                     fmt::format("head {}", record_.heads[h]),
                     {.size = 14, .colour = kInk, .align = Align::centre, .bold = true});
     }

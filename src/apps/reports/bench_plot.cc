@@ -12,7 +12,7 @@ namespace unmask {
 
 namespace {
 
-constexpr int kWidth = 980;
+constexpr int kPictureWidth = 980;
 constexpr int kHeight = 420;
 constexpr int kLegendRow = 18;
 constexpr Colour kInk{0.13F, 0.13F, 0.16F};
@@ -136,7 +136,7 @@ class Chart {
 
 std::string bench_plot(const std::vector<BenchRun>& runs, PictureFormat format) {
   const std::vector<Series> series = series_of(runs);
-  Picture picture(format, kWidth, kHeight + kLegendRow * static_cast<int>(series.size()));
+  Picture picture(format, kPictureWidth, kHeight + kLegendRow * static_cast<int>(series.size()));
   Chart(picture, {80, 50, 380, 300}, series, [](const GenerationFigures& g) {
     return g.seconds;
   }).draw("Seconds of a generation", [](double s) { return fmt::format("{:.2g}", s); });

@@ -12,7 +12,7 @@ namespace unmask::jinja {
 
 namespace {
 
-Value count(const Call& call) {
+Value length_of(const Call& call) {
   call.bind({});
   return Value(length(call.subject));
 }
@@ -62,7 +62,7 @@ Values pairs_of(const Dict& dict) {
   return pairs;
 }
 
-Value items(const Call& call) {
+Value item_pairs(const Call& call) {
   call.bind({});
   if (call.subject.is_undefined()) return make_list({}, ListKind::iterator);
   if (call.subject.dict() == nullptr) {
@@ -208,15 +208,15 @@ Value batch(const Call& call) {
 }  // namespace
 
 Builtin find_list_filter(std::string_view name) {
-  static const std::map<std::string_view, Builtin> all{{"length", count},
-                                                       {"count", count},
+  static const std::map<std::string_view, Builtin> all{{"length", length_of},
+                                                       {"count", length_of},
                                                        {"first", first},
                                                        {"last", last},
                                                        {"join", join_items},
                                                        {"default", fallback},
                                                        {"d", fallback},
                                                        {"list", as_list},
-                                                       {"items", items},
+                                                       {"items", item_pairs},
                                                        {"reverse", reverse},
                                                        {"sort", sort},
                                                        {"dictsort", sort_dict},

@@ -96,7 +96,7 @@ Value as_string(const Call& call) {
   return Value(to_text(call.subject));
 }
 
-Value json(const Call& call) {
+Value to_json(const Call& call) {
   const auto bound = call.bind({"ensure_ascii", "indent", "separators", "sort_keys"});
   JsonStyle style;
   style.ascii_only = bound[0] && truth(*bound[0]);
@@ -159,7 +159,7 @@ Value rounded(const Call& call) {
   return Value(scaled / scale);
 }
 
-Value format(const Call& call) {
+Value percent_format(const Call& call) {
   if (!call.keywords.empty()) call.refuse("arguments by name are not supported");
   return Value(format_percent(to_text(call.subject), call.arguments));
 }
@@ -178,12 +178,12 @@ Builtin find_text_filter(std::string_view name) {
                                                        {"e", escape_html},
                                                        {"safe", as_string},
                                                        {"string", as_string},
-                                                       {"tojson", json},
+                                                       {"tojson", to_json},
                                                        {"int", integer},
                                                        {"float", real},
                                                        {"abs", absolute},
                                                        {"round", rounded},
-                                                       {"format", format}};
+                                                       {"format", percent_format}};
   const auto found = all.find(name);
   return found == all.end() ? nullptr : found->second;
 }

@@ -15,7 +15,7 @@ Value get(const Call& call) {
 }
 
 /// Views of pairs, keys or values.
-Value items(const Call& call) {
+Value views_of_items(const Call& call) {
   call.bind({});
   Values pairs;
   for (const auto& [key, value] : call.subject.dict()->items()) {
@@ -41,7 +41,7 @@ Value copy(const Call& call) {
   return call.subject;  // nothing can change it
 }
 
-Value count(const Call& call) {
+Value count_of(const Call& call) {
   const auto bound = call.bind({"value"}, 1);
   int64_t found = 0;
   for (const Value& item : call.subject.list()->items) {
@@ -74,13 +74,13 @@ Value cycle(const Call& call) {
 
 Builtin find_dict_method(std::string_view name) {
   static const std::map<std::string_view, Builtin> methods{
-      {"get", get}, {"items", items}, {"keys", keys}, {"values", values}, {"copy", copy}};
+      {"get", get}, {"items", views_of_items}, {"keys", keys}, {"values", values}, {"copy", copy}};
   return find_in(methods, name);
 }
 
 Builtin find_list_method(std::string_view name) {
   static const std::map<std::string_view, Builtin> methods{
-      {"count", count}, {"index", index}, {"copy", copy}};
+      {"count", count_of}, {"index", index}, {"copy", copy}};
   return find_in(methods, name);
 }
 

@@ -14,7 +14,7 @@ namespace {
 const Text& self(const Call& call) { return *call.subject.text(); }
 
 template <Text (*function)(const Text&)>
-Value mapped(const Call& call) {
+Value mapped_self(const Call& call) {
   call.bind({});
   return Value(function(self(call)));
 }
@@ -103,7 +103,7 @@ Value find(const Call& call) {
   return Value(at);
 }
 
-Value count(const Call& call) {
+Value count_text(const Call& call) {
   const auto bound = call.bind({"sub", "start", "end"}, 1);
   const Text text = between(call, bound[1], bound[2]);
   const std::string& sub = call.text(bound[0]).bytes();
@@ -142,7 +142,7 @@ Value without(const Call& call) {
   return call.subject;
 }
 
-Value format(const Call& call) { return Value(format_braces(call)); }
+Value brace_format(const Call& call) { return Value(format_braces(call)); }
 
 /// Whether all characters, at least one, are of a kind.
 template <bool (*kind)(char32_t)>
@@ -172,16 +172,16 @@ Builtin find_text_method(std::string_view name) {
                                                            {"rfind", find<true, false>},
                                                            {"index", find<false, true>},
                                                            {"rindex", find<true, true>},
-                                                           {"count", count},
+                                                           {"count", count_text},
                                                            {"replace", replaced},
                                                            {"join", joined},
                                                            {"removeprefix", without<false>},
                                                            {"removesuffix", without<true>},
-                                                           {"format", format},
-                                                           {"upper", mapped<upper>},
-                                                           {"lower", mapped<lower>},
-                                                           {"title", mapped<title>},
-                                                           {"capitalize", mapped<capitalize>},
+                                                           {"format", brace_format},
+                                                           {"upper", mapped_self<upper>},
+                                                           {"lower", mapped_self<lower>},
+                                                           {"title", mapped_self<title>},
+                                                           {"capitalize", mapped_self<capitalize>},
                                                            {"isspace", all_are<is_space>}};
   const auto found = methods.find(name);
   return found == methods.end() ? nullptr : found->second;

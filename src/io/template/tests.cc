@@ -26,7 +26,7 @@ bool is_iterable(const Value& value) {
   return value.is_undefined() || value.text() || value.list() || value.dict();
 }
 
-bool is_sequence(const Value& value) {
+bool has_items(const Value& value) {
   const List* list = value.list();
   const bool places = list && list->kind != ListKind::view && list->kind != ListKind::iterator;
   return value.is_undefined() || value.text() || value.dict() || places;
@@ -61,7 +61,7 @@ const std::map<std::string_view, Test>& type_tests() {
       {"string", [](C c) { return c.subject.text() != nullptr; }},
       {"mapping", [](C c) { return c.subject.dict() != nullptr; }},
       {"iterable", [](C c) { return is_iterable(c.subject); }},
-      {"sequence", [](C c) { return is_sequence(c.subject); }},
+      {"sequence", [](C c) { return has_items(c.subject); }},
       {"callable", [](C c) { return c.subject.callable() || c.subject.is_undefined(); }},
       {"upper", has_case<upper, lower>},
       {"lower", has_case<lower, upper>},

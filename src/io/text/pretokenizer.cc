@@ -1,11 +1,10 @@
 #include "io/text/pretokenizer.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
 #include <algorithm>
 #include <cstdint>
-#include <pcre2.h>
 
 #include "core/error.h"
+#include "io/text/pcre.h"
 
 namespace unmask {
 
@@ -26,17 +25,6 @@ struct Freer {
 using CompileContext = std::unique_ptr<pcre2_compile_context, Freer<pcre2_compile_context_free>>;
 using MatchContext = std::unique_ptr<pcre2_match_context, Freer<pcre2_match_context_free>>;
 using MatchData = std::unique_ptr<pcre2_match_data, Freer<pcre2_match_data_free>>;
-
-PCRE2_SPTR code_units(std::string_view text) {
-  // An empty view may hold a null pointer, which the library takes for a mistake.
-  return reinterpret_cast<PCRE2_SPTR>(text.empty() ? "" : text.data());
-}
-
-std::string message_of(int code) {
-  unsigned char text[256];
-  pcre2_get_error_message(code, text, sizeof text);
-  return reinterpret_cast<const char*>(text);
-}
 
 /// Room for a few backtracks a byte, which is what a linear pattern needs.
 MatchContext make_match_context(size_t text_bytes) {
@@ -63,7 +51,7 @@ SplitPattern::SplitPattern(std::string_view pattern) {
   size_t place = 0;
   code_.reset(pcre2_compile(code_units(adapted), adapted.size(), kCompileOptions, &error, &place,
                             context.get()));
-  if (!code_) fail("pattern '{}': {}", printable(pattern), message_of(error));
+  if (!code_) fail("pattern '{}': {}", printable(pattern), pcre_message(error));
   // Without a just-in-time compiler the interpreter gives the same answers.
   pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
 }
@@ -85,7 +73,7 @@ void SplitPattern::split(std::string_view text, std::vector<std::string_view>& p
     // The compiled code has a small fixed stack, the interpreter a large one on the heap.
     if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = find(done, PCRE2_NO_JIT);
     if (found == PCRE2_ERROR_NOMATCH) break;
-    if (found < 0) fail("splitting text by the tokenizer's pattern: {}", message_of(found));
+    if (found < 0) fail("splitting text by the tokenizer's pattern: {}", pcre_message(found));
     const size_t begin = bounds[0];
     const size_t end = bounds[1];
     // \K could move the start behind the end or in front of the last piece.

@@ -1,26 +1,9 @@
 #include "io/text/regex.h"
 
-#define PCRE2_CODE_UNIT_WIDTH 8
-#include <pcre2.h>
-#include <string>
-
 #include "core/error.h"
+#include "io/text/pcre.h"
 
 namespace unmask {
-
-namespace {
-
-std::string message_of(int code) {
-  unsigned char text[256];
-  pcre2_get_error_message(code, text, sizeof text);
-  return reinterpret_cast<const char*>(text);
-}
-
-PCRE2_SPTR code_units(std::string_view text) {
-  return reinterpret_cast<PCRE2_SPTR>(text.empty() ? "" : text.data());
-}
-
-}  // namespace
 
 void Regex::CodeDeleter::operator()(pcre2_real_code_8* code) const { pcre2_code_free(code); }
 
@@ -30,8 +13,8 @@ Regex::Regex(std::string_view pattern) {
   code_.reset(pcre2_compile(code_units(pattern), pattern.size(), PCRE2_UTF | PCRE2_UCP, &error,
                             &place, nullptr));
   if (!code_) {
-    fail("[regex] regular expression '{}': {} at offset {}", printable(pattern), message_of(error),
-         place);
+    fail("[regex] regular expression '{}': {} at offset {}", printable(pattern),
+         pcre_message(error), place);
   }
 }
 
@@ -42,7 +25,7 @@ std::optional<std::string_view> Regex::find(std::string_view text, size_t from) 
   const int found =
       pcre2_match(code_.get(), code_units(text), text.size(), from, 0, match.get(), nullptr);
   if (found == PCRE2_ERROR_NOMATCH) return std::nullopt;
-  if (found < 0) fail("[regex] a search failed: {}", message_of(found));
+  if (found < 0) fail("[regex] a search failed: {}", pcre_message(found));
   const size_t* bounds = pcre2_get_ovector_pointer(match.get());
   return text.substr(bounds[0], bounds[1] - bounds[0]);
 }

@@ -11,10 +11,10 @@ using nlohmann::json;
 
 namespace {
 
-constexpr size_t kMostMessages = 1024;
+constexpr size_t kMostInputs = 1024;
 
 /// A question as it was sent, for its answer.
-struct Sent {
+struct SentDecision {
   QuestionType type = QuestionType::predicate;
   std::optional<std::string> name{};
   std::vector<Json> values{};  // of a choice, strings and booleans; of a score, labels
@@ -41,7 +41,7 @@ std::string read_part(Fields part) {
   return part.text("text").value_or("");
 }
 
-std::string read_message(Fields message) {
+std::string read_input_text(Fields message) {
   const std::string role = message.text("role").value_or("");
   if (role != "user") {
     message.refuse("role", fmt::format("found '{}', expected user", printable(role)));
@@ -51,7 +51,7 @@ std::string read_message(Fields message) {
   if (content == nullptr) message.refuse("content", "found nothing, expected a text");
   if (content->is_string()) return content->get<std::string>();
   std::string text;
-  const auto parts = message.array("content", 1, kMostMessages);
+  const auto parts = message.array("content", 1, kMostInputs);
   for (size_t i = 0; i < parts.size(); ++i) {
     text += read_part(element_of(message, "content", i, *parts[i]));
   }
@@ -63,9 +63,9 @@ std::string read_input(Fields& body) {
   if (input == nullptr) body.refuse("input", "found nothing, expected a text or messages");
   if (input->is_string()) return input->get<std::string>();
   std::vector<std::string> texts;
-  const auto messages = body.array("input", 1, kMostMessages);
+  const auto messages = body.array("input", 1, kMostInputs);
   for (size_t i = 0; i < messages.size(); ++i) {
-    texts.push_back(read_message(element_of(body, "input", i, *messages[i])));
+    texts.push_back(read_input_text(element_of(body, "input", i, *messages[i])));
   }
   return fmt::format("{}", fmt::join(texts, "\n\n"));
 }
@@ -87,7 +87,7 @@ std::string text_of(const Json& value) {
 
 /// Options of a choice or levels of a score.
 void read_options(Fields& question, const std::string& member, size_t most, Question& into,
-                  Sent& sent) {
+                  SentDecision& sent) {
   const auto elements = question.array(member, 2, most);
   if (elements.empty()) question.refuse(member, "found nothing, expected an array");
   for (size_t i = 0; i < elements.size(); ++i) {
@@ -105,12 +105,12 @@ void read_options(Fields& question, const std::string& member, size_t most, Ques
 }
 
 void read_question(Fields fields, const ApiContext& context, AskedQuestions& asked,
-                   std::vector<Sent>& all) {
+                   std::vector<SentDecision>& all) {
   if (fields.find("type") == nullptr) {
     fields.refuse("type", "found nothing, expected predicate, choice, score");
   }
   const std::string type = fields.choice("type", {"predicate", "choice", "score"});
-  Sent sent;
+  SentDecision sent;
   sent.name = fields.text("name", kMostInstructions);
   Question question = make_predicate(read_instructions(fields));
   if (type != "predicate") {
@@ -125,7 +125,7 @@ void read_question(Fields fields, const ApiContext& context, AskedQuestions& ask
   all.push_back(std::move(sent));
 }
 
-Json tell_options(const Sent& sent, const std::vector<double>& p) {
+Json tell_options(const SentDecision& sent, const std::vector<double>& p) {
   Json list = Json::array();
   for (size_t i = 0; i < p.size(); ++i) {
     if (sent.type == QuestionType::choice) {
@@ -137,7 +137,7 @@ Json tell_options(const Sent& sent, const std::vector<double>& p) {
   return list;
 }
 
-Json tell_answer(const Sent& sent, const std::vector<double>& p) {
+Json decision_answer(const SentDecision& sent, const std::vector<double>& p) {
   Json answer{{"type", question_type_name(sent.type)},
               {"name", sent.name ? Json(*sent.name) : Json()}};
   if (sent.type == QuestionType::predicate) {
@@ -176,13 +176,13 @@ Prepared prepare_decisions(const http::Request& request, const ApiContext& conte
   asked.usage = tell_usage;
   const auto questions = body.array("questions", 1, kMostQuestions);
   if (questions.empty()) body.refuse("questions", "found nothing, expected an array");
-  std::vector<Sent> all;
+  std::vector<SentDecision> all;
   for (size_t i = 0; i < questions.size(); ++i) {
     read_question(element_of(body, "questions", i, *questions[i]), context, asked, all);
   }
   asked.tell = [all = std::move(all)](const std::vector<std::vector<double>>& shares) {
     Json answers = Json::array();
-    for (size_t i = 0; i < all.size(); ++i) answers.push_back(tell_answer(all[i], shares[i]));
+    for (size_t i = 0; i < all.size(); ++i) answers.push_back(decision_answer(all[i], shares[i]));
     return answers;
   };
   return prepare_questions(body, std::move(asked), context);

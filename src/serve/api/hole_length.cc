@@ -12,7 +12,7 @@ namespace unmask {
 namespace {
 
 constexpr int kLengths[] = {4, 8, 16, 32, 64};
-constexpr int kMostMasks = 4096;
+constexpr int kLongestHole = 4096;
 
 /// The mean log-probability of the best token over all masks of a request.
 double sureness(Transformer& model, const Request& request) {
@@ -90,7 +90,7 @@ std::optional<int> read_infill_length(Fields& diffusion) {
     diffusion.refuse("infill_length",
                      fmt::format("found {}, expected a number or \"search\"", shown(*value)));
   }
-  return diffusion.count("infill_length", 1, kMostMasks);
+  return diffusion.count("infill_length", 1, kLongestHole);
 }
 
 std::vector<int> hole_lengths(int most) {

@@ -13,7 +13,7 @@ using nlohmann::json;
 namespace {
 
 constexpr int kFirstMasks = 4;  // of a hole that grows
-constexpr int kDefaultTokens = 128;
+constexpr int kDefaultInfill = 128;
 constexpr int kMostChoices = 4;
 constexpr size_t kShortestEcho = 4;  // bytes of the suffix that are taken for a repetition
 constexpr size_t kMostExtras = 256;
@@ -22,7 +22,7 @@ struct Infill {
   std::string prefix;
   std::string suffix;
   std::vector<std::string> extras{};  // other texts, the oldest first
-  int most = kDefaultTokens;
+  int most = kDefaultInfill;
   int indent = 0;
   int choices = 1;
   std::optional<std::chrono::milliseconds> time_limit{};
@@ -115,7 +115,7 @@ class InfillWording final : public Wording {
   int context_;
 };
 
-std::vector<std::string> read_extras(Fields& body) {
+std::vector<std::string> read_extra_texts(Fields& body) {
   std::vector<std::string> extras;
   const auto elements = body.array("input_extra", 0, kMostExtras);
   for (size_t i = 0; i < elements.size(); ++i) {
@@ -146,9 +146,9 @@ Infill read_infill(Fields& body) {
   Infill infill{.prefix = body.text("input_prefix").value_or(""),
                 .suffix = body.text("input_suffix").value_or("")};
   infill.prefix += body.text("prompt").value_or("");
-  infill.extras = read_extras(body);
-  const int most = static_cast<int>(body.whole("n_predict", -1, 1 << 20).value_or(kDefaultTokens));
-  infill.most = most < 0 ? kDefaultTokens : most;
+  infill.extras = read_extra_texts(body);
+  const int most = static_cast<int>(body.whole("n_predict", -1, 1 << 20).value_or(kDefaultInfill));
+  infill.most = most < 0 ? kDefaultInfill : most;
   infill.indent = body.count("n_indent", 0).value_or(0);
   infill.choices = read_choices(body);
   const int milliseconds = body.count("t_max_predict_ms", 0).value_or(0);

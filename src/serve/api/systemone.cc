@@ -14,7 +14,7 @@ using nlohmann::json;
 namespace {
 
 /// A question as it was sent, for its answer.
-struct Sent {
+struct SentQuestion {
   std::string name;
   std::string type{};
   std::vector<std::string> options;  // of a choice; the levels of a score
@@ -119,7 +119,7 @@ Question read_noul(Fields& fields, std::string instructions) {
 }
 
 Question read_question(Fields fields, std::string_view written, const ApiContext& context,
-                       Sent& sent) {
+                       SentQuestion& sent) {
   if (fields.find("type") == nullptr) {
     fields.refuse("type", "found nothing, expected noul, choice, score");
   }
@@ -136,7 +136,7 @@ Question read_question(Fields fields, std::string_view written, const ApiContext
   return question;
 }
 
-Json tell_answer(const Sent& sent, const std::vector<double>& p) {
+Json question_answer(const SentQuestion& sent, const std::vector<double>& p) {
   if (sent.type == "noul") return {{"type", "noul"}, {"noul", p[0]}};
   const bool choice = sent.type == "choice";
   Json shares;
@@ -171,7 +171,7 @@ Prepared prepare_systemone(const http::Request& request, const ApiContext& conte
   asked.usage = [](int tokens) -> Json { return {{"input_tokens", tokens}, {"output_tokens", 0}}; };
   auto questions = body.object("questions");
   if (!questions) body.refuse("questions", "found nothing, expected an object");
-  std::vector<Sent> all;
+  std::vector<SentQuestion> all;
   const auto members = json_members(find_written(request.body, "questions"));
   if (members.empty() || members.size() > kMostQuestions) {
     body.refuse("questions",
@@ -180,14 +180,15 @@ Prepared prepare_systemone(const http::Request& request, const ApiContext& conte
   for (const JsonMember& member : members) {
     auto fields = questions->object(member.name);
     if (!fields) questions->refuse(printable(member.name), "found null, expected an object");
-    Sent sent;
+    SentQuestion sent;
     sent.name = member.name;
     asked.questions.push_back(read_question(*fields, written_value(member.text), context, sent));
     all.push_back(std::move(sent));
   }
   asked.tell = [all = std::move(all)](const std::vector<std::vector<double>>& shares) {
     Json answers;
-    for (size_t i = 0; i < all.size(); ++i) answers[all[i].name] = tell_answer(all[i], shares[i]);
+    for (size_t i = 0; i < all.size(); ++i)
+      answers[all[i].name] = question_answer(all[i], shares[i]);
     return answers;
   };
   return prepare_questions(body, std::move(asked), context);

@@ -15,10 +15,10 @@ using nlohmann::ordered_json;
 namespace {
 
 constexpr size_t kMostTools = 64;
-constexpr size_t kMostName = 64;  // OpenAI's
+constexpr size_t kMostToolName = 64;  // OpenAI's
 
 bool is_name(std::string_view name) {
-  return !name.empty() && name.size() <= kMostName &&
+  return !name.empty() && name.size() <= kMostToolName &&
          std::all_of(name.begin(), name.end(), [](unsigned char c) {
            return (c < 0x80 && std::isalnum(c) != 0) || c == '_' || c == '-';
          });
@@ -31,7 +31,7 @@ Tool read_tool(Fields tool, const ordered_json& ordered) {
   const std::string name = function->text("name").value_or("");
   if (!is_name(name)) {
     function->refuse("name", fmt::format("found '{}', expected 1 to {} letters, digits, _ and -",
-                                         printable(name), kMostName));
+                                         printable(name), kMostToolName));
   }
   Tool read{name, function->text("description").value_or(""), {}, ordered.dump()};
   if (function->find("parameters") != nullptr) read.parameters = ordered["function"]["parameters"];

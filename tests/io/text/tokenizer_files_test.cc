@@ -29,13 +29,13 @@ json byte_vocab() {
   return vocab;
 }
 
-json added(TokenId id, const char* text) {
+json added_plainly(TokenId id, const char* text) {
   return {{"id", id},        {"content", text}, {"special", true},    {"single_word", false},
           {"lstrip", false}, {"rstrip", false}, {"normalized", false}};
 }
 
 json make_tokenizer() {
-  return {{"added_tokens", {added(300, "<|end|>")}},
+  return {{"added_tokens", {added_plainly(300, "<|end|>")}},
           {"normalizer", {{"type", "NFC"}}},
           {"pre_tokenizer",
            {{"type", "Sequence"},
@@ -206,7 +206,7 @@ class VocabAndMerges : public ::testing::Test {
 };
 
 TEST_F(VocabAndMerges, ReadsFlagsFromTheConfig) {
-  json entry = added(0, "<|end|>");
+  json entry = added_plainly(0, "<|end|>");
   entry.erase("id");
   write_config({{"tokenizer_class", "DreamTokenizer"}, {"added_tokens_decoder", {{"300", entry}}}});
   const Tokenizer tokenizer = Tokenizer::load(dir_.path());

@@ -17,7 +17,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr std::string_view kHealth =
+constexpr std::string_view kHealthAlone =
     "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 
 struct Abuse {
@@ -176,14 +176,14 @@ Service guarded(AccessOptions options = {}) {
 }
 
 void expect_as_before(TestServer& server, int descriptors) {
-  EXPECT_EQ(ask(server.port(), kHealth).status, 200);
+  EXPECT_EQ(ask(server.port(), kHealthAlone).status, 200);
   EXPECT_TRUE(eventually([&] { return open_descriptors() == descriptors; }))
       << open_descriptors() << " descriptors, before " << descriptors;
 }
 
 void expect_refused(const std::vector<Abuse>& table, Service service) {
   TestServer server(Limits(), std::move(service));
-  ask(server.port(), kHealth);
+  ask(server.port(), kHealthAlone);
   ASSERT_TRUE(eventually([&] { return server.connections() == 0; }));
   const int descriptors = open_descriptors();
   for (const auto& [name, bytes, status, code] : table) {
@@ -240,7 +240,7 @@ TEST(Abuse, DamagedRequestsAreSurvived) {
     EXPECT_TRUE(text.empty() || text.starts_with("HTTP/1.1 ")) << text;
   }
   EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
-  EXPECT_EQ(ask(server.port(), kHealth).status, 200);
+  EXPECT_EQ(ask(server.port(), kHealthAlone).status, 200);
 }
 
 }  // namespace

@@ -16,7 +16,7 @@ using ::testing::AnyOf;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr std::string_view kHealth =
+constexpr std::string_view kLastHealth =
     "GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
 const std::string kChunked =
     "POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n";
@@ -32,7 +32,7 @@ TEST(Limits, ABodyThatGoesOnAndOn) {
   for (int i = 0; i < 80; ++i) endless += "10000\r\n" + std::string(0x10000, 'x') + "\r\n";
   // A client that sends on is cut off, which can cost it the answer.
   EXPECT_THAT(ask(server.port(), endless).status, AnyOf(413, 0));
-  EXPECT_EQ(ask(server.port(), kHealth).status, 200);
+  EXPECT_EQ(ask(server.port(), kLastHealth).status, 200);
 }
 
 TEST(Limits, SilenceWithinABody) {
@@ -144,12 +144,12 @@ TEST(Limits, ConnectionsBeyondTheLimitAreToldSo) {
   EXPECT_THAT(open(1)->read_all(), IsEmpty());
   clients.clear();
   EXPECT_TRUE(eventually([&] { return server.connections() == 0; }));
-  EXPECT_EQ(ask(server.port(), kHealth).status, 200);
+  EXPECT_EQ(ask(server.port(), kLastHealth).status, 200);
 }
 
 TEST(Limits, WithoutDescriptorsClientsWait) {
   TestServer server;
-  ask(server.port(), kHealth);
+  ask(server.port(), kLastHealth);
   ASSERT_TRUE(eventually([&] { return server.connections() == 0; }));
   rlimit before = {};
   ASSERT_EQ(getrlimit(RLIMIT_NOFILE, &before), 0);
@@ -158,7 +158,7 @@ TEST(Limits, WithoutDescriptorsClientsWait) {
   ASSERT_EQ(setrlimit(RLIMIT_NOFILE, &tight), 0);
   ::close(next);
   Client client(server.port());  // has the last one
-  client.send(kHealth);
+  client.send(kLastHealth);
   const std::string early = client.read_until("\"ok\"}", std::chrono::milliseconds(250));
   // The sanitizer's check of a virtual call opens a pipe: no matcher before descriptors are back.
   const int restored = setrlimit(RLIMIT_NOFILE, &before);

@@ -15,13 +15,13 @@ namespace {
 using ::testing::HasSubstr;
 using ::testing::Not;
 
-constexpr std::string_view kHealth = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
+constexpr std::string_view kGetHealth = "GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
 TEST(Server, AnswersAndKeepsTheConnection) {
   TestServer server;
   Client client(server.port());
   for (int i = 0; i < 3; ++i) {
-    client.send(kHealth);
+    client.send(kGetHealth);
     const Response response = parse_response(client.read_until("\"ok\"}"));
     EXPECT_EQ(response.status, 200);
     EXPECT_EQ(response.headers.at("content-type"), "application/json");
@@ -94,7 +94,7 @@ TEST(Server, StreamsInChunks) {
   EXPECT_EQ(client.read_until("one\n\n\r\n"), "b\r\ndata: one\n\n\r\n");
   server.end();
   EXPECT_EQ(client.read_until("0\r\n\r\n"), "b\r\ndata: end\n\n\r\n0\r\n\r\n");
-  client.send(kHealth);
+  client.send(kGetHealth);
   EXPECT_THAT(client.read_until("\"ok\"}"), HasSubstr("HTTP/1.1 200 OK"));
 }
 
@@ -130,7 +130,7 @@ TEST(Server, EveryReplyCarriesTheHeadersOfTheService) {
                              },
                          .handler = {},
                          .observer = {}});
-  EXPECT_EQ(ask(server.port(), kHealth).headers.at("x-path"), "/health");
+  EXPECT_EQ(ask(server.port(), kGetHealth).headers.at("x-path"), "/health");
   EXPECT_EQ(ask(server.port(), post_text("/echo", "")).headers.at("x-path"), "/echo");
   EXPECT_EQ(ask(server.port(), "GET / HTTP/1.1\r\n\r\n").headers.count("x-path"), 0U);
 }
@@ -164,7 +164,7 @@ TEST(Server, ARefusalWithoutABodyKeepsTheConnection) {
   Client client(server.port());
   client.send("GET /echo HTTP/1.1\r\nHost: localhost\r\n\r\n");
   EXPECT_EQ(parse_response(client.read_until("{}")).status, 401);
-  client.send(kHealth);
+  client.send(kGetHealth);
   EXPECT_EQ(parse_response(client.read_until("\"ok\"}")).status, 200);
 }
 
@@ -172,7 +172,7 @@ TEST(Server, AGateThatThrowsRefuses) {
   TestServer server({}, with_gate([](const Head&, const Peer&) -> std::optional<Reply> {
                       throw std::runtime_error("broken");
                     }));
-  EXPECT_EQ(ask(server.port(), kHealth).status, 500);
+  EXPECT_EQ(ask(server.port(), kGetHealth).status, 500);
   EXPECT_EQ(server.answered().at(0).fault, "broken");
 }
 
