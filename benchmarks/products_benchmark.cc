@@ -2,13 +2,14 @@
 // rows: operations per second, and their ratio to the peak of the instruction that multiplies them
 // ("of_peak"), or for one row the ratio of the weights' bytes per second to reading memory
 // ("of_read"). Peaks are measured beside each case, times are medians of the thread's processor
-// time, and the inputs' packing counts. For blocks of GGUF files also the bytes of the file that a
-// second packs.
+// time, and the inputs' packing counts. Also the weights that a second packs, and of GGUF files the
+// bytes.
 #include <algorithm>
 #include <benchmark/benchmark.h>
 #include <fmt/format.h>
 #include <functional>
 #include <optional>
+#include <random>
 
 #include "bench/ceilings.h"
 #include "bench/kernel_cases.h"
@@ -99,10 +100,31 @@ void measure(benchmark::State& state, const Kind& kind, const Shape& shape, Weig
   }
 }
 
-void measure_packing(benchmark::State& state, const Kind& kind, const Shape& shape) {
+/// The bfloat16 that checkpoints have.
+struct FileNumbers {
+  explicit FileNumbers(const Shape& shape)
+      : numbers(static_cast<size_t>(shape.in) * static_cast<size_t>(shape.out)),
+        matrix{.data = numbers.data(), .dtype = DType::bf16, .out = shape.out, .in = shape.in} {
+    std::mt19937 random(1);
+    std::normal_distribution<float> normal(0, 0.02F);
+    for (uint16_t& number : numbers) number = f32_to_bf16(normal(random));
+  }
+  FileNumbers(const FileNumbers&) = delete;
+  FileNumbers& operator=(const FileNumbers&) = delete;
+
+  std::vector<uint16_t> numbers;
+  HostMatrix matrix;
+};
+
+template <typename File>
+void measure_packing(benchmark::State& state, const Kind& kind, const Shape& shape,
+                     const File& file) {
   ThreadPool pool(1);
   const auto products = kind.create(pool);
-  const FileBlocks file(*kind.blocks, shape);
+  if (products == nullptr) {
+    state.SkipWithError("this processor has no such product");
+    return;
+  }
   std::vector<double> times;
   for ([[maybe_unused]] auto _ : state) {
     const double start = thread_seconds();
@@ -110,7 +132,11 @@ void measure_packing(benchmark::State& state, const Kind& kind, const Shape& sha
     times.push_back(thread_seconds() - start);
     state.SetIterationTime(times.back());
   }
-  state.counters["file_GB/s"] = static_cast<double>(file.bytes.size()) / median(times) * 1e-9;
+  const double weights = 1.0 * shape.in * shape.out;
+  state.counters["Gweights/s"] = weights / median(times) * 1e-9;
+  if (!kind.blocks) return;
+  const auto bytes = static_cast<double>(block_bytes(*kind.blocks, static_cast<size_t>(weights)));
+  state.counters["file_GB/s"] = bytes / median(times) * 1e-9;
 }
 
 std::vector<Kind> all_kinds() {
@@ -148,8 +174,13 @@ void register_all() {
   static constexpr Shape kShapes[] = {{4096, 4096}, {4096, 12288}, {12288, 4096}, {512, 512}};
   for (const Kind& kind : all_kinds()) {
     for (const Shape& shape : kShapes) register_products(kind, shape);
-    if (!kind.blocks) continue;
-    const auto run = [kind](benchmark::State& state) { measure_packing(state, kind, kShapes[0]); };
+    const auto run = [kind](benchmark::State& state) {
+      if (kind.blocks) {
+        measure_packing(state, kind, kShapes[0], FileBlocks(*kind.blocks, kShapes[0]));
+      } else {
+        measure_packing(state, kind, kShapes[0], FileNumbers(kShapes[0]));
+      }
+    };
     benchmark::RegisterBenchmark(("pack/" + kind.name).c_str(), run)
         ->UseManualTime()
         ->MinTime(0.4)

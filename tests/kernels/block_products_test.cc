@@ -85,6 +85,7 @@ bool comes_in_256s(BlockFormat format) { return block_traits(format).elements ==
 
 TEST(BlockPacking, MovesEveryWeightExactly) {
   std::mt19937 random(5);
+  const cpu::KernelTable& table = cpu::select_variant("plain").table();
   for (const BlockFormat format : testing::block_formats()) {
     SCOPED_TRACE(testing::test_name(format));
     const cpu::WeightLayout& layout = cpu::layout_of(format);
@@ -94,7 +95,7 @@ TEST(BlockPacking, MovesEveryWeightExactly) {
       const std::vector<float> values = blocks.values();
       for (const Range outputs : {Range{0, 32}, Range{32, 39}}) {
         std::vector<std::byte> panel(layout.panel_bytes(in));
-        layout.pack(blocks.matrix(), outputs, in, panel.data());
+        layout.pack(blocks.matrix(), outputs, in, table, panel.data());
         const Panel packed(cpu::kBlockLayouts[static_cast<size_t>(format)], panel.data());
         for (int c = 0; c < 32; ++c) {
           for (int k = 0; k < in; ++k) {

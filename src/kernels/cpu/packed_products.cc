@@ -29,7 +29,7 @@ enum class Inputs { bf16, int8, blocks };  // int8: with a scale a row; blocks: 
 class PackedWeights final : public CpuMatrix {
  public:
   PackedWeights(const HostMatrix& weights, const WeightLayout& layout, Multiply multiplies,
-                Products& products, ThreadPool& pool);
+                Products& products, const KernelTable& table, ThreadPool& pool);
   size_t bytes() const override { return storage_.bytes(); }
   int depth() const { return depth_; }
   int panel_columns() const { return layout_.panel_columns; }
@@ -170,7 +170,8 @@ PackedRows PackedProducts::quantize_blocks(Tensor x) {
 }
 
 PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layout,
-                             Multiply multiplies, Products& products, ThreadPool& pool)
+                             Multiply multiplies, Products& products, const KernelTable& table,
+                             ThreadPool& pool)
     : CpuMatrix(weights, products),
       layout_(layout),
       multiply_(multiplies),
@@ -181,7 +182,7 @@ PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layo
   pool.run(panels_, [&](int panel, int) {
     const int first = panel * layout.panel_columns;
     layout.pack(
-        weights, {first, std::min(first + layout.panel_columns, weights.out)}, depth_,
+        weights, {first, std::min(first + layout.panel_columns, weights.out)}, depth_, table,
         static_cast<std::byte*>(storage_.data()) + panel_bytes_ * static_cast<size_t>(panel));
   });
 }
@@ -197,7 +198,7 @@ std::string_view PackedProducts::name() const {
 
 std::unique_ptr<CpuMatrix> PackedProducts::pack(const HostMatrix& weights) {
   const auto packed = [&](const WeightLayout& layout, Multiply multiplies) {
-    return std::make_unique<PackedWeights>(weights, layout, multiplies, *this, pool_);
+    return std::make_unique<PackedWeights>(weights, layout, multiplies, *this, table_, pool_);
   };
   const auto of_blocks = [&](BlockFormat format) {
     return table_.block_products.of[static_cast<size_t>(format)];

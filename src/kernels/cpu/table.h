@@ -116,6 +116,10 @@ struct BlockProducts {
   void (*of[kLayouts])(const PanelProduct& product);
 };
 
+/// Weights as int4 by groups of 32: codes of 0 to 15, and the float16 scale of each group. A weight
+/// is about scale * (code - 8). The same bytes under every instruction set.
+using QuantizeGroups = void(const float* weights, int groups, uint8_t* codes, uint16_t* scales);
+
 struct KernelTable {
   const char* name;
 
@@ -136,10 +140,15 @@ struct KernelTable {
   /// One row as int8 by 256s: the largest magnitude of each becomes 127. Values are zero up to the
   /// end of the last block.
   void (*quantize_blocks)(const float* x, int n, int8_t* values, InputBlock* blocks);
+  QuantizeGroups* quantize_groups;
   void (*bf16_product)(const PanelProduct& product);  // null: no instructions for it
   void (*int8_product)(const PanelProduct& product);
   BlockProducts block_products;
 };
+
+QuantizeGroups plain_quantize_groups;
+QuantizeGroups avx2_quantize_groups;
+QuantizeGroups avx512_quantize_groups;
 
 const KernelTable& plain_table();
 const KernelTable& avx2_table();

@@ -8,6 +8,7 @@
 
 #include "core/tensor.h"
 #include "kernels/backend.h"
+#include "kernels/cpu/table.h"
 
 namespace unmask::cpu {
 
@@ -16,8 +17,9 @@ struct WeightLayout {
   int depth_step;  // the inner dimension is padded to a multiple of this
   /// Bytes of one panel of `depth` (padded), a multiple of 64.
   size_t (*panel_bytes)(int depth);
-  /// Fills one zeroed panel with the rows `outputs` of `weights`.
-  void (*pack)(const HostMatrix& weights, Range outputs, int depth, std::byte* panel);
+  /// Fills one zeroed panel with the rows `outputs` of `weights`. The same bytes with every table.
+  void (*pack)(const HostMatrix& weights, Range outputs, int depth, const KernelTable& table,
+               std::byte* panel);
 
   int padded(int depth) const { return (depth + depth_step - 1) / depth_step * depth_step; }
 };

@@ -13,6 +13,7 @@ constexpr int kVecBytes = 16;
 #include "kernels/cpu/portable/products.inc"
 // those of blocks, too
 #include "kernels/cpu/portable/product_blocks.inc"
+constexpr auto kQuantizeGroups = plain_quantize_groups;
 constexpr auto kBf16Product = nullptr;
 constexpr auto kInt8Product = portable_int8_product;
 constexpr auto kBlockProducts = portable_block_products;

@@ -19,6 +19,7 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/x86/product_bf16.inc"
 #include "kernels/cpu/x86/product_blocks.inc"
 #include "kernels/cpu/x86/product_int8.inc"
+constexpr auto kQuantizeGroups = avx512_quantize_groups;
 constexpr auto kBf16Product = bf16_product;
 constexpr auto kInt8Product = int8_product;
 constexpr auto kBlockProducts = block_products;
