@@ -19,7 +19,8 @@ struct CpuOptions {
   StopToken stop{};  // looked at between the pieces that work is shared in; then Stopped is thrown
 };
 
-/// The kernels that this processor can run, the best first: avx512_bf16, avx512, avx2, plain.
+/// The kernels that this processor can run, the best first, of avx512_bf16, avx512_vnni, avx512,
+/// avx2_vnni, avx2 and plain.
 std::vector<std::string> cpu_kernel_names();
 
 /// What some kernels have instructions for.

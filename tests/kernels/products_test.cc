@@ -6,13 +6,13 @@
 #include <cmath>
 #include <gtest/gtest.h>
 
-#include "kernels/cpu/variants.h"
-#include "support/isa.h"
+#include "kernels/product_kernels.h"
 #include "support/random_tensor.h"
 
 namespace unmask {
 namespace {
 
+using testing::kernel_table;
 using testing::RandomTensor;
 
 struct Shape {
@@ -24,11 +24,6 @@ struct Shape {
 constexpr Shape kShapes[] = {{1, 1, 1},     {2, 3, 65},    {6, 64, 64},   {13, 70, 130},
                              {7, 1025, 67}, {27, 300, 40}, {257, 37, 70}, {1, 2500, 100},
                              {25, 2049, 6}, {300, 32, 9}};
-
-/// The kernels of `isa`.
-const cpu::KernelTable& kernel_table(const std::string& isa) {
-  return cpu::select_variant(isa).table();
-}
 
 double largest(const float* values, int n) {
   double most = 0;
@@ -259,7 +254,7 @@ std::string case_name(const ::testing::TestParamInfo<Case>& info) {
 
 std::vector<Case> quantized_cases() {
   std::vector<Case> cases;
-  for (const std::string& isa : testing::isa_levels()) {
+  for (const std::string& isa : testing::product_kernels()) {
     for (const WeightType type : {WeightType::int8, WeightType::int4})
       cases.emplace_back(isa, type);
   }
@@ -269,7 +264,7 @@ std::vector<Case> quantized_cases() {
 std::vector<Case> all_cases() {
   std::vector<Case> cases = quantized_cases();
   // bfloat16 products of our own need instructions that the lower levels lack.
-  for (const std::string& isa : testing::isa_levels()) {
+  for (const std::string& isa : testing::product_kernels()) {
     if (kernel_table(isa).bf16_product != nullptr) cases.emplace_back(isa, WeightType::bf16);
   }
   return cases;

@@ -152,7 +152,9 @@ QuantizeGroups avx512_quantize_groups;
 
 const KernelTable& plain_table();
 const KernelTable& avx2_table();
+const KernelTable& avx2_vnni_table();
 const KernelTable& avx512_table();
+const KernelTable& avx512_vnni_table();
 const KernelTable& avx512_bf16_table();
 
 }  // namespace unmask::cpu

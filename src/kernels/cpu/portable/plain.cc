@@ -10,6 +10,8 @@ constexpr int kVecBytes = 16;
 #include "kernels/cpu/portable/attention.inc"
 #include "kernels/cpu/portable/rows.inc"
 // products finish their rows with those
+#include "kernels/cpu/portable/quantize.inc"
+// their plain loops begin there
 #include "kernels/cpu/portable/products.inc"
 // those of blocks, too
 #include "kernels/cpu/portable/product_blocks.inc"

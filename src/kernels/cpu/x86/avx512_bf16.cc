@@ -12,10 +12,18 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/portable/attention.inc"
 #include "kernels/cpu/portable/rows.inc"
 // products finish their rows with those
-#include "kernels/cpu/portable/products.inc"
-// and the products in terms of tiles
-#include "kernels/cpu/x86/product_tiles.inc"
-// each kind on its own
+#include "kernels/cpu/portable/quantize.inc"
+#include "kernels/cpu/portable/tiles.inc"
+
+// Tiles: what 32 registers hold. Depth blocks: 128 KiB of weights stay in L2 for all tiles.
+constexpr int kInt8Rows = 6;
+constexpr int kInt8Vectors = 4;
+constexpr int kInt8Block = 512;  // quads
+constexpr int kBlockRows = 6;
+#include "kernels/cpu/x86/registers_512.inc"
+// in terms of these
+#include "kernels/cpu/x86/dot_vnni.inc"
+// and products in terms of both
 #include "kernels/cpu/x86/product_bf16.inc"
 #include "kernels/cpu/x86/product_blocks.inc"
 #include "kernels/cpu/x86/product_int8.inc"
