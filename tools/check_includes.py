@@ -24,8 +24,7 @@ INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["comma
 GROUPS = {
     "kernels/cpu": {
         "ground": ["block_layout", "reserve", "table"],
-        "parts": ["attention", "block_packing", "experts", "onednn", "packed_products", "products", "variants",
-                  "weight_layout"],
+        "parts": ["attention", "block_packing", "experts", "packed_products", "products", "variants", "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["portable", "x86"],
     },

@@ -185,12 +185,12 @@ const WeightLayout& layout_of(BlockFormat format) {
 
 }  // namespace cpu
 
-WeightType exact_type(DType dtype, const CpuCapabilities& kernels) {
-  return dtype == DType::bf16 && kernels.bf16_products ? WeightType::bf16 : WeightType::f32;
+WeightType exact_type(DType dtype) {
+  return dtype == DType::bf16 ? WeightType::bf16 : WeightType::f32;
 }
 
-double stored_bits(const HostMatrix& weights, const CpuCapabilities& kernels) {
-  if (!weights.blocks) return bits_per_weight(exact_type(weights.dtype, kernels));
+double stored_bits(const HostMatrix& weights) {
+  if (!weights.blocks) return bits_per_weight(exact_type(weights.dtype));
   const size_t bytes = cpu::layout_of(*weights.blocks).panel_bytes(cpu::kSuperBlock);
   return 8.0 * static_cast<double>(bytes) / (cpu::kBlockColumns * cpu::kSuperBlock);
 }

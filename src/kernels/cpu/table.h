@@ -72,7 +72,7 @@ struct AttentionKernels {
 
 /// Rows of activations as products take them, zero beyond the last column.
 struct PackedRows {
-  const void* values;  // bfloat16 or int8
+  const void* values;  // float32, bfloat16 or int8
   int64_t stride;      // bytes between rows
   // Of int8 rows that have one scale:
   const float* scales = nullptr;    // [rows]
@@ -141,7 +141,11 @@ struct KernelTable {
   /// end of the last block.
   void (*quantize_blocks)(const float* x, int n, int8_t* values, InputBlock* blocks);
   QuantizeGroups* quantize_groups;
-  void (*bf16_product)(const PanelProduct& product);  // null: no instructions for it
+  void (*f32_product)(const PanelProduct& product);
+  /// Of bfloat16 weights. Where the processor multiplies bfloat16, inputs are rounded to it, too;
+  /// else they are float32, and so is the arithmetic.
+  void (*bf16_product)(const PanelProduct& product);
+  bool bf16_inputs;
   void (*int8_product)(const PanelProduct& product);
   BlockProducts block_products;
 };

@@ -9,6 +9,16 @@ namespace {
 
 constexpr int kPanel = 64;
 
+void pack_f32(const HostMatrix& weights, Range outputs, int depth, const KernelTable& /*table*/,
+              std::byte* panel) {
+  auto* to = reinterpret_cast<float*>(panel);
+  std::vector<float> row(static_cast<size_t>(depth));
+  for (int c = 0; c < outputs.size(); ++c) {
+    weights.widen_row(outputs.begin + c, row.data());
+    for (int k = 0; k < depth; ++k) to[int64_t{k} * kPanel + c] = row[static_cast<size_t>(k)];
+  }
+}
+
 void pack_bf16(const HostMatrix& weights, Range outputs, int depth, const KernelTable& /*table*/,
                std::byte* panel) {
   std::vector<uint16_t> row(static_cast<size_t>(depth));
@@ -44,6 +54,13 @@ void pack_int8(const HostMatrix& weights, Range outputs, int depth, const Kernel
 }
 
 }  // namespace
+
+const WeightLayout kF32Layout{
+    .panel_columns = kPanel,
+    .depth_step = 2,
+    .panel_bytes = [](int depth) { return static_cast<size_t>(depth) * kPanel * sizeof(float); },
+    .pack = pack_f32,
+};
 
 const WeightLayout kBf16Layout{
     .panel_columns = kPanel,

@@ -24,6 +24,9 @@ struct WeightLayout {
   int padded(int depth) const { return (depth + depth_step - 1) / depth_step * depth_step; }
 };
 
+/// float32, [depth][64].
+extern const WeightLayout kF32Layout;
+
 /// bfloat16, [depth / 2][64][2]: 16 columns' pairs fill a register.
 extern const WeightLayout kBf16Layout;
 

@@ -16,10 +16,14 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/portable/tiles.inc"
 
 // Tiles: what 32 registers hold. Depth blocks: 32 KiB of weights, whose inputs are spread.
+constexpr int kFloatRows = 6;
+constexpr int kFloatVectors = 4;
+constexpr int kFloatBlock = 128;  // pairs
 constexpr int kInt8Rows = 5;
 constexpr int kInt8Vectors = 4;
 constexpr int kInt8Block = 128;  // quads
 constexpr int kBlockRows = 6;
+#include "kernels/cpu/portable/product_float.inc"
 #include "kernels/cpu/x86/registers_512.inc"
 // in terms of these
 #include "kernels/cpu/x86/dot_pairs.inc"
@@ -27,7 +31,8 @@ constexpr int kBlockRows = 6;
 #include "kernels/cpu/x86/product_blocks.inc"
 #include "kernels/cpu/x86/product_int8.inc"
 constexpr auto kQuantizeGroups = avx512_quantize_groups;
-constexpr auto kBf16Product = nullptr;
+constexpr auto kBf16Product = float_product<true>;
+constexpr bool kBf16Inputs = false;
 constexpr auto kInt8Product = int8_product;
 constexpr auto kBlockProducts = block_products;
 // last, since it names all of them
