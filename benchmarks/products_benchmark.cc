@@ -2,169 +2,42 @@
 // rows: operations per second, and their ratio to the peak of the instruction that multiplies them
 // ("of_peak"), or for one row the ratio of the weights' bytes per second to reading memory
 // ("of_read"). Peaks are measured beside each case, times are medians of the thread's processor
-// time, and the inputs' packing counts. For blocks of GGUF files also the bytes of the file that a
-// second packs.
-#include <algorithm>
-#include <benchmark/benchmark.h>
-#include <fmt/format.h>
-#include <functional>
-#include <optional>
-
+// time, and the inputs' packing counts. Also the weights that a second packs, and of GGUF files the
+// bytes.
 #include "bench/ceilings.h"
-#include "bench/kernel_cases.h"
-#include "bench/timing.h"
-#include "kernels/cpu/products.h"
-#include "kernels/cpu/variants.h"
-#include "kernels/create_backend.h"
+#include "kernels/cpu/block_layout.h"
+#include "product_cases.h"
 
 namespace unmask::benchmarks {
 namespace {
 
-struct Kind {
-  std::string name;
-  std::optional<WeightType> own;  // null: oneDNN's bfloat16
-  double (*peak)(int threads);
-  std::optional<BlockFormat> blocks{};
-
-  std::unique_ptr<cpu::Products> create(ThreadPool& pool) const {
-    const cpu::KernelTable& table = cpu::select_variant(CpuOptions{}.kernels).table();
-    return own ? cpu::create_packed_products(*own, table, pool)
-               : cpu::create_onednn_products(DType::bf16, table, pool);
-  }
-};
-
-struct Shape {
-  int in;
-  int out;
-};
-
-/// A matrix in blocks that are all alike: no scale of them is subnormal, which would be slow.
-struct FileBlocks {
-  FileBlocks(BlockFormat format, const Shape& shape)
-      : bytes(block_bytes(format, static_cast<size_t>(shape.in)) * static_cast<size_t>(shape.out),
-              std::byte{0x2b}),
-        matrix{.data = bytes.data(), .out = shape.out, .in = shape.in, .blocks = format} {}
-  FileBlocks(const FileBlocks&) = delete;
-  FileBlocks& operator=(const FileBlocks&) = delete;
-
-  std::vector<std::byte> bytes;
-  HostMatrix matrix;
-};
-
-/// The products of one kind, and weights for them.
-struct Weights {
-  Weights(const Kind& kind, const Shape& shape) : products(kind.create(pool)) {
-    if (products == nullptr) return;
-    std::optional<FileBlocks> file;
-    if (kind.blocks) file.emplace(*kind.blocks, shape);
-    const auto pack = [&](const HostMatrix& w) { return products->pack(file ? file->matrix : w); };
-    copies.emplace(pack, shape.in, shape.out);
-  }
-
-  ThreadPool pool{1};
-  std::unique_ptr<cpu::Products> products;  // null: this processor has none
-  std::optional<WeightCopies> copies;
-};
-
-void measure(benchmark::State& state, const Kind& kind, const Shape& shape, Weights& weights) {
-  if (!weights.copies) {
-    state.SkipWithError("this processor has no such product");
-    return;
-  }
-  const auto rows = static_cast<int>(state.range(0));
-  const Buffer x = random_matrix(rows, shape.in);
-  const Buffer y = random_matrix(rows, shape.out);
-  const auto multiply = [&] {
-    const LinearMap map{&weights.copies->next(), y.view(rows, shape.out)};
-    weights.products->multiply(x.view(rows, shape.in), std::span(&map, 1));
+Kind own(std::string name, WeightType weights, double (*peak)(int threads),
+         std::optional<BlockFormat> blocks = {}) {
+  const auto create = [weights](const cpu::KernelTable& table, ThreadPool& pool) {
+    return cpu::create_packed_products(weights, table, pool);
   };
-  multiply();
-  const double limit = rows == 1 ? read_ceiling(1) : kind.peak(1);
-  std::vector<double> times;
-  for ([[maybe_unused]] auto _ : state) {
-    const double start = thread_seconds();
-    multiply();
-    times.push_back(thread_seconds() - start);
-    state.SetIterationTime(times.back());
-  }
-  const double operations = 2.0 * rows * shape.in * shape.out;
-  const double seconds = median(times);
-  state.counters["GOP/s"] = operations / seconds * 1e-9;
-  if (rows == 1) {
-    const double again = std::max(limit, read_ceiling(1));
-    state.counters["of_read"] =
-        static_cast<double>(weights.copies->next().bytes()) / seconds / again;
-  } else {
-    state.counters["of_peak"] = operations / seconds / std::max(limit, kind.peak(1));
-  }
+  return {std::move(name), create, peak, blocks};
 }
 
-void measure_packing(benchmark::State& state, const Kind& kind, const Shape& shape) {
-  ThreadPool pool(1);
-  const auto products = kind.create(pool);
-  const FileBlocks file(*kind.blocks, shape);
-  std::vector<double> times;
-  for ([[maybe_unused]] auto _ : state) {
-    const double start = thread_seconds();
-    products->pack(file.matrix);
-    times.push_back(thread_seconds() - start);
-    state.SetIterationTime(times.back());
-  }
-  state.counters["file_GB/s"] = static_cast<double>(file.bytes.size()) / median(times) * 1e-9;
-}
+/// From here on codes take int8's instruction.
+constexpr int kLargeCode = 128;
 
 std::vector<Kind> all_kinds() {
-  std::vector<Kind> kinds{{"bf16", WeightType::bf16, bf16_ceiling},
-                          {"onednn_bf16", std::nullopt, bf16_ceiling},
-                          {"int8", WeightType::int8, int8_ceiling},
-                          {"int4", WeightType::int4, int8_ceiling}};
+  std::vector<Kind> kinds{
+      own("f32", WeightType::f32, f32_ceiling), own("bf16", WeightType::bf16, bf16_ceiling),
+      own("int8", WeightType::int8, int8_ceiling), own("int4", WeightType::int4, int4_ceiling)};
   for (int i = 0; i < kBlockFormats; ++i) {
     const auto format = static_cast<BlockFormat>(i);
-    kinds.push_back(
-        {std::string(block_traits(format).name), WeightType::stored, int8_ceiling, format});
+    const bool small = cpu::largest_code(cpu::kBlockLayouts[i]) < kLargeCode;
+    kinds.push_back(own(std::string(block_traits(format).name), WeightType::stored,
+                        small ? int4_ceiling : int8_ceiling, format));
   }
   return kinds;
-}
-
-void register_products(const Kind& kind, const Shape& shape) {
-  // One set of weights at a time: all together would not fit into memory.
-  static std::unique_ptr<Weights> weights;
-  static std::string made_for;
-  const std::string name = fmt::format("{}/{}x{}", kind.name, shape.in, shape.out);
-  const auto run = [kind, shape, name](benchmark::State& state) {
-    if (made_for != name) {
-      weights.reset();
-      weights = std::make_unique<Weights>(kind, shape);
-      made_for = name;
-    }
-    measure(state, kind, shape, *weights);
-  };
-  auto* cases = benchmark::RegisterBenchmark(name.c_str(), run);
-  for (const int rows : {1, 32, 64, 256, 1024}) cases->Arg(rows);
-  cases->UseManualTime()->MinTime(0.4)->Unit(benchmark::kMillisecond);
-}
-
-void register_all() {
-  static constexpr Shape kShapes[] = {{4096, 4096}, {4096, 12288}, {12288, 4096}, {512, 512}};
-  for (const Kind& kind : all_kinds()) {
-    for (const Shape& shape : kShapes) register_products(kind, shape);
-    if (!kind.blocks) continue;
-    const auto run = [kind](benchmark::State& state) { measure_packing(state, kind, kShapes[0]); };
-    benchmark::RegisterBenchmark(("pack/" + kind.name).c_str(), run)
-        ->UseManualTime()
-        ->MinTime(0.4)
-        ->Unit(benchmark::kMillisecond);
-  }
 }
 
 }  // namespace
 }  // namespace unmask::benchmarks
 
 int main(int argc, char** argv) {
-  unmask::benchmarks::register_all();
-  benchmark::Initialize(&argc, argv);
-  if (benchmark::ReportUnrecognizedArguments(argc, argv)) return 1;
-  benchmark::RunSpecifiedBenchmarks();
-  benchmark::Shutdown();
-  return 0;
+  return unmask::benchmarks::run_products(argc, argv, unmask::benchmarks::all_kinds());
 }

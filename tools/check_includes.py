@@ -24,7 +24,7 @@ INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["comma
 GROUPS = {
     "kernels/cpu": {
         "ground": ["block_layout", "reserve", "table"],
-        "parts": ["attention", "block_packing", "experts", "onednn", "packed_products", "panels", "products", "variants",
+        "parts": ["attention", "block_packing", "experts", "packed_products", "panels", "products", "variants",
                   "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["portable", "x86"],

@@ -4,11 +4,13 @@
 namespace unmask {
 
 /// Operations per second (a multiply-add counts as two) of `threads` threads that do nothing but
-/// one instruction on registers. Each thread's rate is taken over its own processor time, the best
-/// of a few repetitions, so that a disturbed moment does not flatter what is compared with it.
+/// the instruction on registers that the kernels at hand (CpuOptions) multiply with. Each thread's
+/// rate is taken over its own processor time, the best of a few repetitions, so that a disturbed
+/// moment does not flatter what is compared with it.
 double f32_ceiling(int threads);   // multiply-adds; 0 without FMA
-double bf16_ceiling(int threads);  // vdpbf16ps; 0 without
-double int8_ceiling(int threads);  // vpdpbusd; 0 without
+double bf16_ceiling(int threads);  // vdpbf16ps, or what f32_ceiling() measures
+double int8_ceiling(int threads);  // vpdpbusd, or vpmaddwd with its addition; 0 without AVX2
+double int4_ceiling(int threads);  // vpdpbusd, or vpmaddubsw with its addition; 0 without AVX2
 /// Bytes per second that as many threads read from more memory than any cache holds.
 double read_ceiling(int threads);
 
@@ -17,6 +19,7 @@ struct Ceilings {
   double f32 = 0;
   double bf16 = 0;
   double int8 = 0;
+  double int4 = 0;
   double read = 0;
 };
 /// Throws Error where the processor has no FMA: nothing could be compared with it.

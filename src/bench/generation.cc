@@ -107,9 +107,10 @@ BenchModel::BenchModel(const std::string& shape, WeightType weights, int threads
       meter_(dynamic_cast<MeteredBackend&>(model_.backend())) {}
 
 double limit_seconds(const WorkCount& work, WeightType weights, const Ceilings& c) {
-  const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
-  const double attention = weights != WeightType::f32 && kernels.bf16_attention ? c.bf16 : c.f32;
-  const double products = is_quantized(weights) && kernels.int8_products ? c.int8 : attention;
+  const double attention = weights == WeightType::f32 ? c.f32 : c.bf16;
+  const double products = weights == WeightType::int8   ? c.int8
+                          : weights == WeightType::int4 ? c.int4
+                                                        : attention;
   return roofline_seconds(work, {.products = products, .attention = attention, .read = c.read});
 }
 

@@ -153,7 +153,7 @@ class KernelTargets {
 
 void measure_kernel_targets(int threads, const TargetSink& sink) {
   const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
-  if (!kernels.bf16_attention || !kernels.int8_products) {
+  if (!kernels.bf16_dot || !kernels.int8_dot) {
     fail("[bench] the targets are for kernels that multiply bfloat16 and int8; these do not");
   }
   KernelTargets targets(sink);

@@ -19,22 +19,23 @@ struct CpuOptions {
   StopToken stop{};  // looked at between the pieces that work is shared in; then Stopped is thrown
 };
 
-/// The kernels that this processor can run, the best first: avx512_bf16, avx512, avx2, plain.
+/// The kernels that this processor can run, the best first, of avx512_bf16, avx512_vnni, avx512,
+/// avx2_vnni, avx2 and plain.
 std::vector<std::string> cpu_kernel_names();
 
 /// What some kernels have instructions for.
 struct CpuCapabilities {
-  bool bf16_products = false;  // no slower than those of float32: oneDNN's need AVX-512
-  bool bf16_attention = false;
-  bool int8_products = false;
+  int register_bits = 128;
+  bool bf16_dot = false;  // products and attention of bfloat16; without, they are of float32
+  bool int8_dot = false;
 };
 /// Throws Error for kernels that are unknown or that this processor cannot run.
 CpuCapabilities cpu_capabilities(const std::string& kernels);
 
 /// How WeightType::stored keeps a matrix of such elements, none of whose values changes.
-WeightType exact_type(DType dtype, const CpuCapabilities& kernels);
+WeightType exact_type(DType dtype);
 /// What one of the weights takes then, scales included; `weights` needs no data.
-double stored_bits(const HostMatrix& weights, const CpuCapabilities& kernels);
+double stored_bits(const HostMatrix& weights);
 
 /// Vectorised kernels. Throws Error when the processor lacks what the weights or the kernels need
 /// or the options make no sense.

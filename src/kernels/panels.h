@@ -12,7 +12,7 @@
 namespace unmask {
 
 /// Bytes of all panels of a matrix of that shape, in panels of its `blocks` or else of `format`;
-/// none where there are no such panels: of float32, and of `stored` without blocks.
+/// none for `stored` without blocks.
 std::optional<size_t> panels_bytes(const HostMatrix& matrix);
 
 /// Packs `matrix`, which lies in rows, into zeroed memory of panels_bytes(). The weights are those

@@ -10,11 +10,11 @@ namespace unmask {
 
 enum class WeightType : uint8_t {
   f32,   // products of float32
-  bf16,  // weights and inputs rounded to bfloat16
+  bf16,  // weights rounded to bfloat16, and inputs where the processor multiplies bfloat16
   int8,  // 8 bits: weights scaled by output, inputs by row
   int4,  // 4 bits: weights scaled by 32s, inputs 8 bits, scaled by 256s
   /// As the file has each matrix: blocks keep their codes and scales (inputs as for int4), bfloat16
-  /// stays where the processor multiplies it, and the other floats become float32.
+  /// stays, and the other floats become float32.
   stored
 };
 inline constexpr int kAllWeightTypes = 5;

@@ -19,7 +19,6 @@ void add(const WorkCount& work, WorkCount& sum) {
 
 /// Of the matrices that products read, as WeightType::stored keeps them.
 double stored_bytes_per_weight(const TensorDirectory& checkpoint, const ModelConfig& config) {
-  const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
   double bits = 0;
   double weights = 0;
   for (const TensorSpec& spec : tensor_specs(config)) {
@@ -27,7 +26,7 @@ double stored_bytes_per_weight(const TensorDirectory& checkpoint, const ModelCon
     if (spec.shape.size() != 2 || table) continue;
     const HostMatrix matrix = host_matrix(checkpoint.at(spec.name));
     const double count = static_cast<double>(matrix.out) * matrix.in;
-    bits += count * stored_bits(matrix, kernels);
+    bits += count * stored_bits(matrix);
     weights += count;
   }
   return bits / weights / 8;
@@ -41,8 +40,7 @@ ElementSizes sizes_of(DeviceKind device, WeightType weights, double bytes_per_we
     sizes.keeps_embeddings = true;
   } else {
     const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
-    sizes.packed_kv =
-        weights != WeightType::f32 && kernels.bf16_attention ? DType::bf16 : DType::f32;
+    sizes.packed_kv = weights != WeightType::f32 && kernels.bf16_dot ? DType::bf16 : DType::f32;
   }
   return sizes;
 }

@@ -58,7 +58,7 @@ WeightType resolve_weight_type(std::optional<WeightType> wanted, DeviceKind devi
   if (is_gguf_file(checkpoint.path())) return stored;
   const auto name = tensor_name(config, TensorRole::q, 0);
   const bool stored_narrow = checkpoint.contains(name) && checkpoint.at(name).dtype == "BF16";
-  return stored_narrow && cpu_capabilities(CpuOptions{}.kernels).bf16_products ? bf16 : f32;
+  return stored_narrow ? bf16 : f32;
 }
 
 }  // namespace unmask

@@ -12,6 +12,7 @@
 #include "io/json_file.h"
 #include "io/kept_overrides.h"
 #include "io/model_folder.h"
+#include "kernels/create_backend.h"
 #include "kernels/panels.h"
 #include "model/families.h"
 #include "session/find_model.h"
@@ -71,7 +72,7 @@ class TensorWriter {
     if (!is_linear_map) return write_rows(name, shape, matrix);
     matrix.format = options_.weights;
     if (matrix.format == WeightType::stored && !matrix.blocks) {
-      matrix.format = matrix.dtype == DType::bf16 ? WeightType::bf16 : WeightType::f32;
+      matrix.format = exact_type(matrix.dtype);
     }
     if (const auto bytes = panels_bytes(matrix)) return write_panels(name, shape, matrix, *bytes);
     write_rows(name, shape, matrix);

@@ -6,7 +6,8 @@
 namespace unmask {
 namespace {
 
-constexpr Ceilings kCeilings{.threads = 1, .f32 = 1e10, .bf16 = 2e10, .int8 = 4e10, .read = 1e9};
+constexpr Ceilings kCeilings{
+    .threads = 1, .f32 = 1e10, .bf16 = 2e10, .int8 = 4e10, .int4 = 5e10, .read = 1e9};
 
 BenchCase small_case(const std::string& method) {
   return {.method = method, .context = 48, .gen_length = 16, .block_length = 8, .steps = 8};
@@ -70,6 +71,7 @@ TEST(LimitSeconds, TakeTheSlowerOfComputingAndReading) {
   const WorkCount busy{
       .product_operations = 3e10, .attention_operations = 1e10, .weight_bytes = 1e8};
   EXPECT_DOUBLE_EQ(limit_seconds(busy, WeightType::f32, kCeilings), 3 + 1);
+  EXPECT_DOUBLE_EQ(limit_seconds(busy, WeightType::int4, kCeilings), 3e10 / 5e10 + 1e10 / 2e10);
   const WorkCount reading{
       .product_operations = 1e9, .attention_operations = 0, .weight_bytes = 5e9};
   EXPECT_DOUBLE_EQ(limit_seconds(reading, WeightType::f32, kCeilings), 5);

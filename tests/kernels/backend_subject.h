@@ -15,7 +15,8 @@ namespace unmask::testing {
 struct BackendSubject {
   std::string name;
   std::function<std::unique_ptr<Backend>()> make;
-  bool narrow_products = false;   // round their operands to bfloat16
+  bool narrow_weights = false;    // products round them to bfloat16
+  bool narrow_inputs = false;     // and their other operand
   bool narrow_attention = false;  // rounds queries, keys, values and weights to it
   bool narrow_results = false;    // rounds what attention gives to it
 

@@ -34,12 +34,12 @@ std::vector<BackendSubject> subjects() {
     all.push_back({.name = "cpu_" + isa,
                    .make = [isa] { return testing::create_cpu_backend_on(isa, {.threads = 3}); }});
     const CpuCapabilities kernels = cpu_capabilities(isa);
-    if (!kernels.bf16_products) continue;
     const CpuOptions options{.threads = 3, .weights = WeightType::bf16};
     all.push_back({.name = "cpu_" + isa + "_with_bf16_weights",
                    .make = [isa, options] { return testing::create_cpu_backend_on(isa, options); },
-                   .narrow_products = true,
-                   .narrow_attention = kernels.bf16_attention});
+                   .narrow_weights = true,
+                   .narrow_inputs = kernels.bf16_dot,
+                   .narrow_attention = kernels.bf16_dot});
   }
   const auto cpu = [] { return create_cpu_backend({.threads = 2}); };
   all.push_back({.name = "metered", .make = [cpu] { return create_metered_backend(cpu()); }});
@@ -112,11 +112,10 @@ TEST_P(BackendTest, CopiesRowsThatLieApart) {
 }
 
 TEST_P(BackendTest, Linear) {
-  const bool narrow = GetParam().narrow_products;
   for (const auto& [rows, in, out] : {std::array{1, 1, 1}, std::array{5, 33, 70},
                                       std::array{64, 128, 320}, std::array{257, 96, 1100}}) {
-    const RandomTensor x = random(narrow, rows, in, 3);
-    const RandomTensor w = random(narrow, out, in, 2);
+    const RandomTensor x = random(GetParam().narrow_inputs, rows, in, 3);
+    const RandomTensor w = random(GetParam().narrow_weights, out, in, 2);
     const RandomTensor bias(random_, 1, out);
     const RandomTensor before(random_, rows, out, 5);
     const auto on_backend = backend_->pack(w.matrix());

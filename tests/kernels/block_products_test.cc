@@ -8,11 +8,10 @@
 #include "core/parallel.h"
 #include "kernels/cpu/block_layout.h"
 #include "kernels/cpu/products.h"
-#include "kernels/cpu/variants.h"
 #include "kernels/cpu/weight_layout.h"
 #include "kernels/create_backend.h"
+#include "kernels/product_kernels.h"
 #include "kernels/random_blocks.h"
-#include "support/isa.h"
 #include "support/random_tensor.h"
 
 namespace unmask {
@@ -85,6 +84,7 @@ bool comes_in_256s(BlockFormat format) { return block_traits(format).elements ==
 
 TEST(BlockPacking, MovesEveryWeightExactly) {
   std::mt19937 random(5);
+  const cpu::KernelTable& table = testing::kernel_table("plain");
   for (const BlockFormat format : testing::block_formats()) {
     SCOPED_TRACE(testing::test_name(format));
     const cpu::WeightLayout& layout = cpu::layout_of(format);
@@ -94,7 +94,7 @@ TEST(BlockPacking, MovesEveryWeightExactly) {
       const std::vector<float> values = blocks.values();
       for (const Range outputs : {Range{0, 32}, Range{32, 39}}) {
         std::vector<std::byte> panel(layout.panel_bytes(in));
-        layout.pack(blocks.matrix(), outputs, in, panel.data());
+        layout.pack(blocks.matrix(), outputs, in, table, panel.data());
         const Panel packed(cpu::kBlockLayouts[static_cast<size_t>(format)], panel.data());
         for (int c = 0; c < 32; ++c) {
           for (int k = 0; k < in; ++k) {
@@ -120,7 +120,7 @@ class BlockProducts : public ::testing::TestWithParam<FormatCase> {
  protected:
   static BlockFormat format() { return std::get<1>(GetParam()); }
   static std::unique_ptr<cpu::Products> create(const std::string& isa, ThreadPool& pool) {
-    return cpu::create_packed_products(WeightType::stored, cpu::select_variant(isa).table(), pool);
+    return cpu::create_packed_products(WeightType::stored, testing::kernel_table(isa), pool);
   }
   static std::unique_ptr<cpu::Products> create(ThreadPool& pool) {
     return create(std::get<0>(GetParam()), pool);
@@ -228,7 +228,7 @@ TEST_P(BlockProducts, OfWholeNumbersLoseNothing) {
 
 std::vector<FormatCase> cases() {
   std::vector<FormatCase> all;
-  for (const std::string& isa : testing::isa_levels()) {
+  for (const std::string& isa : testing::product_kernels()) {
     for (const BlockFormat format : testing::block_formats()) all.emplace_back(isa, format);
   }
   return all;

@@ -44,9 +44,7 @@ TEST_P(CpuBackend, ARotationThatWasStoppedIsRightTheNextTime) {
 TEST_P(CpuBackend, RowsOfProductsDoNotDependOnTheirNeighboursOrThreads) {
   const RandomTensor x(random_, 300, 256);
   const RandomTensor w(random_, 500, 256);
-  std::vector<WeightType> types{WeightType::f32};
-  if (cpu_capabilities(GetParam()).bf16_products) types.push_back(WeightType::bf16);
-  for (const WeightType type : types) {
+  for (const WeightType type : {WeightType::f32, WeightType::bf16}) {
     const RandomTensor all(random_, 300, 500);
     const auto one = cpu(1, type);
     const auto packed_for_one = one->pack(w.matrix());

@@ -121,7 +121,6 @@ TEST_P(BlockMatrices, PackedInATypeEqualTheirValuesPackedInIt) {
     const RandomBlocks blocks(random_, format, 70, 256);
     const std::vector<float> values = blocks.values();
     for (const WeightType type : kWeightTypes) {
-      if (type == WeightType::bf16 && !cpu_capabilities(GetParam()).bf16_products) continue;
       const auto backend = testing::create_cpu_backend_on(GetParam(), {.weights = type});
       const RandomTensor a(random_, 5, 70);
       const RandomTensor b(random_, 5, 70);
@@ -145,14 +144,12 @@ TEST(StoredWeights, OfFloatsLoseNothing) {
   to_bf16(values.values().data(), DType::f32, narrow.size(), narrow.data());
   std::vector<uint16_t> half(narrow.size());
   for (size_t i = 0; i < half.size(); ++i) half[i] = f32_to_f16(values.values()[i]);
-  const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
   const auto stored = create_cpu_backend({.weights = WeightType::stored});
   for (const HostMatrix& matrix : {values.matrix(), HostMatrix{narrow.data(), DType::bf16, 33, 64},
                                    HostMatrix{half.data(), DType::f16, 33, 64}}) {
-    const WeightType type = exact_type(matrix.dtype, kernels);
-    EXPECT_EQ(type, matrix.dtype == DType::bf16 && kernels.bf16_products ? WeightType::bf16
-                                                                         : WeightType::f32);
-    EXPECT_EQ(stored_bits(matrix, kernels), bits_per_weight(type));
+    const WeightType type = exact_type(matrix.dtype);
+    EXPECT_EQ(type, matrix.dtype == DType::bf16 ? WeightType::bf16 : WeightType::f32);
+    EXPECT_EQ(stored_bits(matrix), bits_per_weight(type));
     const RandomTensor a(random, 3, 33);
     const RandomTensor b(random, 3, 33);
     stored->linear(x.view(), {stored->pack(matrix).get(), a.view()});
@@ -169,7 +166,7 @@ TEST(StoredWeights, AreAsLargeAsTheFileSays) {
   matrix.format = WeightType::stored;
   EXPECT_EQ(counting->pack(matrix)->bytes(), 64U * 256 * 4);
   matrix.blocks = BlockFormat::q4_k;
-  const double bits = stored_bits(matrix, cpu_capabilities(CpuOptions{}.kernels));
+  const double bits = stored_bits(matrix);
   EXPECT_EQ(static_cast<double>(counting->pack(matrix)->bytes()), 64 * 256 * bits / 8);
 }
 

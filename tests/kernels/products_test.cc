@@ -6,13 +6,13 @@
 #include <cmath>
 #include <gtest/gtest.h>
 
-#include "kernels/cpu/variants.h"
-#include "support/isa.h"
+#include "kernels/product_kernels.h"
 #include "support/random_tensor.h"
 
 namespace unmask {
 namespace {
 
+using testing::kernel_table;
 using testing::RandomTensor;
 
 struct Shape {
@@ -25,20 +25,16 @@ constexpr Shape kShapes[] = {{1, 1, 1},     {2, 3, 65},    {6, 64, 64},   {13, 7
                              {7, 1025, 67}, {27, 300, 40}, {257, 37, 70}, {1, 2500, 100},
                              {25, 2049, 6}, {300, 32, 9}};
 
-/// The kernels of `isa`.
-const cpu::KernelTable& kernel_table(const std::string& isa) {
-  return cpu::select_variant(isa).table();
-}
-
 double largest(const float* values, int n) {
   double most = 0;
   for (int i = 0; i < n; ++i) most = std::max(most, std::abs(static_cast<double>(values[i])));
   return most;
 }
 
-/// Most that rounding moves each of the `n` elements of a row of inputs or of weights.
+/// Most that rounding to `type` moves each of the `n` elements of a row of inputs or of weights.
 std::vector<double> roundings(WeightType type, bool weights, const float* row, int n) {
   std::vector<double> most(static_cast<size_t>(n));
+  if (type == WeightType::f32) return most;
   const int quantized = type == WeightType::int8 ? n : weights ? 32 : 256;  // columns a scale
   const int group = type == WeightType::bf16 ? 1 : quantized;
   for (int begin = 0; begin < n; begin += group) {
@@ -65,6 +61,11 @@ class PackedProducts : public ::testing::TestWithParam<TypeCase> {
     ASSERT_NE(products_, nullptr);
   }
   static WeightType type() { return std::get<1>(GetParam()); }
+  /// What inputs are rounded to.
+  static WeightType input_type() {
+    const bool narrow = kernel_table(std::get<0>(GetParam())).bf16_inputs;
+    return type() == WeightType::bf16 && !narrow ? WeightType::f32 : type();
+  }
   static std::unique_ptr<cpu::Products> create(const std::string& isa, ThreadPool& pool) {
     return cpu::create_packed_products(type(), kernel_table(isa), pool);
   }
@@ -106,7 +107,7 @@ TEST_P(PackedProducts, StayWithinTheRoundingOfTheirOperands) {
       const float* b = w.view().f32(i % out);
       double sum = bias.view().f32()[i % out];
       double bound = (in + 1) * 6e-8 * std::abs(sum);
-      const std::vector<double> a_moves = roundings(type(), false, a, in);
+      const std::vector<double> a_moves = roundings(input_type(), false, a, in);
       const std::vector<double> b_moves = roundings(type(), true, b, in);
       for (int k = 0; k < in; ++k) {
         const double da = a_moves[static_cast<size_t>(k)];
@@ -215,6 +216,25 @@ TEST_P(PackedProducts, WithUsesEqualProductsFollowedByThem) {
   }
 }
 
+/// Where multiply-adds are fused, which all sets but the plain one do.
+TEST_P(PackedProducts, OfFloatsAreTheSameWithRegistersOfAnyWidth) {
+  const std::string isa = std::get<0>(GetParam());
+  if (input_type() != WeightType::f32 || isa == "plain" || isa == "avx2") return;
+  const auto narrow = create("avx2", pool_);
+  for (const auto& [rows, in, out] : kShapes) {
+    SCOPED_TRACE(fmt::format("{} x {} x {}", rows, in, out));
+    const RandomTensor x(random_, rows, in);
+    const RandomTensor w(random_, out, in);
+    const RandomTensor bias(random_, 1, out);
+    const RandomTensor a(random_, rows, out);
+    const RandomTensor b(random_, rows, out);
+    multiply(x, w, bias.view(), a);
+    const auto packed = narrow->pack(w.matrix());
+    multiply(*narrow, x.view(), {packed.get(), b.view(), bias.view()});
+    expect_same(a.view(), b.view());
+  }
+}
+
 using QuantizedProducts = PackedProducts;
 
 TEST_P(QuantizedProducts, AreTheSameUnderEveryInstructionSet) {
@@ -259,7 +279,7 @@ std::string case_name(const ::testing::TestParamInfo<TypeCase>& info) {
 
 std::vector<TypeCase> quantized_cases() {
   std::vector<TypeCase> cases;
-  for (const std::string& isa : testing::isa_levels()) {
+  for (const std::string& isa : testing::product_kernels()) {
     for (const WeightType type : {WeightType::int8, WeightType::int4})
       cases.emplace_back(isa, type);
   }
@@ -268,9 +288,8 @@ std::vector<TypeCase> quantized_cases() {
 
 std::vector<TypeCase> all_cases() {
   std::vector<TypeCase> cases = quantized_cases();
-  // bfloat16 products of our own need instructions that the lower levels lack.
-  for (const std::string& isa : testing::isa_levels()) {
-    if (kernel_table(isa).bf16_product != nullptr) cases.emplace_back(isa, WeightType::bf16);
+  for (const std::string& isa : testing::product_kernels()) {
+    for (const WeightType type : {WeightType::f32, WeightType::bf16}) cases.emplace_back(isa, type);
   }
   return cases;
 }

@@ -22,9 +22,7 @@ class WeightFormats : public ::testing::TestWithParam<std::string> {
     return testing::create_cpu_backend_on(GetParam(), {.threads = 2, .weights = weights});
   }
   std::vector<WeightType> types() const {
-    std::vector<WeightType> all{WeightType::f32, WeightType::int8, WeightType::int4};
-    if (cpu_capabilities(GetParam()).bf16_products) all.push_back(WeightType::bf16);
-    return all;
+    return {WeightType::f32, WeightType::int8, WeightType::int4, WeightType::bf16};
   }
   /// The product of a matrix alone on a backend of one type.
   RandomTensor alone(WeightType type, const RandomTensor& x, const HostMatrix& w) {

@@ -59,9 +59,10 @@ ordered_json kind_json(const StepKind& kind) {
 }  // namespace
 
 std::string ceilings_text(const Ceilings& c) {
-  return fmt::format("limits    {} thread{}: float32 {}, bf16 {}, int8 {}, reading {}\n", c.threads,
-                     c.threads == 1 ? "" : "s", rate(c.f32, "FLOP"), rate(c.bf16, "FLOP"),
-                     rate(c.int8, "OP"), rate(c.read, "B"));
+  return fmt::format("limits    {} thread{}: float32 {}, bf16 {}, int8 {}, int4 {}, reading {}\n",
+                     c.threads, c.threads == 1 ? "" : "s", rate(c.f32, "FLOP"),
+                     rate(c.bf16, "FLOP"), rate(c.int8, "OP"), rate(c.int4, "OP"),
+                     rate(c.read, "B"));
 }
 
 double speed_over_full(const BenchRun& run, const GenerationFigures& figures) {
@@ -123,6 +124,7 @@ ordered_json bench_json(const Ceilings& c, const std::vector<BenchRun>& runs) {
             {"f32_operations_per_second", c.f32},
             {"bf16_operations_per_second", c.bf16},
             {"int8_operations_per_second", c.int8},
+            {"int4_operations_per_second", c.int4},
             {"read_bytes_per_second", c.read}}},
           {"models", models}};
 }

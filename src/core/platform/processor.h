@@ -9,6 +9,7 @@ namespace unmask {
 /// the age of a processor.
 struct ProcessorTraits {
   bool avx2_fma = false;
+  bool avx_vnni = false;  // dot products of bytes in registers of 256 bits
   bool avx512 = false;    // F, BW, DQ and VL
   bool bf16_dot = false;  // AVX-512 BF16
   bool vnni = false;      // AVX-512 VNNI, dot products of bytes

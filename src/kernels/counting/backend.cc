@@ -167,7 +167,7 @@ class Counting final : public CountingBackend {
   double bytes_per_weight(const HostMatrix& w) const {
     if (!w.format) return sizes_.bytes_per_weight;
     if (*w.format != WeightType::stored) return bits_per_weight(*w.format) / 8;
-    return stored_bits(w, cpu_capabilities(CpuOptions{}.kernels)) / 8;
+    return stored_bits(w) / 8;
   }
   void count(const AttentionTask& task, const HeadShape& shape) {
     pack(task.kv, shape);

@@ -35,11 +35,10 @@ class CpuBackend final : public Backend {
   explicit CpuBackend(const CpuOptions& options)
       : pool_(options.threads == 0 ? available_threads() : options.threads, options.stop),
         table_(cpu::select_variant(options.kernels).table()),
-        capabilities_(cpu_capabilities(options.kernels)),
         weights_(options.weights),
         experts_(pool_, table_, [this](Tensor x, std::span<const LinearMap> m) { linear(x, m); }),
         attention_(pool_, attention_kernels(table_, options.weights)) {
-    if (weights_ != WeightType::stored) products(weights_);  // throws where there are none
+    if (weights_ != WeightType::stored) products(weights_);  // named by describe()
   }
 
   std::string describe() const override {
@@ -62,7 +61,7 @@ class CpuBackend final : public Backend {
     // Panels say what they are; what they become is up to the user.
     WeightType type = weights.in_panels ? weights_ : weights.format.value_or(weights_);
     if (type == WeightType::stored && !weights.blocks) {
-      type = exact_type(weights.dtype, capabilities_);
+      type = exact_type(weights.dtype);
     }
     return products(type).pack(weights);
   }
@@ -113,20 +112,15 @@ class CpuBackend final : public Backend {
     }
   }
 
-  /// Products with weights of that type: ours where this instruction set has them, else oneDNN's.
+  /// Products with weights of that type.
   cpu::Products& products(WeightType type) {
     auto& known = products_[static_cast<size_t>(type)];
     if (known == nullptr) known = cpu::create_packed_products(type, table_, pool_);
-    if (known == nullptr) {
-      const DType of_weights = type == WeightType::bf16 ? DType::bf16 : DType::f32;
-      known = cpu::create_onednn_products(of_weights, table_, pool_);
-    }
     return *known;
   }
 
   ThreadPool pool_;
   const cpu::KernelTable& table_;
-  CpuCapabilities capabilities_;
   WeightType weights_;  // of matrices that say nothing else
   /// By type, once needed.
   std::array<std::unique_ptr<cpu::Products>, kAllWeightTypes> products_;

@@ -82,13 +82,29 @@ inline constexpr BlockLayout kBlockLayouts[] = {
     {Codes::sixes, 16, Scales::int8, Mins::none, 32},    // Q6_K
     {Codes::iq4, 32, Scales::f16, Mins::none, 128},      // IQ4_NL
     {Codes::iq4, 32, Scales::int8, Mins::none, 128},     // IQ4_XS
-    {Codes::mxfp4, 32, Scales::f32, Mins::none, 128},    // MXFP4
+    {Codes::mxfp4, 32, Scales::f32, Mins::none, 12},     // MXFP4
 };
 inline constexpr int kLayouts = sizeof kBlockLayouts / sizeof kBlockLayouts[0];
 
 /// What codes stand for; null: for themselves.
 constexpr const int8_t* levels_of(Codes codes) {
   return codes == Codes::iq4 ? kIq4Levels : codes == Codes::mxfp4 ? kMxfp4Levels : nullptr;
+}
+
+/// The largest weight that products meet: a code, or what it stands for with the offset.
+constexpr int largest_code(const BlockLayout& layout) {
+  const int8_t* levels = levels_of(layout.codes);
+  if (levels != nullptr) {
+    int largest = 0;
+    for (int i = 0; i < 16; ++i) largest = levels[i] > largest ? levels[i] : largest;
+    return largest + layout.offset;
+  }
+  switch (layout.codes) {
+    case Codes::bytes: return 255;
+    case Codes::fives: return 31;
+    case Codes::sixes: return 63;
+    default: return 15;
+  }
 }
 
 /// What 256 inputs carry beside their int8 values: sums of them, for offsets and mins.

@@ -1,9 +1,10 @@
 // Packing of blocks: codes, scales and mins move from the rows of a file into panels, nothing is
-// rounded.
+// rounded. And of int4, which becomes blocks here.
 #include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
+#include <vector>
 
 #include "kernels/cpu/block_layout.h"
 #include "kernels/cpu/weight_layout.h"
@@ -109,7 +110,8 @@ void put_column(const BlockTraits& traits, const std::byte* blocks, int groups, 
 
 /// WeightLayout::pack of a matrix in blocks of that format.
 template <size_t kFormat>
-void pack_blocks(const HostMatrix& weights, Range outputs, int depth, std::byte* panel) {
+void pack_blocks(const HostMatrix& weights, Range outputs, int depth, const KernelTable& /*table*/,
+                 std::byte* panel) {
   constexpr BlockLayout kLayout = kBlockLayouts[kFormat];
   const BlockTraits& traits = block_traits(static_cast<BlockFormat>(kFormat));
   std::array<const std::byte*, kBlockColumns> rows{};
@@ -149,7 +151,33 @@ constexpr std::array<WeightLayout, kLayouts> all_layouts(std::index_sequence<kFo
 
 constexpr auto kAllLayouts = all_layouts(std::make_index_sequence<kLayouts>());
 
+/// Rows of numbers into the layout of Q4_0, with scales that are chosen here.
+void pack_int4(const HostMatrix& weights, Range outputs, int depth, const KernelTable& table,
+               std::byte* panel) {
+  constexpr BlockLayout kLayout = kBlockLayouts[static_cast<size_t>(BlockFormat::q4_0)];
+  const int groups = depth / kBlockGroup;
+  std::vector<float> row(static_cast<size_t>(depth));
+  std::vector<uint8_t> codes(static_cast<size_t>(depth));
+  std::vector<uint16_t> scales(static_cast<size_t>(groups));
+  for (int c = 0; c < outputs.size(); ++c) {
+    weights.widen_row(outputs.begin + c, row.data());
+    table.quantize_groups(row.data(), groups, codes.data(), scales.data());
+    auto* group = reinterpret_cast<uint8_t*>(panel);
+    for (int g = 0; g < groups; ++g, group += kLayout.group_bytes()) {
+      put_codes<Codes::nibbles>(codes.data() + int64_t{g} * kBlockGroup, c, group);
+      put_half(scales[static_cast<size_t>(g)], c, group + kLayout.code_bytes());
+    }
+  }
+}
+
 }  // namespace
+
+const WeightLayout kInt4Layout{
+    .panel_columns = kBlockColumns,
+    .depth_step = kBlockGroup,
+    .panel_bytes = panel_bytes<static_cast<size_t>(BlockFormat::q4_0)>,
+    .pack = pack_int4,
+};
 
 const WeightLayout& layout_of(BlockFormat format) {
   return kAllLayouts[static_cast<size_t>(format)];
@@ -157,12 +185,12 @@ const WeightLayout& layout_of(BlockFormat format) {
 
 }  // namespace cpu
 
-WeightType exact_type(DType dtype, const CpuCapabilities& kernels) {
-  return dtype == DType::bf16 && kernels.bf16_products ? WeightType::bf16 : WeightType::f32;
+WeightType exact_type(DType dtype) {
+  return dtype == DType::bf16 ? WeightType::bf16 : WeightType::f32;
 }
 
-double stored_bits(const HostMatrix& weights, const CpuCapabilities& kernels) {
-  if (!weights.blocks) return bits_per_weight(exact_type(weights.dtype, kernels));
+double stored_bits(const HostMatrix& weights) {
+  if (!weights.blocks) return bits_per_weight(exact_type(weights.dtype));
   const size_t bytes = cpu::layout_of(*weights.blocks).panel_bytes(cpu::kSuperBlock);
   return 8.0 * static_cast<double>(bytes) / (cpu::kBlockColumns * cpu::kSuperBlock);
 }

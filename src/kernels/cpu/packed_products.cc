@@ -24,13 +24,14 @@ int ceil_div(int a, int b) { return (a + b - 1) / b; }
 using Multiply = void (*)(const PanelProduct& product);
 
 /// What rows of inputs become.
-enum class Inputs { bf16, int8, blocks };  // int8: with a scale a row; blocks: one by 256
+enum class Inputs { f32, bf16, int8, blocks };  // int8: with a scale a row; blocks: one by 256
 
 class PackedWeights final : public CpuMatrix {
  public:
   /// `has_ready_panels`: the matrix lies in panels of this layout, which stay where they are.
   PackedWeights(const HostMatrix& weights, const WeightLayout& layout, Multiply multiplies,
-                Products& products, ThreadPool& pool, bool has_ready_panels);
+                Products& products, const KernelTable& table, ThreadPool& pool,
+                bool has_ready_panels);
   size_t bytes() const override { return panel_bytes_ * static_cast<size_t>(panels_); }
   int depth() const { return depth_; }
   int panel_columns() const { return layout_.panel_columns; }
@@ -82,7 +83,6 @@ std::vector<PanelGroup> group_panels(std::span<const LinearMap> maps) {
 
 class PackedProducts final : public Products {
  public:
-  /// `weights` of a type that there are packed products for.
   PackedProducts(WeightType weights, const KernelTable& table, ThreadPool& pool)
       : weights_(weights), table_(table), pool_(pool) {}
 
@@ -94,18 +94,23 @@ class PackedProducts final : public Products {
   /// Rows of `x` as the kernel wants them, until the next call.
   PackedRows pack_rows(Tensor x, int depth) {
     switch (inputs()) {
+      case Inputs::f32: return copy_rows(x, depth);
       case Inputs::bf16: return narrow_rows(x, depth);
       case Inputs::int8: return quantize_rows(x, depth);
       default: return quantize_blocks(x);
     }
   }
   Inputs inputs() const {
-    return weights_ == WeightType::bf16   ? Inputs::bf16
-           : weights_ == WeightType::int8 ? Inputs::int8
-                                          : Inputs::blocks;
+    switch (weights_) {
+      case WeightType::f32: return Inputs::f32;
+      case WeightType::bf16: return table_.bf16_inputs ? Inputs::bf16 : Inputs::f32;
+      case WeightType::int8: return Inputs::int8;
+      default: return Inputs::blocks;
+    }
   }
   /// `after`: the panel that comes next.
   void multiply_group(const RowBlock& block, const PanelGroup& group, const std::byte* after) const;
+  PackedRows copy_rows(Tensor x, int depth);
   PackedRows narrow_rows(Tensor x, int depth);
   PackedRows quantize_rows(Tensor x, int depth);
   PackedRows quantize_blocks(Tensor x);
@@ -131,6 +136,18 @@ class PackedProducts final : public Products {
 /// Bytes between packed rows. One line more than needed: rows a power of two apart would fall into
 /// the same cache sets.
 int64_t row_stride(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
+
+/// Apart from each other as others are, and zero up to the padded depth.
+PackedRows PackedProducts::copy_rows(Tensor x, int depth) {
+  const int64_t stride = row_stride(int64_t{depth} * int64_t{sizeof(float)});
+  std::byte* values = reserve_bytes(values_, stride * x.rows);
+  each_row(x.rows, [&](int r) {
+    auto* row = reinterpret_cast<float*>(values + r * stride);
+    std::copy_n(x.f32(r), x.cols, row);
+    std::fill(row + x.cols, row + depth, 0.0F);
+  });
+  return {.values = values, .stride = stride};
+}
 
 PackedRows PackedProducts::narrow_rows(Tensor x, int depth) {
   const int64_t stride = row_stride(int64_t{depth} * 2);
@@ -170,8 +187,8 @@ PackedRows PackedProducts::quantize_blocks(Tensor x) {
 }
 
 PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layout,
-                             Multiply multiplies, Products& products, ThreadPool& pool,
-                             bool has_ready_panels)
+                             Multiply multiplies, Products& products, const KernelTable& table,
+                             ThreadPool& pool, bool has_ready_panels)
     : CpuMatrix(weights, products),
       layout_(layout),
       multiply_(multiplies),
@@ -184,11 +201,13 @@ PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layo
   }
   storage_ = allocate_host(bytes());
   data_ = static_cast<const std::byte*>(storage_.data());
-  pack_panels(layout, weights, pool, static_cast<std::byte*>(storage_.data()));
+  pack_panels(layout, weights, table, pool,
+              static_cast<std::byte*>(storage_.data()));
 }
 
 std::string_view PackedProducts::name() const {
   switch (weights_) {
+    case WeightType::f32: return "float32 packed";
     case WeightType::bf16: return "bfloat16 packed";
     case WeightType::int8: return "int8 packed";
     case WeightType::int4: return "int4 packed";
@@ -200,12 +219,14 @@ std::unique_ptr<CpuMatrix> PackedProducts::pack(const HostMatrix& weights) {
   const bool is_ready =
       weights.in_panels && weights.format.value_or(WeightType::stored) == weights_;
   const auto packed = [&](const WeightLayout& layout, Multiply multiplies) {
-    return std::make_unique<PackedWeights>(weights, layout, multiplies, *this, pool_, is_ready);
+    return std::make_unique<PackedWeights>(weights, layout, multiplies, *this, table_, pool_,
+                                           is_ready);
   };
   const auto of_blocks = [&](BlockFormat format) {
     return table_.block_products.of[static_cast<size_t>(format)];
   };
   switch (weights_) {
+    case WeightType::f32: return packed(kF32Layout, table_.f32_product);
     case WeightType::bf16: return packed(kBf16Layout, table_.bf16_product);
     case WeightType::int4: return packed(kInt4Layout, of_blocks(BlockFormat::q4_0));
     case WeightType::int8: break;
@@ -270,8 +291,6 @@ void PackedProducts::multiply(Tensor x, std::span<const LinearMap> maps) {
 
 std::unique_ptr<Products> create_packed_products(WeightType weights, const KernelTable& table,
                                                  ThreadPool& pool) {
-  if (weights == WeightType::f32) return nullptr;
-  if (weights == WeightType::bf16 && table.bf16_product == nullptr) return nullptr;
   return std::make_unique<PackedProducts>(weights, table, pool);
 }
 

@@ -6,6 +6,7 @@
 
 #include "kernels/cpu/block_layout.h"
 #include "kernels/cpu/table.h"
+#include "kernels/cpu/variants.h"
 #include "kernels/cpu/weight_layout.h"
 
 namespace unmask {
@@ -18,6 +19,7 @@ const WeightLayout* layout_for(const HostMatrix& matrix) {
   if (matrix.format == WeightType::int8) return &kInt8Layout;
   if (matrix.format == WeightType::int4) return &kInt4Layout;
   if (matrix.format == WeightType::bf16) return &kBf16Layout;
+  if (matrix.format == WeightType::f32) return &kF32Layout;
   return matrix.blocks ? &layout_of(*matrix.blocks) : nullptr;
 }
 
@@ -32,6 +34,12 @@ T read_at(const uint8_t* from) {
   T value;
   std::memcpy(&value, from, sizeof value);
   return value;
+}
+
+void unpack_f32(const uint8_t* panel, int column, int n, float* to) {
+  for (int k = 0; k < n; ++k) {
+    to[k] = read_at<float>(panel + (int64_t{k} * kF32Layout.panel_columns + column) * 4);
+  }
 }
 
 void unpack_bf16(const uint8_t* panel, int column, int n, float* to) {
@@ -103,13 +111,13 @@ void unpack_blocks(const BlockLayout& layout, const uint8_t* panel, int column, 
 
 }  // namespace
 
-void pack_panels(const WeightLayout& layout, const HostMatrix& weights, ThreadPool& pool,
-                 std::byte* to) {
+void pack_panels(const WeightLayout& layout, const HostMatrix& weights, const KernelTable& table,
+                 ThreadPool& pool, std::byte* to) {
   const int depth = layout.padded(weights.in);
   const size_t bytes = layout.panel_bytes(depth);
   pool.run(layout.panels(weights.out), [&](int panel, int) {
     const int first = panel * layout.panel_columns;
-    layout.pack(weights, {first, std::min(first + layout.panel_columns, weights.out)}, depth,
+    layout.pack(weights, {first, std::min(first + layout.panel_columns, weights.out)}, depth, table,
                 to + bytes * static_cast<size_t>(panel));
   });
 }
@@ -124,7 +132,7 @@ std::optional<size_t> panels_bytes(const HostMatrix& matrix) {
 }
 
 void pack_panels(const HostMatrix& matrix, ThreadPool& pool, std::byte* to) {
-  cpu::pack_panels(cpu::known_layout(matrix), matrix, pool, to);
+  cpu::pack_panels(cpu::known_layout(matrix), matrix, cpu::select_variant("").table(), pool, to);
 }
 
 void unpack_row(const HostMatrix& matrix, int r, float* to) {
@@ -133,6 +141,7 @@ void unpack_row(const HostMatrix& matrix, int r, float* to) {
   const auto* panel = static_cast<const uint8_t*>(matrix.data) +
                       layout.panel_bytes(depth) * static_cast<size_t>(r / layout.panel_columns);
   const int column = r % layout.panel_columns;
+  if (&layout == &cpu::kF32Layout) return cpu::unpack_f32(panel, column, matrix.in, to);
   if (&layout == &cpu::kBf16Layout) return cpu::unpack_bf16(panel, column, matrix.in, to);
   if (&layout == &cpu::kInt8Layout) return cpu::unpack_int8(panel, column, depth, matrix.in, to);
   const auto format = matrix.format == WeightType::int4 ? BlockFormat::q4_0 : *matrix.blocks;

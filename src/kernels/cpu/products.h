@@ -34,7 +34,7 @@ class Products {
   Products(const Products&) = delete;
   Products& operator=(const Products&) = delete;
 
-  /// For reports, e.g. "bfloat16 by oneDNN".
+  /// For reports, e.g. "bfloat16 packed".
   virtual std::string_view name() const = 0;
   /// Copies weights into the layout of the products, which must outlive them. Throws Error for a
   /// matrix it cannot take.
@@ -44,14 +44,9 @@ class Products {
   virtual void multiply(Tensor x, std::span<const LinearMap> maps) = 0;
 };
 
-/// oneDNN's products. `weights`: f32 or bf16, the type of packed weights and rounded inputs.
-/// Throws Error when oneDNN has no product of that type on this processor.
-std::unique_ptr<Products> create_onednn_products(DType weights, const KernelTable& table,
-                                                 ThreadPool& pool);
-
-/// Our own products; null when there are none for `weights` in `table`: f32 never, bf16 only with
-/// the processor's instructions for it. Those of `stored` take matrices in blocks, which may differ
-/// in format. int8, int4 and blocks give the same bits with every table.
+/// Our own products. Those of `stored` take matrices in blocks, which may differ in format. int8,
+/// int4 and blocks give the same bits with every table; float32, and bfloat16 with inputs of
+/// float32, with every table but the plain one.
 std::unique_ptr<Products> create_packed_products(WeightType weights, const KernelTable& table,
                                                  ThreadPool& pool);
 

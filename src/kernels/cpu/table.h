@@ -72,7 +72,7 @@ struct AttentionKernels {
 
 /// Rows of activations as products take them, zero beyond the last column.
 struct PackedRows {
-  const void* values;  // bfloat16 or int8
+  const void* values;  // float32, bfloat16 or int8
   int64_t stride;      // bytes between rows
   // Of int8 rows that have one scale:
   const float* scales = nullptr;    // [rows]
@@ -116,6 +116,10 @@ struct BlockProducts {
   void (*of[kLayouts])(const PanelProduct& product);
 };
 
+/// Weights as int4 by groups of 32: codes of 0 to 15, and the float16 scale of each group. A weight
+/// is about scale * (code - 8). The same bytes under every instruction set.
+using QuantizeGroups = void(const float* weights, int groups, uint8_t* codes, uint16_t* scales);
+
 struct KernelTable {
   const char* name;
 
@@ -136,14 +140,25 @@ struct KernelTable {
   /// One row as int8 by 256s: the largest magnitude of each becomes 127. Values are zero up to the
   /// end of the last block.
   void (*quantize_blocks)(const float* x, int n, int8_t* values, InputBlock* blocks);
-  void (*bf16_product)(const PanelProduct& product);  // null: no instructions for it
+  QuantizeGroups* quantize_groups;
+  void (*f32_product)(const PanelProduct& product);
+  /// Of bfloat16 weights. Where the processor multiplies bfloat16, inputs are rounded to it, too;
+  /// else they are float32, and so is the arithmetic.
+  void (*bf16_product)(const PanelProduct& product);
+  bool bf16_inputs;
   void (*int8_product)(const PanelProduct& product);
   BlockProducts block_products;
 };
 
+QuantizeGroups plain_quantize_groups;
+QuantizeGroups avx2_quantize_groups;
+QuantizeGroups avx512_quantize_groups;
+
 const KernelTable& plain_table();
 const KernelTable& avx2_table();
+const KernelTable& avx2_vnni_table();
 const KernelTable& avx512_table();
+const KernelTable& avx512_vnni_table();
 const KernelTable& avx512_bf16_table();
 
 }  // namespace unmask::cpu

@@ -17,7 +17,9 @@ constexpr KernelVariant kVariants[] = {
     {"avx512_bf16",
      {.avx2_fma = true, .avx512 = true, .bf16_dot = true, .vnni = true},
      avx512_bf16_table},
+    {"avx512_vnni", {.avx2_fma = true, .avx512 = true, .vnni = true}, avx512_vnni_table},
     {"avx512", {.avx2_fma = true, .avx512 = true}, avx512_table},
+    {"avx2_vnni", {.avx2_fma = true, .avx_vnni = true}, avx2_vnni_table},
     {"avx2", {.avx2_fma = true}, avx2_table},
     {"plain", {}, plain_table},
 };
@@ -51,9 +53,11 @@ std::vector<std::string> cpu_kernel_names() {
 
 CpuCapabilities cpu_capabilities(const std::string& kernels) {
   const cpu::KernelVariant& variant = cpu::select_variant(kernels);
-  return {.bf16_products = variant.needs.avx512,
-          .bf16_attention = variant.table().bf16_attention != nullptr,
-          .int8_products = variant.needs.vnni};
+  return {.register_bits = variant.needs.avx512     ? 512
+                           : variant.needs.avx2_fma ? 256
+                                                    : 128,
+          .bf16_dot = variant.needs.bf16_dot,
+          .int8_dot = variant.needs.vnni || variant.needs.avx_vnni};
 }
 
 }  // namespace unmask

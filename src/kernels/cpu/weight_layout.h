@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "core/tensor.h"
 #include "kernels/backend.h"
+#include "kernels/cpu/table.h"
 
 namespace unmask::cpu {
 
@@ -17,16 +18,20 @@ struct WeightLayout {
   int depth_step;  // the inner dimension is padded to a multiple of this
   /// Bytes of one panel of `depth` (padded), a multiple of 64.
   size_t (*panel_bytes)(int depth);
-  /// Fills one zeroed panel with the rows `outputs` of `weights`.
-  void (*pack)(const HostMatrix& weights, Range outputs, int depth, std::byte* panel);
+  /// Fills one zeroed panel with the rows `outputs` of `weights`. The same bytes with every table.
+  void (*pack)(const HostMatrix& weights, Range outputs, int depth, const KernelTable& table,
+               std::byte* panel);
 
   int padded(int depth) const { return (depth + depth_step - 1) / depth_step * depth_step; }
   int panels(int outputs) const { return (outputs + panel_columns - 1) / panel_columns; }
 };
 
 /// Packs a matrix in rows into zeroed memory for all its panels.
-void pack_panels(const WeightLayout& layout, const HostMatrix& weights, ThreadPool& pool,
-                 std::byte* to);
+void pack_panels(const WeightLayout& layout, const HostMatrix& weights, const KernelTable& table,
+                 ThreadPool& pool, std::byte* to);
+
+/// float32, [depth][64].
+extern const WeightLayout kF32Layout;
 
 /// bfloat16, [depth / 2][64][2]: 16 columns' pairs fill a register.
 extern const WeightLayout kBf16Layout;

@@ -8,7 +8,8 @@ namespace {
 [[maybe_unused]] const bool kAdded =
     testing::add_subject({.name = "cuda_on_a_plain_device",
                           .make = [] { return cuda::create_backend({.threads = 2}); },
-                          .narrow_products = true,
+                          .narrow_weights = true,
+                          .narrow_inputs = true,
                           .narrow_attention = true,
                           .narrow_results = true});
 

@@ -10,10 +10,21 @@ constexpr int kVecBytes = 16;
 #include "kernels/cpu/portable/attention.inc"
 #include "kernels/cpu/portable/rows.inc"
 // products finish their rows with those
+#include "kernels/cpu/portable/quantize.inc"
+#include "kernels/cpu/portable/tiles.inc"
+
+// What 16 registers hold, and 32 or 64 KiB of weights.
+constexpr int kFloatRows = 4;
+constexpr int kFloatVectors = 2;
+constexpr int kFloatBlock = 128;  // pairs
+#include "kernels/cpu/portable/product_float.inc"
+// plain loops where others have instructions
 #include "kernels/cpu/portable/products.inc"
 // those of blocks, too
 #include "kernels/cpu/portable/product_blocks.inc"
-constexpr auto kBf16Product = nullptr;
+constexpr auto kQuantizeGroups = plain_quantize_groups;
+constexpr auto kBf16Product = float_product<true>;
+constexpr bool kBf16Inputs = false;
 constexpr auto kInt8Product = portable_int8_product;
 constexpr auto kBlockProducts = portable_block_products;
 // last, since it names all of them

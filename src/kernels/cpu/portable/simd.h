@@ -7,7 +7,9 @@ using Vec = float __attribute__((vector_size(kVecBytes)));
 using Bits = unsigned __attribute__((vector_size(kVecBytes)));
 inline constexpr int kLanes = kVecBytes / 4;
 
-inline Vec splat(float value) { return Vec{} + value; }
+/// In every lane. Subtracting zeros costs nothing, since it changes nothing; adding them would turn
+/// -0 into 0, so it stays an instruction.
+inline Vec splat(float value) { return value - Vec{}; }
 
 inline Vec load(const float* from) {
   Vec v;

@@ -1,4 +1,6 @@
 // The kernels compiled for AVX-512 (F, BW, DQ, VL).
+#include <immintrin.h>
+
 #include "kernels/cpu/table.h"
 
 namespace unmask::cpu {
@@ -10,12 +12,29 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/portable/attention.inc"
 #include "kernels/cpu/portable/rows.inc"
 // products finish their rows with those
-#include "kernels/cpu/portable/products.inc"
-// those of blocks, too
-#include "kernels/cpu/portable/product_blocks.inc"
-constexpr auto kBf16Product = nullptr;
-constexpr auto kInt8Product = portable_int8_product;
-constexpr auto kBlockProducts = portable_block_products;
+#include "kernels/cpu/portable/quantize.inc"
+#include "kernels/cpu/portable/tiles.inc"
+
+// Tiles: what 32 registers hold. Depth blocks: 32 KiB of weights, whose inputs are spread.
+constexpr int kFloatRows = 6;
+constexpr int kFloatVectors = 4;
+constexpr int kFloatBlock = 128;  // pairs
+constexpr int kInt8Rows = 5;
+constexpr int kInt8Vectors = 4;
+constexpr int kInt8Block = 128;  // quads
+constexpr int kBlockRows = 6;
+#include "kernels/cpu/portable/product_float.inc"
+#include "kernels/cpu/x86/registers_512.inc"
+// in terms of these
+#include "kernels/cpu/x86/dot_pairs.inc"
+// and products in terms of both
+#include "kernels/cpu/x86/product_blocks.inc"
+#include "kernels/cpu/x86/product_int8.inc"
+constexpr auto kQuantizeGroups = avx512_quantize_groups;
+constexpr auto kBf16Product = float_product<true>;
+constexpr bool kBf16Inputs = false;
+constexpr auto kInt8Product = int8_product;
+constexpr auto kBlockProducts = block_products;
 // last, since it names all of them
 #include "kernels/cpu/portable/table.inc"
 

@@ -12,14 +12,28 @@ constexpr int kVecBytes = 64;
 #include "kernels/cpu/portable/attention.inc"
 #include "kernels/cpu/portable/rows.inc"
 // products finish their rows with those
-#include "kernels/cpu/portable/products.inc"
-// and the products in terms of tiles
-#include "kernels/cpu/x86/product_tiles.inc"
-// each kind on its own
+#include "kernels/cpu/portable/quantize.inc"
+#include "kernels/cpu/portable/tiles.inc"
+
+// Tiles: what 32 registers hold. Depth blocks: 128 KiB of weights stay in L2 for all tiles.
+constexpr int kFloatRows = 6;
+constexpr int kFloatVectors = 4;
+constexpr int kFloatBlock = 128;  // pairs
+constexpr int kInt8Rows = 6;
+constexpr int kInt8Vectors = 4;
+constexpr int kInt8Block = 512;  // quads
+constexpr int kBlockRows = 6;
+#include "kernels/cpu/portable/product_float.inc"
+#include "kernels/cpu/x86/registers_512.inc"
+// in terms of these
+#include "kernels/cpu/x86/dot_vnni.inc"
+// and products in terms of both
 #include "kernels/cpu/x86/product_bf16.inc"
 #include "kernels/cpu/x86/product_blocks.inc"
 #include "kernels/cpu/x86/product_int8.inc"
+constexpr auto kQuantizeGroups = avx512_quantize_groups;
 constexpr auto kBf16Product = bf16_product;
+constexpr bool kBf16Inputs = true;
 constexpr auto kInt8Product = int8_product;
 constexpr auto kBlockProducts = block_products;
 

@@ -1,8 +1,10 @@
-// Matrix products by oneDNN, cut into single-threaded pieces that our own pool runs.
+// Cut into single-threaded pieces that our own pool runs.
 //
 // Why the pieces: oneDNN chooses its summation order by shape and thread count. Each piece is a
 // fixed panel of output columns times a tile of rows, on one thread, so the result of a row depends
 // neither on the number of threads nor on the rows beside it, and no second thread pool competes.
+#include "onednn_products.h"
+
 #include <algorithm>
 #include <map>
 #include <mutex>
@@ -11,8 +13,6 @@
 #include <tuple>
 #include <vector>
 
-#include "kernels/cpu/products.h"
-
 // oneDNN runs on GCC's OpenMP, which each of our threads must tell to stay alone. Declared here
 // because <omp.h> of clang belongs to another runtime.
 extern "C" {
@@ -20,10 +20,13 @@ void omp_set_num_threads(int);
 int omp_get_max_threads();
 }
 
-namespace unmask::cpu {
+namespace unmask::benchmarks {
 
 namespace {
 
+using cpu::CpuMatrix;
+using cpu::KernelTable;
+using cpu::Products;
 using dnnl::matmul;
 using dnnl::memory;
 
@@ -276,4 +279,4 @@ std::unique_ptr<Products> create_onednn_products(DType weights, const KernelTabl
   }
 }
 
-}  // namespace unmask::cpu
+}  // namespace unmask::benchmarks

@@ -1,0 +1,25 @@
+// products_benchmark.cc for the products of oneDNN.
+#include "bench/ceilings.h"
+#include "onednn_products.h"
+#include "product_cases.h"
+
+namespace unmask::benchmarks {
+namespace {
+
+Kind of(std::string name, DType weights, double (*peak)(int threads)) {
+  const auto create = [weights](const cpu::KernelTable& table, ThreadPool& pool) {
+    return create_onednn_products(weights, table, pool);
+  };
+  return {std::move(name), create, peak};
+}
+
+}  // namespace
+}  // namespace unmask::benchmarks
+
+int main(int argc, char** argv) {
+  using namespace unmask;
+  using namespace unmask::benchmarks;
+  return run_products(
+      argc, argv,
+      {of("onednn_f32", DType::f32, f32_ceiling), of("onednn_bf16", DType::bf16, bf16_ceiling)});
+}
