@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "io/config_reader.h"
+#include "io/containers/open_file.h"
 #include "io/family_config.h"
 #include "io/gguf_config.h"
 #include "io/model_family.h"
@@ -186,7 +187,7 @@ ModelConfig load_model_config(const fs::path& directory, const ModelOverrides& o
   const ConfigReader config(directory / "config.json");
   const fs::path defaults = directory / "generation_config.json";
   std::optional<ConfigReader> generation;
-  if (fs::exists(defaults, ignored)) generation.emplace(defaults);
+  if (may_exist(defaults)) generation.emplace(defaults);
   const auto by_tokenizer = [&](std::string_view role) {
     return has_tokenizer(directory) ? Tokenizer::load(directory).token_of_role(role) : std::nullopt;
   };

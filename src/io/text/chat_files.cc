@@ -5,6 +5,7 @@
 
 #include "core/error.h"
 #include "io/containers/gguf_checkpoint.h"
+#include "io/containers/open_file.h"
 #include "io/gguf_keys.h"
 #include "io/json_file.h"
 #include "io/template/parser.h"
@@ -52,7 +53,7 @@ std::optional<TemplateText> template_of(const json& value, const std::string& fi
 
 /// Of a JSON file's key chat_template.
 std::optional<TemplateText> template_in(const fs::path& file) {
-  if (!fs::exists(file)) return std::nullopt;
+  if (!may_exist(file)) return std::nullopt;
   const json content = read_json_file(file);
   const auto value = content.is_object() ? content.find("chat_template") : content.end();
   if (value == content.end()) return std::nullopt;
@@ -86,11 +87,10 @@ std::optional<TemplateText> template_of_gguf(const fs::path& file) {
 std::optional<TemplateText> find_chat_template(const fs::path& directory) {
   if (is_gguf_file(directory)) return template_of_gguf(directory);
   const fs::path own = directory / "chat_template.jinja";
-  if (fs::exists(own)) {
+  if (may_exist(own)) {
     TemplateText text{read_text_file(own, jinja::kMaxTemplateBytes), {}, own.filename().string()};
     const fs::path for_tools = directory / "additional_chat_templates" / "tool_use.jinja";
-    if (fs::exists(for_tools))
-      text.with_tools = read_text_file(for_tools, jinja::kMaxTemplateBytes);
+    if (may_exist(for_tools)) text.with_tools = read_text_file(for_tools, jinja::kMaxTemplateBytes);
     return text;
   }
   for (const char* file : {"tokenizer_config.json", "chat_template.json"}) {

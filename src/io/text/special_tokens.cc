@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include "core/error.h"
+#include "io/containers/open_file.h"
 #include "io/json_file.h"
 #include "io/text/vocab_json.h"
 
@@ -65,7 +66,7 @@ class Completion {
 
  private:
   static json read(const fs::path& file) {
-    return fs::exists(file) ? read_object(file) : json::object();
+    return may_exist(file) ? read_object(file) : json::object();
   }
 
   void add_known(const std::string& text, TokenId id) {

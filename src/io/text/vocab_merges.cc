@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "io/containers/gguf_checkpoint.h"
+#include "io/containers/open_file.h"
 #include "io/json_file.h"
 #include "io/text/special_tokens.h"
 #include "io/text/tokenizer.h"
@@ -62,14 +63,14 @@ TokenizerSpec read_vocab_and_merges(const fs::path& directory) {
   spec.merges = read_merges(directory / "merges.txt");
 
   const fs::path config_file = directory / "tokenizer_config.json";
-  const json config = fs::exists(config_file) ? read_object(config_file) : json::object();
+  const json config = may_exist(config_file) ? read_object(config_file) : json::object();
   check_config(config, tokenizer_where(config_file));
   return spec;
 }
 
 bool has_tokenizer(const fs::path& directory) {
-  return is_gguf_file(directory) || fs::exists(directory / "tokenizer.json") ||
-         (fs::exists(directory / "vocab.json") && fs::exists(directory / "merges.txt"));
+  return is_gguf_file(directory) || may_exist(directory / "tokenizer.json") ||
+         (may_exist(directory / "vocab.json") && may_exist(directory / "merges.txt"));
 }
 
 TokenizerSpec read_tokenizer_spec(const fs::path& directory) {
@@ -78,7 +79,7 @@ TokenizerSpec read_tokenizer_spec(const fs::path& directory) {
     fail("[tokenizer] {}: found neither tokenizer.json nor vocab.json with merges.txt",
          directory.string());
   }
-  const bool whole = fs::exists(directory / "tokenizer.json");
+  const bool whole = may_exist(directory / "tokenizer.json");
   TokenizerSpec spec =
       whole ? read_tokenizer_json(directory / "tokenizer.json") : read_vocab_and_merges(directory);
   add_special_tokens(directory, spec);
