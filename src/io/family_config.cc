@@ -14,7 +14,7 @@ namespace {
 constexpr int kMaxVocab = 1 << 24;
 constexpr int kMaxWidth = 1 << 20;
 constexpr int kMaxLayers = 1 << 12;
-constexpr int kMaxPositions = 1 << 28;
+constexpr int kMaxPositions = 1 << 24;  // some 100 times the most of any model
 constexpr int kMaxExperts = 1 << 12;
 
 // The mask ids are the default arguments of the published code.

@@ -13,7 +13,7 @@ namespace unmask {
 
 namespace {
 
-constexpr int kMaxPositions = 1 << 28;
+constexpr int kMaxPositions = 1 << 24;  // some 100 times the most of any model
 
 struct KindName {
   RopeKind kind;

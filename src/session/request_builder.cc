@@ -158,7 +158,9 @@ Lengths choose_canvas(const RequestOptions& a, const ModelConfig& config, bool g
                       Adjustments adjustments) {
   const bool llada = rules_of(config).algorithm == Algorithm::low_confidence;
   const std::optional<int> advised = llada ? std::nullopt : config.generation.max_new_tokens;
-  const int usual = advised.value_or(kDefaultLength);
+  // Beyond the positions of the model a recommendation means nothing, and would cost memory.
+  const int usual =
+      std::min(advised.value_or(kDefaultLength), std::max(config.max_positions, kDefaultLength));
   const int most = a.max_tokens.value_or(a.gen_length.value_or(usual));
   const int own = a.gen_length.value_or(std::min(usual, most));
   if (own < 1 || most < own) {
