@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "apps/commands/cli.h"
+#include "apps/terminal/lost_file.h"
 #include "apps/terminal/terminal.h"
 
 namespace {
@@ -19,6 +20,7 @@ bool is_terminal(int descriptor) {
 
 int main(int argc, char** argv) {
   unmask::install_interrupt_handler();
+  unmask::install_lost_file_handler();
   unmask::Console console{std::cin,
                           std::cout,
                           std::cerr,

@@ -59,6 +59,7 @@ int convert(const ConvertArguments& a, Console& console) {
   if (fs::equivalent(path, files.path(), none)) {
     fail("[convert] {}: is the model itself; choose another --output", path.string());
   }
+  const InterruptWatch watch;
   OutputFile file(path);
   ProgressLine line(console.err, console.err_terminal);
   int64_t bytes = 0;
@@ -75,8 +76,7 @@ int convert(const ConvertArguments& a, Console& console) {
              file.stream());
   file.commit();
   line.clear();
-  console.err << fmt::format("unmask: wrote {}, {} of weights\n", path.string(),
-                             format_bytes(bytes));
+  tell(console, "wrote {}, {} of weights", path.string(), format_bytes(bytes));
   return kSuccess;
 }
 

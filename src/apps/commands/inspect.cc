@@ -172,7 +172,7 @@ std::string fields(const ordered_json& object) {
 }
 
 void print_line(Console& console, std::string_view label, std::string_view text) {
-  console.out << fmt::format("{:<14} {}\n", label, text);
+  print_text(console, fmt::format("{:<14} {}\n", label, text));
 }
 
 void print_memory(const ordered_json& memory, Console& console) {
@@ -246,7 +246,7 @@ int inspect(const InspectArguments& a, Console& console) {
   } else {
     print(model, console);
   }
-  return kSuccess;
+  return model["weights"].contains("problem") ? kFailure : kSuccess;
 }
 
 }  // namespace unmask

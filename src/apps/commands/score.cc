@@ -102,6 +102,7 @@ int score(const ScoreArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   const std::vector<TokenId> prompt = read_question(a.prompt, a.chat, files, console);
   announce_seed(a.seed, a.seed_drawn, console);
+  const InterruptWatch watch;
   Model model = load_model(a.model, files, static_cast<int>(prompt.size()), console);
   std::vector<Scored> all = score_answers(a, model, prompt, console);
   add_probabilities(all);
@@ -111,9 +112,9 @@ int score(const ScoreArguments& a, Console& console) {
       continue;
     }
     const Likelihood& l = s.likelihood;
-    console.out << fmt::format("{:.3f} +- {:.3f} nats, {:.3f} a token, share {:.3f}: {}\n",
-                               l.log_likelihood, l.standard_error, l.log_likelihood / s.tokens,
-                               s.probability, s.text);
+    print_text(console, fmt::format("{:.3f} +- {:.3f} nats, {:.3f} a token, share {:.3f}: {}\n",
+                                    l.log_likelihood, l.standard_error, l.log_likelihood / s.tokens,
+                                    s.probability, s.text));
   }
   return kSuccess;
 }
