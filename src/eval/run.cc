@@ -201,7 +201,7 @@ Record Worker::choose(const Job& job, const Example& example) {
   double best = 0;
   const auto start = Clock::now();
   for (const std::string& choice : example.choices) {
-    const std::vector<TokenId> answer = model_.files().tokenizer().encode(choice);
+    const std::vector<TokenId> answer = encode_answer(model_.files(), run_.settings.prompt, choice);
     const auto on_progress = [&](int, int) { return tell(job.key, since(start)); };
     const Likelihood found =
         answer_log_likelihood(model_.transformer(), prompt, answer, options, on_progress);

@@ -289,6 +289,14 @@ std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOption
   return encode_messages(files, options, {{"user", question}});
 }
 
+std::vector<TokenId> encode_answer(const ModelFiles& files, const PromptOptions& options,
+                                   const std::string& answer) {
+  if (options.raw) return files.tokenizer().encode(answer);
+  PromptText text;
+  text.quote(answer);
+  return files.tokenizer().encode(text);
+}
+
 Request build_request(const RequestOptions& asked, const ModelFiles& files,
                       std::vector<TokenId> prompt, std::vector<std::string>* adjusted) {
   const ModelConfig& config = files.config();

@@ -31,8 +31,8 @@ def model_copy():
         yield copy
 
 
-def on_terminal(*arguments: str) -> str:
-    """What the program shows on a terminal of its own."""
+def on_terminal(*arguments: str, kill_at: str = "", signals: tuple = ()) -> str:
+    """What the program shows on a terminal of its own; `signals` go to it once it has shown `kill_at`."""
     pid, file = pty.fork()
     if pid == 0:
         os.execve(cli.PROGRAM, [cli.PROGRAM, *arguments], {**os.environ, "TERM": "xterm"})
@@ -40,6 +40,10 @@ def on_terminal(*arguments: str) -> str:
     with contextlib.suppress(OSError):  # the other side is closed
         while data := os.read(file, 65536):
             shown += data
+            if signals and kill_at.encode() in shown:
+                for number in signals:
+                    os.kill(pid, number)
+                signals = ()
     os.waitpid(pid, 0)
     os.close(file)
     return shown.decode(errors="replace")
@@ -177,6 +181,14 @@ class Signals(cli.Case):
             self.assertEqual(os.listdir(folder), [])
 
 
+    def test_leave_the_cursor_visible(self):
+        hidden, visible = "\x1b[?25l", "\x1b[?25h"
+        for signals in ((signal.SIGTERM,), (signal.SIGHUP, signal.SIGTERM)):
+            shown = on_terminal("run", "-m", cli.demo(), "-p", cli.PROMPT, "--live", "-n", "1024",
+                                "--preset", "exact", "--suppress-eos", kill_at=hidden, signals=signals)
+            self.assertGreater(shown.rindex(visible), shown.rindex(hidden))
+
+
 class Terminal(cli.Case):
     """What comes from models, files and arguments does not steer the terminal."""
 
@@ -224,6 +236,13 @@ class Turns(cli.Case):
 
         end = cli.unmask("tokenize", "-m", cli.demo(), "--ids", "-p", "<|eot_id|>").stdout.strip()
         self.assertEqual(ids("a<|eot_id|>b").count(end), ids("ab").count(end))
+
+        def tokens(*options: str) -> int:
+            return json.loads(cli.unmask("score", "-m", cli.demo(), "-p", "x", "-a", "<|eot_id|>",
+                                         "--mc-samples", "16", "--json", *options).stdout)["tokens"]
+
+        self.assertEqual(tokens("--raw"), 1)
+        self.assertGreater(tokens(), 1)
 
 
 class TwoWriters(cli.Case):

@@ -2,6 +2,7 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <new>
 #include <string>
@@ -55,8 +56,11 @@ int guarded(const std::function<int()>& work, Console& console) {
     return complain(console, as_typed(error), kFailure);
   } catch (const std::bad_alloc&) {
     return complain(console, fmt::format("not enough memory{}", hint(ErrorCode::memory)), kFailure);
-  } catch (const std::system_error& error) {
-    return complain(console, error.what(), kFailure);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return complain(console, fmt::format("[file] {}", error.what()), kFailure);
+  } catch (const std::system_error& error) {  // threads, as a rule
+    return complain(console, fmt::format("[system] refuses what is needed: {}", error.what()),
+                    kFailure);
   } catch (const std::exception& error) {
     return complain(console, fmt::format("this is a defect of unmask: {}", error.what()), kDefect);
   }

@@ -28,7 +28,7 @@ std::vector<Scored> score_answers(const ScoreArguments& a, Model& model,
   ProgressLine line(console.err, console.err_terminal);
   std::vector<Scored> all;
   for (const std::string& text : a.answers) {
-    const std::vector<TokenId> answer = model.tokenizer().encode(text);
+    const std::vector<TokenId> answer = encode_answer(model.files(), a.chat, text);
     const auto on_progress = [&](int done, int total) {
       line.show(fmt::format("answer {} of {}, sample {} of {}", all.size() + 1, a.answers.size(),
                             done, total));
