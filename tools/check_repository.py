@@ -44,7 +44,7 @@ def source_text(path: str, text: str) -> list[str]:
 
 def length(path: str, text: str) -> list[str]:
     lines = text.count("\n")
-    limited = path.startswith(("src/", "tests/", "tools/", "benchmarks/")) and path.endswith(LIMITED)
+    limited = path.startswith(("src/", "tests/", "tools/", "benchmarks/", "fuzz/")) and path.endswith(LIMITED)
     if limited and lines > MAX_LINES:
         return [f"{path}: {lines} lines, expected at most {MAX_LINES}"]
     return []

@@ -1,10 +1,13 @@
 // The program `unmask`: real streams and signals for run_main.
 #include <cstdlib>
+#include <exception>
 #include <iostream>
+#include <new>
 #include <string_view>
 #include <unistd.h>
 
 #include "apps/commands/cli.h"
+#include "apps/terminal/lost_file.h"
 #include "apps/terminal/terminal.h"
 
 namespace {
@@ -15,10 +18,24 @@ bool is_terminal(int descriptor) {
   return isatty(descriptor) == 1 && (kind == nullptr || std::string_view(kind) != "dumb");
 }
 
+/// Some functions of libraries are noexcept and take memory nevertheless.
+[[noreturn]] void on_terminate() {
+  try {
+    if (std::current_exception()) std::rethrow_exception(std::current_exception());
+  } catch (const std::bad_alloc&) {
+    unmask::end_at_once("unmask: error: not enough memory\n", 1);
+  } catch (...) {  // the usual handler says what it is
+  }
+  __gnu_cxx::__verbose_terminate_handler();
+  std::abort();
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  std::set_terminate(on_terminate);
   unmask::install_interrupt_handler();
+  unmask::install_lost_file_handler();
   unmask::Console console{std::cin,
                           std::cout,
                           std::cerr,

@@ -1,5 +1,6 @@
 #include "eval/record.h"
 
+#include <algorithm>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -31,6 +32,16 @@ Fidelity parse_fidelity(const nlohmann::json& value, const std::string& where) {
           .retained_mass = member<std::vector<double>>(value, "retained_mass", where)};
 }
 
+/// Throws where a count is negative or a share is none.
+void check(const Record& record, const std::string& where) {
+  const int64_t least =
+      std::min<int64_t>({record.key.length, record.key.index, record.canvas, record.answer_tokens,
+                         record.steps, record.forward_passes, record.rows});
+  const bool is_score = !record.score || (*record.score >= 0 && *record.score <= 1);
+  if (least >= 0 && record.seconds >= 0 && is_score) return;
+  fail("{}: a negative number or a score outside 0 to 1; this is no result of unmask eval", where);
+}
+
 }  // namespace
 
 nlohmann::ordered_json to_json(const Record& record) {
@@ -38,6 +49,7 @@ nlohmann::ordered_json to_json(const Record& record) {
                               {"length", record.key.length},
                               {"method", record.key.method},
                               {"index", record.key.index},
+                              {"example", record.example},
                               {"score", nullptr},
                               {"answer", record.answer},
                               {"canvas", record.canvas},
@@ -55,6 +67,7 @@ Record parse_record(const nlohmann::json& value, const std::string& where) {
   Record record{
       .key = {member<std::string>(value, "task", where), member<int>(value, "length", where),
               member<std::string>(value, "method", where), member<int>(value, "index", where)},
+      .example = member<std::string>(value, "example", where),
       .answer = member<std::string>(value, "answer", where),
       .canvas = member<int>(value, "canvas", where),
       .answer_tokens = member<int>(value, "answer_tokens", where),
@@ -65,6 +78,7 @@ Record parse_record(const nlohmann::json& value, const std::string& where) {
   if (value.contains("score") && !value["score"].is_null())
     record.score = member<double>(value, "score", where);
   if (value.contains("fidelity")) record.fidelity = parse_fidelity(value["fidelity"], where);
+  check(record, where);
   return record;
 }
 

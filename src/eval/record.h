@@ -24,6 +24,7 @@ struct RecordKey {
 
 struct Record {
   RecordKey key{};
+  std::string example{};          // example_fingerprint()
   std::optional<double> score{};  // none: the example has no right answer
   std::string answer{};
   int canvas = 0;         // positions: prompt and generated part
@@ -36,7 +37,7 @@ struct Record {
 };
 
 nlohmann::ordered_json to_json(const Record& record);
-/// Throws Error; `where` starts every message.
+/// Throws Error, for values that no evaluation can give, too; `where` starts every message.
 Record parse_record(const nlohmann::json& value, const std::string& where);
 
 }  // namespace unmask

@@ -4,7 +4,9 @@
 #include <chrono>
 #include <map>
 
+#include "core/error.h"
 #include "core/stop.h"
+#include "eval/identity.h"
 #include "eval/likelihood.h"
 #include "eval/metric.h"
 #include "session/answer.h"
@@ -66,6 +68,8 @@ class Worker {
   };
 
   std::vector<Job> jobs() const;
+  /// Whether the store has its result. Throws Error where that is of another example.
+  bool is_known(const Job& job) const;
   /// Tells how far it is, `own_seconds` into the example. False: stop.
   bool tell(const RecordKey& key, double own_seconds);
   Record answer(const Job& job, const Example& example);
@@ -96,8 +100,21 @@ std::vector<Worker::Job> Worker::jobs() const {
       }
     }
   }
-  std::erase_if(jobs, [&](const Job& job) { return store_.has(job.key); });
+  std::erase_if(jobs, [&](const Job& job) { return is_known(job); });
   return jobs;
+}
+
+bool Worker::is_known(const Job& job) const {
+  const Record* known = store_.find(job.key);
+  if (known == nullptr) return false;
+  // Examples that are generated follow from the settings, those of a file from nothing else.
+  const bool from_file = job.key.length == 0;
+  if (from_file && known->example != example_fingerprint(job.task->example(job.key.index))) {
+    fail(ErrorCode::results_exist,
+         "[eval] the results of '{}' are of another file of that name: example {} differs",
+         printable(job.key.task), job.key.index);
+  }
+  return true;
 }
 
 bool Worker::tell(const RecordKey& key, double own_seconds) {
@@ -122,6 +139,7 @@ bool Worker::run() {
     Record record;
     try {
       record = answer(job, *example);
+      record.example = example_fingerprint(*example);
     } catch (const Stopped&) {
       stopped_ = true;
     }
@@ -183,7 +201,7 @@ Record Worker::choose(const Job& job, const Example& example) {
   double best = 0;
   const auto start = Clock::now();
   for (const std::string& choice : example.choices) {
-    const std::vector<TokenId> answer = model_.files().tokenizer().encode(choice);
+    const std::vector<TokenId> answer = encode_answer(model_.files(), run_.settings.prompt, choice);
     const auto on_progress = [&](int, int) { return tell(job.key, since(start)); };
     const Likelihood found =
         answer_log_likelihood(model_.transformer(), prompt, answer, options, on_progress);

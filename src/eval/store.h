@@ -2,10 +2,9 @@
 #pragma once
 
 #include <filesystem>
-#include <fstream>
+#include <map>
 #include <nlohmann/json_fwd.hpp>
 #include <optional>
-#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -17,24 +16,31 @@ namespace unmask {
 class ResultStore {
  public:
   /// In memory without a folder; else in FOLDER/results.jsonl, whose first line holds `settings`
-  /// and each further one a record. What a killed run left of its last line is dropped. Throws
-  /// Error when the folder holds results of other settings or of something else.
+  /// and each further one a record. What a killed run left of its last line is dropped. The folder
+  /// belongs to this process as long as this lives. Throws Error when the folder holds results of
+  /// other settings or of something else, and while another process has it.
   ResultStore(const std::optional<std::string>& folder, const nlohmann::ordered_json& settings);
+  ~ResultStore();
+  ResultStore(const ResultStore&) = delete;
+  ResultStore& operator=(const ResultStore&) = delete;
 
-  bool has(const RecordKey& key) const { return known_.count(key) > 0; }
+  /// Null: there is none yet.
+  const Record* find(const RecordKey& key) const;
   /// Throws Error when it cannot be written.
   void add(Record record);
   std::span<const Record> records() const { return records_; }
 
  private:
+  void open_file(const std::filesystem::path& folder);
   void read(const nlohmann::ordered_json& settings);
-  void take(Record record);
+  void take(Record record, const std::string& where);
   void append(const std::string& line);
+  [[noreturn]] void refuse(const char* what) const;
 
   std::filesystem::path file_;
-  std::ofstream stream_;
+  int descriptor_ = -1;
   std::vector<Record> records_;
-  std::set<RecordKey> known_;
+  std::map<RecordKey, size_t> known_;
 };
 
 }  // namespace unmask

@@ -8,6 +8,8 @@ namespace unmask {
 
 namespace {
 
+constexpr double kMostGuidance = 1000;  // published scales end at 4
+
 /// Throws Error unless the generated part can be cut into blocks with a step each.
 void check_lengths(const Request& request) {
   const int length = request.gen_length();
@@ -101,8 +103,9 @@ Request append_masks(std::vector<TokenId> prompt, int gen_length, TokenId mask_i
 void check_request(const Request& request, const ModelConfig& config) {
   check_options(request.sampler);
   check_lengths(request);
-  if (!(request.cfg_scale >= 0)) {
-    fail("[request] guidance: found {}, expected a number >= 0", request.cfg_scale);
+  if (!(request.cfg_scale >= 0 && request.cfg_scale <= kMostGuidance)) {
+    fail("[request] guidance: found {}, expected a number from 0 to {}", request.cfg_scale,
+         kMostGuidance);
   }
   for (const TokenId id : request.tokens) {
     if (id < 0 || id >= config.vocab_size) {

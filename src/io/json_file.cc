@@ -1,14 +1,12 @@
 #include "io/json_file.h"
 
-#include <cstdint>
-#include <fstream>
 #include <nlohmann/json.hpp>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "core/error.h"
 #include "io/containers/file_kind.h"
+#include "io/containers/open_file.h"
 #include "io/model_folder.h"
 
 namespace unmask {
@@ -123,28 +121,34 @@ json read_json_file(const std::filesystem::path& file, const JsonLimits& limits)
 }
 
 std::string json_line(const nlohmann::ordered_json& value) {
-  return value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + '\n';
+  const std::string text =
+      value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
+  // The library escapes the control characters below U+0020 only; the others begin escape sequences
+  // on some terminals, too. They stand in strings, where an escape means the same.
+  std::string line;
+  line.reserve(text.size() + 1);
+  for (size_t i = 0; i < text.size(); ++i) {
+    const auto byte = static_cast<unsigned char>(text[i]);
+    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
+    if (byte == 0x7f) {
+      line += "\\u007f";
+    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
+      line += fmt::format("\\u{:04x}", next);
+      ++i;
+    } else {
+      line += text[i];
+    }
+  }
+  return line + '\n';
 }
 
 std::string read_text_file(const std::filesystem::path& file, size_t max_bytes) {
-  std::error_code problem;
-  if (!std::filesystem::is_regular_file(file, problem)) {
-    if (auto inside = read_inside_packed(file, max_bytes)) return *std::move(inside);
-    if (std::filesystem::is_symlink(file, problem)) {
-      fail("[file] {}: a link to a file that is not there; download it again", file.string());
-    }
-    fail("[file] {}: no such file, or not a regular one", file.string());
+  if (auto inside = read_inside_packed(file, max_bytes)) return *std::move(inside);
+  const OpenFile opened(file);
+  if (opened.size() > max_bytes) {
+    fail("[file] {}: {} bytes, at most {} are read", file.string(), opened.size(), max_bytes);
   }
-  const std::uintmax_t bytes = std::filesystem::file_size(file, problem);
-  if (problem) fail("[file] {}: {}", file.string(), problem.message());
-  if (bytes > max_bytes) {
-    fail("[file] {}: {} bytes, at most {} are read", file.string(), bytes, max_bytes);
-  }
-  std::string content(static_cast<size_t>(bytes), '\0');
-  std::ifstream in(file, std::ios::binary);
-  if (!in.read(content.data(), static_cast<std::streamsize>(content.size()))) {
-    fail("[file] {}: cannot be read", file.string());
-  }
+  std::string content = opened.read();
   refuse_other_kind(content, "[file] " + file.string());
   return content;
 }

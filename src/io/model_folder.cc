@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "io/containers/gguf_checkpoint.h"
+#include "io/containers/open_file.h"
 #include "io/containers/packed_file.h"
 
 namespace unmask {
@@ -32,8 +33,7 @@ std::optional<Inside> find_inside(const fs::path& file) {
 }  // namespace
 
 bool has_file(const fs::path& file) {
-  std::error_code none;
-  if (fs::exists(file, none) || fs::is_symlink(file, none)) return true;
+  if (may_exist(file)) return true;
   const auto inside = find_inside(file);
   return inside && PackedFile(inside->packed).files().contains(inside->name);
 }

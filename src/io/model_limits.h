@@ -6,7 +6,7 @@ namespace unmask {
 inline constexpr int kMaxVocab = 1 << 24;
 inline constexpr int kMaxWidth = 1 << 20;
 inline constexpr int kMaxLayers = 1 << 12;
-inline constexpr int kMaxPositions = 1 << 28;
+inline constexpr int kMaxPositions = 1 << 24;  // some 100 times the most of any model
 inline constexpr int kMaxExperts = 1 << 12;
 
 }  // namespace unmask

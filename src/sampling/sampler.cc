@@ -117,10 +117,11 @@ bool is_llada_algorithm(Algorithm algorithm) {
 
 void check_options(const SamplerOptions& o) {
   const auto name = algorithm_name(o.algorithm);
-  if (!(o.temperature >= 0) || std::isinf(o.temperature)) {
+  if (!(o.temperature >= 0 && std::isfinite(o.temperature))) {
     refuse("[sampler] temperature: found {}, expected a number >= 0", o.temperature);
   }
-  if (!(o.alg_temp >= 0)) refuse("[sampler] alg_temp: found {}, expected >= 0", o.alg_temp);
+  if (!(o.alg_temp >= 0 && std::isfinite(o.alg_temp)))
+    refuse("[sampler] alg_temp: found {}, expected >= 0", o.alg_temp);
   if (o.top_p && !(*o.top_p > 0 && *o.top_p <= 1)) {
     refuse("[sampler] top_p: found {}, expected a number in (0, 1]", *o.top_p);
   }
@@ -136,7 +137,8 @@ void check_options(const SamplerOptions& o) {
   if (o.threshold && !(*o.threshold > 0 && *o.threshold <= 1)) {
     refuse("[sampler] threshold: found {}, expected a probability in (0, 1]", *o.threshold);
   }
-  if (o.factor && !(*o.factor > 0)) refuse("[sampler] factor: found {}, expected > 0", *o.factor);
+  if (o.factor && !(*o.factor > 0 && std::isfinite(*o.factor)))
+    refuse("[sampler] factor: found {}, expected > 0", *o.factor);
   if (!o.threshold && (o.paced || o.above || o.least)) {
     refuse("[sampler] paced, above and least have a meaning only with a threshold");
   }

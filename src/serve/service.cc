@@ -94,10 +94,14 @@ void Service::run() {
     streams_.break_silence(options_.ping);
     metrics_.set_connections(server_.connections());
   });
-  server_.on_signal({SIGINT, SIGTERM}, [this](int) {
+  const auto told_to_end = [this](int) {
     if (ending_ && options_.impatient) options_.impatient();
     end();
-  });
+  };
+  server_.on_signal({SIGINT, SIGTERM}, told_to_end);
+  struct sigaction hang_up {};
+  sigaction(SIGHUP, nullptr, &hang_up);
+  if (hang_up.sa_handler != SIG_IGN) server_.on_signal({SIGHUP}, told_to_end);  // else run by nohup
   server_.run();
 }
 

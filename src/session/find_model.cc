@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "io/containers/file_kind.h"
 #include "io/containers/gguf_checkpoint.h"
+#include "io/containers/open_file.h"
 #include "io/containers/packed_file.h"
 #include "io/json_file.h"
 #include "io/lora.h"
@@ -130,6 +131,7 @@ fs::path folder_of(const std::string& hub_name, const fs::path& hub) {
 }
 
 [[noreturn]] void refuse_file(const fs::path& file) {
+  const OpenFile readable(file);  // else it says why not
   std::array<char, kFileKindBytes> bytes{};
   std::ifstream in(file, std::ios::binary);
   in.read(bytes.data(), bytes.size());
@@ -234,11 +236,7 @@ ModelCaches model_caches() {
   return caches;
 }
 
-bool has_model_config(const fs::path& folder) {
-  // A link to nothing counts: opening it says that the download is incomplete.
-  std::error_code none;
-  return is_there(folder / "config.json") || fs::is_symlink(folder / "config.json", none);
-}
+bool has_model_config(const fs::path& folder) { return may_exist(folder / "config.json"); }
 
 fs::path find_model(const std::string& given, const ModelCaches& caches) {
   fs::path path = given;
@@ -249,7 +247,7 @@ fs::path find_model(const std::string& given, const ModelCaches& caches) {
     return is_there(first) ? first : path;  // opening it says that parts are missing
   }
   if (is_packed_file(path)) return path;
-  if (is_there(path)) refuse_file(path);
+  if (may_exist(path)) refuse_file(path);
   // ORG/NAME, or a file of it.
   std::string repository_name = given;
   std::string file;

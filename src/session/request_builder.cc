@@ -158,7 +158,9 @@ Lengths choose_canvas(const RequestOptions& a, const ModelConfig& config, bool g
                       Adjustments adjustments) {
   const bool llada = rules_of(config).algorithm == Algorithm::low_confidence;
   const std::optional<int> advised = llada ? std::nullopt : config.generation.max_new_tokens;
-  const int usual = advised.value_or(kDefaultLength);
+  // Beyond the positions of the model a recommendation means nothing, and would cost memory.
+  const int usual =
+      std::min(advised.value_or(kDefaultLength), std::max(config.max_positions, kDefaultLength));
   const int most = a.max_tokens.value_or(a.gen_length.value_or(usual));
   const int own = a.gen_length.value_or(std::min(usual, most));
   if (own < 1 || most < own) {
@@ -285,6 +287,14 @@ std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOption
                                      const std::string& question) {
   if (question.empty()) fail("[prompt] found an empty text, expected at least one character");
   return encode_messages(files, options, {{"user", question}});
+}
+
+std::vector<TokenId> encode_answer(const ModelFiles& files, const PromptOptions& options,
+                                   const std::string& answer) {
+  if (options.raw) return files.tokenizer().encode(answer);
+  PromptText text;
+  text.quote(answer);
+  return files.tokenizer().encode(text);
 }
 
 Request build_request(const RequestOptions& asked, const ModelFiles& files,

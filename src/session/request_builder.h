@@ -37,6 +37,10 @@ std::vector<TokenId> encode_messages(const ModelFiles& files, const PromptOption
 std::vector<TokenId> encode_question(const ModelFiles& files, const PromptOptions& options,
                                      const std::string& question);
 
+/// Tokens of a given answer to a prompt; unless that was raw, nothing in it is a control token.
+std::vector<TokenId> encode_answer(const ModelFiles& files, const PromptOptions& options,
+                                   const std::string& answer);
+
 /// How an answer is generated. What is not set follows from the preset, then from the model: its
 /// generation_config.json where that means something, else the published settings of its family.
 struct RequestOptions {

@@ -1,5 +1,6 @@
 #include "eval/store.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 
@@ -35,19 +36,54 @@ TEST(ResultStore, GoesOnWhereItStopped) {
   folder.write("results.jsonl", before + before.substr(before.rfind("{\"task"), 30));
   ResultStore store(folder.path().string(), kSettings);
   EXPECT_EQ(store.records().size(), 2U);
-  EXPECT_TRUE(store.has(record(1).key));
-  EXPECT_FALSE(store.has(record(2).key));
+  EXPECT_NE(store.find(record(1).key), nullptr);
+  EXPECT_EQ(store.find(record(2).key), nullptr);
   EXPECT_EQ(text_of(folder.path()), before);
   store.add(record(2));
   EXPECT_EQ(text_of(folder.path()).substr(0, before.size()), before);
-  EXPECT_EQ(ResultStore(folder.path().string(), kSettings).records().size(), 3U);
+}
+
+TEST(ResultStore, AFolderHasOneWriter) {
+  const testing::TempDir folder;
+  {
+    const ResultStore first(folder.path().string(), kSettings);
+    try {
+      const ResultStore second(folder.path().string(), kSettings);
+      FAIL() << "expected an error";
+    } catch (const Error& error) {
+      EXPECT_THAT(error.what(), ::testing::HasSubstr("another process"));
+      EXPECT_EQ(error.code(), ErrorCode::results_exist);
+    }
+  }
+  EXPECT_NO_THROW(ResultStore(folder.path().string(), kSettings)) << "it is free again";
+}
+
+TEST(ResultStore, RefusesWhatNoEvaluationGives) {
+  Record negative = record(0);
+  negative.rows = -1;
+  Record too_good = record(0);
+  too_good.score = 1.5;
+  const std::string good = json_line(to_json(record(0)));
+  for (const std::string& lines :
+       {json_line(to_json(negative)), json_line(to_json(too_good)), good + good}) {
+    const testing::TempDir folder;
+    folder.write("results.jsonl", json_line({{"settings", kSettings}}) + lines);
+    EXPECT_THROW(ResultStore(folder.path().string(), kSettings), Error) << lines;
+  }
+}
+
+TEST(ResultStore, DoesNotFollowALinkOfSomebodyElse) {
+  const testing::TempDir folder;
+  const auto target = folder.write("target", "kept");
+  std::filesystem::create_symlink(target, folder.path() / "results.jsonl");
+  EXPECT_THROW(ResultStore(folder.path().string(), kSettings), Error);
+  EXPECT_EQ(read_text_file(target, 100), "kept");
 }
 
 TEST(ResultStore, StartsAnewWhenNotEvenTheSettingsWereWritten) {
   const testing::TempDir folder;
   folder.write("results.jsonl", "{\"settings");
-  ResultStore store(folder.path().string(), kSettings);
-  store.add(record(0));
+  ResultStore(folder.path().string(), kSettings).add(record(0));
   EXPECT_EQ(ResultStore(folder.path().string(), kSettings).records().size(), 1U);
 }
 
@@ -63,7 +99,7 @@ TEST(ResultStore, RefusesResultsOfOtherSettingsAndOtherFiles) {
 TEST(ResultStore, WorksWithoutAFolder) {
   ResultStore store(std::nullopt, kSettings);
   store.add(record(0));
-  EXPECT_TRUE(store.has(record(0).key));
+  EXPECT_NE(store.find(record(0).key), nullptr);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <limits>
 
 #include "core/error.h"
 #include "support/byte_model.h"
@@ -53,6 +54,9 @@ TEST(BuildRequest, FollowsTheRecommendationsOfDream) {
   EXPECT_FLOAT_EQ(static_cast<float>(advised.sampler.top_p.value()), 0.9F);
   EXPECT_EQ(advised.sampler.top_k, 7);
   EXPECT_FLOAT_EQ(advised.sampler.eps, 0.01F);
+  advice.max_new_tokens = std::numeric_limits<int>::max();
+  EXPECT_EQ(build_request(kExact, files_of(Family::dream, advice), {}).gen_length(), 128)
+      << "the model has 100 positions, so the recommendation means nothing";
   const Request chosen =
       build_request({.preset = Preset::exact, .temperature = 0, .top_k = 3}, files, {});
   EXPECT_EQ(chosen.sampler.temperature, 0);

@@ -14,7 +14,6 @@
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
-#include "core/platform/memory.h"
 #include "session/constraints.h"
 
 namespace unmask {
@@ -89,7 +88,7 @@ class Sieve {
       work();
     } catch (const Error& error) {
       if (!skips_) throw;
-      console_.err << "unmask: skipped: " << as_typed(error) << '\n';
+      tell(console_, "skipped: {}", as_typed(error));
       ++skipped_;
     }
   }
@@ -127,9 +126,9 @@ class Batch {
 
   static EngineOptions options(const BatchArguments& a, const Model& model) {
     EngineOptions options{.max_running = a.batch_size};
-    const auto available = available_memory();
-    if (model.device() != DeviceKind::cpu || !available) return options;
-    options.memory_limit = *available;
+    const auto allowed = memory_for(a.model);
+    if (model.device() != DeviceKind::cpu || !allowed) return options;
+    options.memory_limit = *allowed - (a.model.max_memory ? model.costs().weight_bytes() : 0);
     options.planned_bytes = [costs = model.costs()](const Request& r) {
       return costs.request_bytes(r);
     };
@@ -200,7 +199,8 @@ void Batch::print(Submitted& submitted) {
   }
   ++answered_;
   line_.clear();
-  console_.out << answered_line(job.entry.record, answer) << std::flush;
+  print_text(console_, answered_line(job.entry.record, answer));
+  console_.out << std::flush;
 }
 
 /// A word on what was left out, and the program's exit status.
@@ -279,6 +279,7 @@ int batch(const BatchArguments& a, Console& console) {
   }
   if (jobs.empty()) fail("[batch] {}: none of its {} lines can be answered", a.file, lines.size());
   announce_seed(a.generation.seed, a.generation.seed_drawn, console);
+  const InterruptWatch watch;
   const int canvas = tokens_side_by_side(jobs, static_cast<size_t>(a.batch_size));
   Model model = load_model(a.model, files, canvas, console);
   Batch batch(a, model, jobs, console);

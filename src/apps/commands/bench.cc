@@ -9,7 +9,6 @@
 #include "apps/reports/report.h"
 #include "apps/terminal/output_file.h"
 #include "apps/terminal/progress.h"
-#include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
 #include "bench/model_shapes.h"
 #include "io/json_file.h"
@@ -99,7 +98,6 @@ BenchRun measure(const BenchArguments& a, const std::vector<BenchCase>& cases, W
                  const Ceilings& ceilings, Console& console) {
   ProgressLine line(console.err, console.err_terminal);
   const auto making = [&](int64_t done, int64_t total) {
-    if (interrupted()) throw Stopped{};
     const double share = static_cast<double>(done) / static_cast<double>(total);
     line.show(fmt::format("making {} weights: {:.0f} %, {} left", weight_type_name(type),
                           100 * share, format_duration(line.seconds() / share * (1 - share))));
@@ -112,7 +110,6 @@ BenchRun measure(const BenchArguments& a, const std::vector<BenchCase>& cases, W
                {}};
   for (const BenchCase& about : cases) {
     const auto progress = [&](int step, int steps) {
-      if (interrupted()) throw Stopped{};
       line.show(fmt::format("{}, {} tokens, {}: step {}/{}", run.weights, about.context,
                             about.method, step, steps));
     };
@@ -125,7 +122,6 @@ int measure_targets(const BenchArguments& a, int threads, Console& console) {
   ProgressLine line(console.err, console.err_terminal);
   std::vector<Target> targets;
   const auto sink = [&](const Target& target) {
-    if (interrupted()) throw Stopped{};
     line.clear();
     if (!a.json) {
       console.out << (targets.empty() ? target_header() : "") << target_line(target) << std::flush;

@@ -196,6 +196,7 @@ int calibrate(const CalibrateArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   const Decider decider(files);
   announce_seed(a.seed, a.seed_drawn, console);
+  const InterruptWatch watch;
   Model model = load_model(a.model, files, a.length, console);
   const std::vector<AskedQuestions> all = ask_all(a, decider, model, console);
   const DecisionCalibration calibration = calibration_of(a, all, files.name());

@@ -75,6 +75,7 @@ CLI::App* add_chat(CLI::App& app, ConverseArguments& a) {
 }
 
 int chat(const ConverseArguments& arguments, Console& console) {
+  const InterruptWatch watch;
   Lines lines(arguments, console);  // first: what is typed while the model loads is kept whole
   announce_seed(arguments.generation.seed, arguments.generation.seed_drawn, console);
   Conversation conversation(arguments, console);
@@ -84,7 +85,7 @@ int chat(const ConverseArguments& arguments, Console& console) {
       if (!conversation.take(*line)) break;
     } catch (const Error& error) {
       // The conversation may be mended, for example by /reset.
-      console.err << "unmask: error: " << as_typed(error) << '\n';
+      tell(console, "error: {}", as_typed(error));
     }
   }
   return interrupted() ? kInterrupted : kSuccess;

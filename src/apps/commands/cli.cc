@@ -2,9 +2,11 @@
 
 #include <CLI/CLI.hpp>
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <new>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "apps/commands/commands.h"
@@ -25,7 +27,7 @@ struct Command {
 
 int complain(Console& console, std::string message, int status) {
   std::replace(message.begin(), message.end(), '\n', ' ');
-  console.err << "unmask: error: " << message << std::endl;
+  tell(console, "error: {}", message);
   return status;
 }
 
@@ -48,12 +50,17 @@ int guarded(const std::function<int()>& work, Console& console) {
     if (!console.out.flush()) return complain(console, "cannot write the output", kFailure);
     return status == kInterrupted ? interrupted_status() : status;
   } catch (const Stopped&) {
-    console.err << "unmask: interrupted\n";
+    tell(console, "interrupted");
     return interrupted_status();
   } catch (const Error& error) {
     return complain(console, as_typed(error), kFailure);
   } catch (const std::bad_alloc&) {
     return complain(console, fmt::format("not enough memory{}", hint(ErrorCode::memory)), kFailure);
+  } catch (const std::filesystem::filesystem_error& error) {
+    return complain(console, fmt::format("[file] {}", error.what()), kFailure);
+  } catch (const std::system_error& error) {  // threads, as a rule
+    return complain(console, fmt::format("[system] refuses what is needed: {}", error.what()),
+                    kFailure);
   } catch (const std::exception& error) {
     return complain(console, fmt::format("this is a defect of unmask: {}", error.what()), kDefect);
   }

@@ -4,7 +4,6 @@
 #include <nlohmann/json.hpp>
 
 #include "apps/commands/denoise.h"
-#include "apps/terminal/canvas.h"
 #include "apps/terminal/output_file.h"
 #include "apps/terminal/terminal.h"
 #include "io/json_file.h"
@@ -137,7 +136,8 @@ void Conversation::answer(const std::string& question) {
                                    static_cast<size_t>(result.answer.size()));
   std::string text = known_text(files_.tokenizer(), tokens, files_.config().mask_id);
   if (!result.cancelled || !text.empty()) {
-    console_.out << (console_.out_terminal ? terminal_safe(text) : text) << std::endl;
+    print_text(console_, text + '\n');
+    console_.out << std::flush;
   }
   if (result.cancelled) {
     if (!told_to_end()) clear_interrupt();

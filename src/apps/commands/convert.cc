@@ -123,6 +123,7 @@ int convert(const ConvertArguments& a, Console& console) {
   if (fs::equivalent(path, files.path(), none)) {
     fail("[convert] {}: is the model itself; choose another --output", path.string());
   }
+  const InterruptWatch watch;
   OutputFile file(path);
   ProgressLine line(console.err, console.err_terminal);
   const auto on_progress = [&](int64_t done, int64_t total) {
@@ -133,7 +134,7 @@ int convert(const ConvertArguments& a, Console& console) {
       write(a, files, dtype, threads_for(a.threads, console), on_progress, file.stream());
   file.commit();
   line.clear();
-  console.err << fmt::format("unmask: wrote {}, {}\n", path.string(), format_bytes(bytes));
+  tell(console, "wrote {}, {}", path.string(), format_bytes(bytes));
   return kSuccess;
 }
 

@@ -8,7 +8,6 @@
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
-#include "core/platform/memory.h"
 #include "session/answer.h"
 #include "session/find_model.h"
 
@@ -18,32 +17,19 @@ namespace {
 
 constexpr size_t kMostOfNote = 300;  // bytes
 
-/// Advice for weights that do not fit.
-std::string_view smaller_type(WeightType weights) {
-  switch (weights) {
-    case WeightType::f32: return "; --dtype bf16 halves the weights";
-    case WeightType::bf16: return "; --dtype int8 halves the weights and rounds them";
-    case WeightType::int8: return "; --dtype int4 halves the weights and rounds them further";
-    case WeightType::int4:
-    case WeightType::stored: break;
-  }
-  return "";
-}
-
-/// Of the host; a device says itself what does not fit.
-void warn_about_memory(const ModelArguments& arguments, const ModelFiles& files, int canvas,
-                       Console& console) {
+/// Refuses what does not fit before any of it is there. A device says itself what does not.
+void check_memory(const ModelArguments& arguments, const ModelFiles& files, int canvas) {
   const WeightType weights = resolve_weight_type(
       parse_weight_type(arguments.dtype), DeviceKind::cpu, files.checkpoint(), files.config());
   const Costs costs(files.config(),
                     element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()));
   const int64_t need = costs.weight_bytes() + costs.canvas_bytes(canvas);
-  const auto available = available_memory();
-  if (!available || need <= *available) return;
-  warn(console,
-       "the model needs {} with {} weights and {} tokens, but only {} of memory are free{}",
-       format_bytes(need), weight_type_name(weights), canvas, format_bytes(*available),
-       smaller_type(weights));
+  const auto allowed = memory_for(arguments);
+  if (!allowed || need <= *allowed) return;
+  fail(ErrorCode::memory,
+       "[memory] {}: needs {} with {} weights and {} tokens, expected at most {}, {}", files.name(),
+       format_bytes(need), weight_type_name(weights), canvas, format_bytes(*allowed),
+       arguments.max_memory ? "as --max-memory says" : "what is free");
 }
 
 /// What the files ask for that people may not expect.
@@ -78,7 +64,7 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files, int c
   tell_about_files(files, adapters, console);
   const FoundDevice device = find_device(arguments.device);
   if (!device.missing.empty()) warn(console, "computing on the cpu: {}", device.missing);
-  if (device.kind == DeviceKind::cpu) warn_about_memory(arguments, files, canvas, console);
+  if (device.kind == DeviceKind::cpu) check_memory(arguments, files, canvas);
   ProgressLine line(console.err, console.err_terminal);
   const auto on_progress = [&](int64_t done, int64_t total) {
     if (interrupted()) throw Stopped{};

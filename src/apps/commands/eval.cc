@@ -14,6 +14,7 @@
 #include "apps/terminal/units.h"
 #include "eval/example.h"
 #include "eval/experiments.h"
+#include "eval/identity.h"
 #include "eval/metric.h"
 #include "eval/run.h"
 #include "eval/tasks.h"
@@ -58,6 +59,7 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
       {"model", files.name()},
       {"checkpoint_bytes", checkpoint.total_bytes()},
       {"checkpoint_fingerprint", fmt::format("{:016x}", checkpoint.fingerprint())},
+      {"description_fingerprint", description_fingerprint(files)},
       {"dtype", weight_type_name(resolve_weight_type(parse_weight_type(a.model.dtype),
                                                      find_device(a.model.device).kind, checkpoint,
                                                      files.config()))},
@@ -238,6 +240,7 @@ int eval(const EvalArguments& a, Console& console) {
     warn(console, "{} tokens are more than the {} positions the model was trained for",
          plan.longest(), files.config().max_positions);
   }
+  const InterruptWatch watch;
   Model model = load_model(a.model, files, std::max(plan.longest(), 1), console);
   const EvalRun run{a.settings, plan};
   ProgressLine line(console.err, console.err_terminal, kLogInterval);
@@ -247,8 +250,7 @@ int eval(const EvalArguments& a, Console& console) {
   };
   if (!run_evaluation(run, model, store, on_progress)) {
     line.clear();
-    console.err << "unmask: interrupted"
-                << (a.out ? "; the same command goes on from " + *a.out : "") << '\n';
+    tell(console, "interrupted{}", a.out ? "; the same command goes on from " + *a.out : "");
     return kInterrupted;
   }
   line.clear();
@@ -256,8 +258,8 @@ int eval(const EvalArguments& a, Console& console) {
   add_costs(run, model, summary);
   Json json{{"settings", settings}};
   json.update(to_json(summary));
-  console.out << (a.json ? json_line(json) : tables_of(summary, to_text))
-              << std::flush;  // before the files: a full disk must not cost the tables
+  print_text(console, a.json ? json_line(json) : tables_of(summary, to_text));
+  console.out << std::flush;  // before the files: a full disk must not cost the tables
   if (a.out) {
     const std::filesystem::path folder(*a.out);
     write_file(folder / "summary.json", json.dump(1) + '\n');

@@ -95,6 +95,15 @@ ordered_json types_json(const TensorDirectory& checkpoint) {
           {"bits_per_weight", std::round(100 * bits) / 100}};
 }
 
+/// Whether there are weights, which then should be usable.
+bool has_weight_files(const fs::path& path) {
+  if (is_gguf_file(path)) return true;
+  std::error_code none;
+  return std::any_of(
+      fs::directory_iterator(path, none), fs::directory_iterator(),
+      [](const fs::directory_entry& entry) { return entry.path().extension() == ".safetensors"; });
+}
+
 /// Adds what the weight files hold, or why they cannot be used, and the memory that they need: a
 /// configuration alone is worth showing, too.
 void add_weights(const fs::path& path, const ModelConfig& config, int context,
@@ -113,6 +122,7 @@ void add_weights(const fs::path& path, const ModelConfig& config, int context,
     model["weights"] = weights;
   } catch (const Error& error) {
     model["weights"] = {{"problem", error.what()}};
+    model["weights"]["damaged"] = has_weight_files(path);
   }
   model["memory"] = memory_json(config, own, context);
 }
@@ -178,7 +188,7 @@ std::string fields(const ordered_json& object) {
 }
 
 void print_line(Console& console, std::string_view label, std::string_view text) {
-  console.out << fmt::format("{:<14} {}\n", label, text);
+  print_text(console, fmt::format("{:<14} {}\n", label, text));
 }
 
 void print_memory(const ordered_json& memory, Console& console) {
@@ -258,7 +268,7 @@ int inspect(const InspectArguments& a, Console& console) {
   } else {
     print(model, console);
   }
-  return kSuccess;
+  return model["weights"].value("damaged", false) ? kFailure : kSuccess;
 }
 
 }  // namespace unmask

@@ -9,6 +9,7 @@
 #include "apps/commands/denoise.h"
 #include "apps/draw/attention_view.h"
 #include "apps/terminal/output_file.h"
+#include "apps/terminal/terminal.h"
 #include "eval/attention_probe.h"
 #include "io/json_file.h"
 
@@ -165,6 +166,7 @@ int inspect_attention(const InspectAttentionArguments& a, Console& console) {
 
   std::optional<OutputFile> file;  // before the work, which may take hours
   if (a.output) file.emplace(*a.output);
+  const InterruptWatch interrupt_watch;
   Model model = load_model(a.model, files, record.length, console);
   const Watch watch{{}, request.generated()};
   if (count_first) {

@@ -111,8 +111,7 @@ void print_answer(const ModelFiles& files, const Asked& asked, const Result& res
     console.out << painted_fill(files, asked, result) << '\n';
     return;
   }
-  const std::string text = text_of(asked, files, result);
-  console.out << (console.out_terminal ? terminal_safe(text) : text) << '\n';
+  print_text(console, text_of(asked, files, result) + '\n');
 }
 
 /// After Ctrl-C: the text so far, and a word on it.
@@ -120,9 +119,11 @@ int end_early(const RunArguments& a, const ModelFiles& files, const Asked& asked
               const Result& result, Console& console) {
   const std::string text = text_of(asked, files, result);
   const bool shown = !a.json && a.trace != kStandardOutput && result.steps > 0 && !text.empty();
-  if (shown) console.out << (console.out_terminal ? terminal_safe(text) : text) << std::endl;
-  console.err << fmt::format("unmask: {}{}\n", interruption(asked.request, result),
-                             shown ? "; text so far above" : "");
+  if (shown) {
+    print_text(console, text + '\n');
+    console.out << std::flush;
+  }
+  tell(console, "{}{}", interruption(asked.request, result), shown ? "; text so far above" : "");
   return kInterrupted;
 }
 
@@ -278,6 +279,7 @@ int run(const RunArguments& a, Console& console) {
   announce_seed(a.generation.seed, a.generation.seed_drawn, console);
   if (a.explain) return explain_request(a, files, request, console);
   show_note(files, console);
+  const InterruptWatch watch;
   Trace trace(a.trace, files.tokenizer(), console);
 
   Model model = load_model(a.model, files, request.most_tokens(), console);

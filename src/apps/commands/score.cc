@@ -28,7 +28,7 @@ std::vector<Scored> score_answers(const ScoreArguments& a, Model& model,
   ProgressLine line(console.err, console.err_terminal);
   std::vector<Scored> all;
   for (const std::string& text : a.answers) {
-    const std::vector<TokenId> answer = model.tokenizer().encode(text);
+    const std::vector<TokenId> answer = encode_answer(model.files(), a.chat, text);
     const auto on_progress = [&](int done, int total) {
       line.show(fmt::format("answer {} of {}, sample {} of {}", all.size() + 1, a.answers.size(),
                             done, total));
@@ -102,6 +102,7 @@ int score(const ScoreArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
   const std::vector<TokenId> prompt = read_question(a.prompt, a.chat, files, console);
   announce_seed(a.seed, a.seed_drawn, console);
+  const InterruptWatch watch;
   Model model = load_model(a.model, files, static_cast<int>(prompt.size()), console);
   std::vector<Scored> all = score_answers(a, model, prompt, console);
   add_probabilities(all);
@@ -111,9 +112,9 @@ int score(const ScoreArguments& a, Console& console) {
       continue;
     }
     const Likelihood& l = s.likelihood;
-    console.out << fmt::format("{:.3f} +- {:.3f} nats, {:.3f} a token, share {:.3f}: {}\n",
-                               l.log_likelihood, l.standard_error, l.log_likelihood / s.tokens,
-                               s.probability, s.text);
+    print_text(console, fmt::format("{:.3f} +- {:.3f} nats, {:.3f} a token, share {:.3f}: {}\n",
+                                    l.log_likelihood, l.standard_error, l.log_likelihood / s.tokens,
+                                    s.probability, s.text));
   }
   return kSuccess;
 }

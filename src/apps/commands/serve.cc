@@ -77,9 +77,13 @@ ServiceOptions service_options(const ServeArguments& a, const ModelFiles& files,
   return options;
 }
 
-/// What running requests may hold: as asked for, or what is free less a tenth.
+/// What running requests may hold: as asked for, what the weights leave, or what is free less a
+/// tenth.
 int64_t memory_limit(const ServeArguments& a, const Model& model) {
   if (a.memory) return static_cast<int64_t>(*a.memory * 1e9);
+  if (model.device() == DeviceKind::cpu && a.model.max_memory) {
+    return *memory_for(a.model) - model.costs().weight_bytes();
+  }
   const auto available = available_memory();
   const bool known = model.device() == DeviceKind::cpu && available;
   return known ? *available / 10 * 9 : std::numeric_limits<int64_t>::max();
@@ -269,12 +273,13 @@ int serve(const ServeArguments& a, Console& console) {
   Service service(std::move(options));
   if (a.unix_path) {
     service.server().listen_unix(*a.unix_path);
-    console.err << fmt::format("unmask: listening on {}\n", *a.unix_path) << std::flush;
+    tell(console, "listening on {}", *a.unix_path);
   } else {
     const int port = service.server().listen_tcp(a.host, a.port);
     const std::string host = a.host.find(':') == std::string::npos ? a.host : '[' + a.host + ']';
-    console.err << fmt::format("unmask: listening on http://{}:{}\n", host, port) << std::flush;
+    tell(console, "listening on http://{}:{}", host, port);
   }
+  const InterruptWatch watch;
   Loading loading(a, files, std::move(decisions), model, service, console);
   service.run();
   loading.finish();

@@ -6,6 +6,7 @@
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/options/prompt.h"
+#include "io/json_file.h"
 #include "io/text/utf8.h"
 #include "session/find_model.h"
 
@@ -19,7 +20,8 @@ std::string in_quotes(std::string_view bytes) {
   for (size_t at = 0; at < bytes.size();) {
     const Utf8Step step = utf8_step(bytes, at);
     const std::string_view part = bytes.substr(at, static_cast<size_t>(step.length));
-    const bool control = step.code_point < 0x20 || step.code_point == 0x7f;
+    const bool control =
+        step.code_point < 0x20 || (step.code_point >= 0x7f && step.code_point < 0xa0);
     if (part == "\n") {
       out += "\\n";
     } else if (part == "\"" || part == "\\") {
@@ -62,7 +64,7 @@ void print_tokens(const TokenizeArguments& a, const Tokenizer& tokenizer,
                         {"piece", sanitize_utf8(tokenizer.token_bytes(id))},
                         {"special", tokenizer.is_special(id)}});
     }
-    console.out << nlohmann::ordered_json{{"count", ids.size()}, {"tokens", tokens}}.dump() << '\n';
+    console.out << json_line({{"count", ids.size()}, {"tokens", tokens}});
   } else if (a.ids) {
     console.out << fmt::format("{}\n", fmt::join(ids, " "));
   } else {
@@ -120,7 +122,7 @@ int tokenize(const TokenizeArguments& a, Console& console) {
   const Tokenizer tokenizer = Tokenizer::load(directory);
   if (a.decode) {
     const std::string text = tokenizer.decode(parse_ids(*a.decode));
-    console.out << (a.json ? nlohmann::ordered_json{{"text", text}}.dump() : text) << '\n';
+    print_text(console, a.json ? json_line({{"text", text}}) : text + '\n');
     return kSuccess;
   }
   std::string text = read_prompt(a.prompt, console);

@@ -6,6 +6,7 @@
 #include <random>
 
 #include "core/error.h"
+#include "core/platform/memory.h"
 #include "core/platform/processor.h"
 #include "methods/registry.h"
 #include "sampling/sampler.h"
@@ -151,6 +152,12 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
                              "processor have it, a GGUF file's own); int8 and int4 round them"),
               weight_type_names())
       ->group(kModelGroup);
+  app.add_option("--max-memory", m.max_memory,
+                 "Gigabytes of this machine that weights and canvases may take together (what is "
+                 "free); more is refused before it is loaded")
+      ->check(CLI::Range(1e-6, 1e6).description(""))
+      ->type_name("GB")
+      ->group(kModelGroup);
   app.add_option("--lora", m.adapters,
                  "LoRA adapter, as PEFT saves it, merged into the weights while they are loaded; "
                  "may be given several times")
@@ -166,6 +173,11 @@ int threads_for(int asked, Console& console) {
   warn(console, "{} threads on {} processor{} would wait for each other; computing with {}", asked,
        processors, processors == 1 ? "" : "s", processors);
   return processors;
+}
+
+std::optional<int64_t> memory_for(const ModelArguments& arguments) {
+  if (arguments.max_memory) return static_cast<int64_t>(*arguments.max_memory * 1e9);
+  return available_memory();
 }
 
 void add_prompt_arguments(CLI::App& app, PromptArguments& p) {

@@ -23,6 +23,7 @@ struct ModelArguments {
   int threads = 0;
   std::string dtype = "auto";
   std::vector<std::string> adapters{};  // DIR or DIR:SCALE
+  std::optional<double> max_memory{};   // GB
   ModelOverrides overrides{};
 };
 
@@ -40,8 +41,11 @@ struct ViewArguments {
 void add_directory(CLI::App& app, std::string& directory);
 /// --mask-id, --eos-id.
 void add_override_arguments(CLI::App& app, ModelOverrides& overrides);
-/// --model, --device, --threads, --dtype, --lora, --mask-id, --eos-id.
+/// --model, --device, --threads, --dtype, --max-memory, --lora, --mask-id, --eos-id.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
+/// Bytes of the host that weights and canvases may take: --max-memory, else what is free; nothing
+/// where that is not known.
+std::optional<int64_t> memory_for(const ModelArguments& arguments);
 /// Threads to compute with: as many as asked for, but no more than processors, with a warning; 0:
 /// one for each.
 int threads_for(int asked, Console& console);

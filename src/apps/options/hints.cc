@@ -56,7 +56,8 @@ std::string_view hint(ErrorCode code) {
     case ErrorCode::adapter: return "; give its base model with -m and this folder with --lora";
     case ErrorCode::algorithm: return "; choose one with --algorithm";
     case ErrorCode::canvas_length: return "; use a larger --length";
-    case ErrorCode::memory: return "; use fewer tokens or a smaller --dtype";
+    case ErrorCode::memory:
+      return "; use fewer tokens or a smaller --dtype, or allow more with --max-memory";
     case ErrorCode::results_exist: return "; choose another --out";
     case ErrorCode::sampler:
     case ErrorCode::schema:

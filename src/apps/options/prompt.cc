@@ -5,7 +5,6 @@
 #include <cstring>
 #include <fstream>
 
-#include "apps/terminal/terminal.h"
 #include "core/error.h"
 
 namespace unmask {
@@ -57,7 +56,6 @@ std::string read_whole(std::string_view where, const std::string& file, size_t m
     // A directory can be opened, but not read.
     if (!opened || in.bad()) fail("[{}] {}: cannot be read: {}", where, file, std::strerror(errno));
   }
-  if (interrupted()) throw Stopped{};
   if (text.size() > most) fail("[{}] {}: more than {} MiB", where, file, most >> 20);
   return text;
 }

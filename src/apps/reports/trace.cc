@@ -2,6 +2,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "io/json_file.h"
+
 namespace unmask {
 
 namespace fs = std::filesystem;
@@ -41,7 +43,7 @@ void TraceWriter::add(const StepEvent& event, Range first_block) {
                                         {"token", d.token},           {"text", text},
                                         {"confidence", d.confidence}, {"block", block},
                                         {"seconds", event.seconds}};
-    out_ << record.dump() << '\n';
+    out_ << json_line(record);
   }
 }
 

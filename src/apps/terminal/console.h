@@ -18,10 +18,19 @@ struct Console {
   bool err_terminal = false;
 };
 
-/// One line on the error stream.
+/// Text of models and files to the stream of answers: on a terminal control characters in it become
+/// visible instead of steering it.
+void print_text(Console& console, std::string_view text);
+
+/// One line "unmask: TEXT" to the error stream, made safe in the same way.
+void tell_line(Console& console, std::string_view text);
+template <typename... Args>
+void tell(Console& console, fmt::format_string<Args...> format, Args&&... args) {
+  tell_line(console, fmt::format(format, std::forward<Args>(args)...));
+}
 template <typename... Args>
 void warn(Console& console, fmt::format_string<Args...> format, Args&&... args) {
-  console.err << "unmask: warning: " << fmt::format(format, std::forward<Args>(args)...) << '\n';
+  tell_line(console, "warning: " + fmt::format(format, std::forward<Args>(args)...));
 }
 
 }  // namespace unmask

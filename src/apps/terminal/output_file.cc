@@ -1,5 +1,7 @@
 #include "apps/terminal/output_file.h"
 
+#include <array>
+#include <atomic>
 #include <cerrno>
 #include <charconv>
 #include <cstdio>
@@ -50,6 +52,36 @@ std::optional<int> open_file(const fs::path& path) {
   return number;
 }
 
+/// Names that a signal handler removes. They belong to OutputFiles, of which a command has two at
+/// most.
+std::array<std::atomic<const char*>, 8> temporaries{};
+static_assert(std::atomic<const char*>::is_always_lock_free);
+
+void remember(const char* name) {
+  for (std::atomic<const char*>& slot : temporaries) {
+    const char* none = nullptr;
+    if (slot.compare_exchange_strong(none, name)) return;
+  }
+  UNMASK_CHECK(false, "more files are written at a time than can be removed");
+}
+
+void forget(const char* name) noexcept {
+  for (std::atomic<const char*>& slot : temporaries) {
+    const char* expected = name;
+    if (slot.compare_exchange_strong(expected, nullptr)) return;
+  }
+}
+
+/// The entry of a file that was renamed reaches the disk with its folder. Not every file system can
+/// do it, and the file is there either way.
+void sync_folder(const fs::path& file) {
+  const fs::path folder = file.has_parent_path() ? file.parent_path() : ".";
+  const int opened = open(folder.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (opened < 0) return;
+  fsync(opened);
+  close(opened);
+}
+
 /// What a new file gets.
 mode_t usual_mode() {
   const mode_t hidden = umask(0);
@@ -82,6 +114,12 @@ DescriptorBuffer::int_type DescriptorBuffer::overflow(int_type c) {
   return traits_type::not_eof(c);
 }
 
+void remove_temporaries() noexcept {
+  for (const std::atomic<const char*>& slot : temporaries) {
+    if (const char* name = slot.load()) unlink(name);
+  }
+}
+
 OutputFile::OutputFile(fs::path path)
     : path_(std::move(path)),
       target_(follow(path_)),
@@ -93,7 +131,14 @@ OutputFile::~OutputFile() {
   if (descriptor_ < 0) return;
   stream_.flush();  // for the reader of a pipe; a temporary file goes
   close();
-  if (!temporary_.empty()) unlink(temporary_.c_str());
+  drop_temporary();
+}
+
+void OutputFile::drop_temporary() {
+  if (temporary_.empty()) return;
+  unlink(temporary_.c_str());
+  forget(temporary_.c_str());
+  temporary_.clear();
 }
 
 int OutputFile::open_target() {
@@ -108,7 +153,8 @@ int OutputFile::open_target() {
   if (exists && S_ISDIR(found.st_mode)) refuse(EISDIR);
   if (exists && access(target_.c_str(), W_OK) != 0) refuse(errno);
   if (exists && !S_ISREG(found.st_mode)) {
-    const int opened = open(target_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY);
+    const int follows = target_.string().starts_with("/proc/") ? 0 : O_NOFOLLOW;
+    const int opened = open(target_.c_str(), O_WRONLY | O_CLOEXEC | O_NOCTTY | follows);
     if (opened < 0) refuse(errno);
     return opened;
   }
@@ -116,7 +162,7 @@ int OutputFile::open_target() {
   if (fchmod(opened, exists ? found.st_mode & 07777 : usual_mode()) != 0) {
     const int error = errno;
     ::close(opened);
-    unlink(temporary_.c_str());
+    drop_temporary();
     refuse(error);
   }
   return opened;
@@ -128,6 +174,7 @@ int OutputFile::open_temporary() {
       mkostemp(name.data(), O_CLOEXEC);  // exclusive, under a name nobody can foresee
   if (opened < 0) refuse(errno);
   temporary_ = name;
+  remember(temporary_.c_str());
   return opened;
 }
 
@@ -147,7 +194,9 @@ void OutputFile::commit() {
   if (!temporary_.empty()) {
     if (fsync(descriptor_) != 0) refuse(errno);
     if (std::rename(temporary_.c_str(), target_.c_str()) != 0) refuse(errno);
+    forget(temporary_.c_str());
     temporary_.clear();
+    sync_folder(target_);
   }
   close();
 }

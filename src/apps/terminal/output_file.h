@@ -25,6 +25,9 @@ class DescriptorBuffer : public std::streambuf {
   std::vector<char> bytes_;
 };
 
+/// Unlinks what OutputFiles have not committed. For signal handlers.
+void remove_temporaries() noexcept;
+
 /// A regular file appears under its name only when it is complete, with the mode it had before; the
 /// target of a symbolic link is replaced, not the link. What is no regular file (a device, a pipe,
 /// an open file below /dev/fd) is written into.
@@ -45,6 +48,7 @@ class OutputFile {
   int open_target();
   int open_temporary();
   void close();
+  void drop_temporary();
   [[noreturn]] void refuse(int error) const;
 
   std::filesystem::path path_;  // as given

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <limits>
 
+#include "apps/terminal/canvas.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
 
@@ -58,7 +59,7 @@ void ProgressLine::show(const std::string& text) {
   last_ = now;
   visible_ = true;
   const auto room = static_cast<size_t>(std::max(1, window_size().columns - 1));
-  out_ << "\r\x1b[K" << text.substr(0, room) << std::flush;
+  out_ << "\r\x1b[K" << terminal_safe(text.substr(0, room)) << std::flush;
 }
 
 void ProgressLine::clear() {

@@ -7,6 +7,8 @@
 #include <termios.h>
 #include <unistd.h>
 
+#include "apps/terminal/output_file.h"
+
 namespace unmask {
 
 namespace {
@@ -21,20 +23,33 @@ std::atomic<int> last_signal{SIGINT};
 std::atomic<bool> cursor_hidden{false};
 termios first_modes{};  // of the terminal
 std::atomic<bool> modes_known{false};
-static_assert(std::atomic<bool>::is_always_lock_free);
+
+std::atomic<int> watches{0};
+static_assert(std::atomic<bool>::is_always_lock_free && std::atomic<int>::is_always_lock_free);
+
+/// Nothing can be done about a failure here.
+void say(std::string_view text) {
+  [[maybe_unused]] const auto written = write(STDERR_FILENO, text.data(), text.size());
+}
 
 void on_interrupt(int signal) {
   last_signal = signal;
-  if (!interrupt_flag.exchange(true)) return;
-  if (cursor_hidden) {
-    // Nothing can be done about a failure here.
-    [[maybe_unused]] const auto written = write(STDERR_FILENO, kShow.data(), kShow.size());
-  }
-  if (modes_known) tcsetattr(STDIN_FILENO, TCSANOW, &first_modes);
-  _exit(kSignalled + signal);
+  if (!interrupt_flag.exchange(true) && watches > 0) return;
+  end_at_once("unmask: interrupted\n", kSignalled + signal);
 }
 
 }  // namespace
+
+void end_at_once(std::string_view line, int status) noexcept {
+  if (cursor_hidden) say(kShow);
+  if (modes_known) tcsetattr(STDIN_FILENO, TCSANOW, &first_modes);
+  remove_temporaries();
+  say(line);
+  _exit(status);
+}
+
+InterruptWatch::InterruptWatch() { ++watches; }
+InterruptWatch::~InterruptWatch() { --watches; }
 
 void install_interrupt_handler() {
   modes_known = tcgetattr(STDIN_FILENO, &first_modes) == 0;

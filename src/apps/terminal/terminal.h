@@ -2,15 +2,30 @@
 #pragma once
 
 #include <ostream>
+#include <string_view>
 
 #include "core/stop.h"
 
 namespace unmask {
 
-/// From now on Ctrl-C (SIGINT), SIGTERM and SIGHUP raise a flag instead of ending the process, and
-/// interrupt a read. A second one while the flag is up ends the process at once, with a visible
-/// cursor and the modes that the terminal has now.
+/// From now on Ctrl-C (SIGINT), SIGTERM and SIGHUP end the process at once, but with a visible
+/// cursor, the modes that the terminal has now and no temporary file left. While an InterruptWatch
+/// lives, the first one raises a flag instead, and interrupts a read.
 void install_interrupt_handler();
+
+/// Somebody looks at the flag as long as it lives.
+class InterruptWatch {
+ public:
+  InterruptWatch();
+  ~InterruptWatch();
+  InterruptWatch(const InterruptWatch&) = delete;
+  InterruptWatch& operator=(const InterruptWatch&) = delete;
+};
+
+/// Ends the process from inside a signal handler: a visible cursor, the terminal's first modes, no
+/// temporary file, and `line` on standard error.
+[[noreturn]] void end_at_once(std::string_view line, int status) noexcept;
+
 bool interrupted();
 void clear_interrupt();
 /// Raises the flag as Ctrl-C does.

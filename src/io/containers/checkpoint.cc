@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "io/containers/open_file.h"
 #include "io/json_file.h"
 
 namespace unmask {
@@ -66,13 +67,9 @@ Checkpoint::Checkpoint(const fs::path& directory) : TensorDirectory(directory) {
   }
   const fs::path single = directory / "model.safetensors";
   const fs::path index = directory / "model.safetensors.index.json";
-  // A link to nothing counts as the file, which then says so.
-  const auto is_there = [&](const fs::path& path) {
-    return fs::exists(path, ignored) || fs::is_symlink(path, ignored);
-  };
-  if (is_there(single)) {
+  if (may_exist(single)) {
     add_shard(single);
-  } else if (is_there(index)) {
+  } else if (may_exist(index)) {
     add_indexed_shards(index);
   } else {
     refuse_without_weights(directory);
@@ -102,8 +99,7 @@ void Checkpoint::add_indexed_shards(const fs::path& index) {
   }
   std::vector<std::string> missing;
   for (const std::string& file : files) {
-    std::error_code ignored;
-    if (!fs::exists(path() / file, ignored)) missing.push_back(file);
+    if (!may_exist(path() / file)) missing.push_back(file);
   }
   if (!missing.empty()) {
     fail("[checkpoint] {}: {} of {} files with weights are missing, e.g. {}; download them again",

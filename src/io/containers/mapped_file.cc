@@ -1,63 +1,22 @@
 #include "io/containers/mapped_file.h"
 
 #include <cerrno>
-#include <cstdint>
-#include <fcntl.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
-#include <system_error>
 #include <unistd.h>
 #include <utility>
 
 #include "core/error.h"
+#include "io/containers/open_file.h"
 
 namespace unmask {
 
-namespace {
-
-/// Closes a file descriptor when it leaves scope: the mapping outlives it.
-class Descriptor {
- public:
-  explicit Descriptor(int number) : number_(number) {}
-  ~Descriptor() {
-    if (number_ >= 0) ::close(number_);
-  }
-  Descriptor(const Descriptor&) = delete;
-  Descriptor& operator=(const Descriptor&) = delete;
-  int number() const { return number_; }
-
- private:
-  int number_;
-};
-
-[[noreturn]] void fail_with(int code, const std::filesystem::path& path) {
-  switch (code) {
-    case ENOENT:
-      if (std::filesystem::is_symlink(path)) {
-        fail("[file] {}: a link to a file that is not there; download it again", path.string());
-      }
-      fail("[file] {}: no such file; check the path", path.string());
-    case EACCES: fail("[file] {}: permission denied; make it readable", path.string());
-    default: fail("[file] {}: {}", path.string(), std::generic_category().message(code));
-  }
-}
-
-}  // namespace
-
 MappedFile::MappedFile(const std::filesystem::path& path) {
-  // O_NONBLOCK: opening a pipe must not wait for a writer; regular files ignore it.
-  const Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-  if (file.number() < 0) fail_with(errno, path);
-  struct stat status {};
-  if (::fstat(file.number(), &status) != 0) fail_with(errno, path);
-  if (S_ISDIR(status.st_mode)) fail("[file] {}: is a directory, expected a file", path.string());
-  if (!S_ISREG(status.st_mode)) fail("[file] {}: is no regular file", path.string());
-  if (status.st_size == 0) fail("[file] {}: is empty; download it again", path.string());
-  const auto size = static_cast<size_t>(status.st_size);
-  void* data = ::mmap(nullptr, size, PROT_READ, MAP_PRIVATE, file.number(), 0);
-  if (data == MAP_FAILED) fail_with(errno, path);
+  const OpenFile file(path);  // the mapping outlives it
+  if (file.size() == 0) fail("[file] {}: is empty; download it again", path.string());
+  void* data = ::mmap(nullptr, file.size(), PROT_READ, MAP_PRIVATE, file.descriptor(), 0);
+  if (data == MAP_FAILED) fail_on_file(path, errno);
   data_ = static_cast<std::byte*>(data);
-  size_ = size;
+  size_ = file.size();
 }
 
 MappedFile::~MappedFile() {

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <ctime>
 
 #include "core/error.h"
 #include "io/text/pcre.h"
@@ -11,9 +12,16 @@ namespace unmask {
 namespace {
 
 constexpr size_t kMaxPatternBytes = size_t{64} << 10;
-/// MULTILINE because in Oniguruma's syntax ^ and $ are about lines.
+/// MULTILINE because in Oniguruma's syntax ^ and $ are about lines. NO_AUTO_CAPTURE because nobody
+/// asks what a group has matched, and the library would clear the bounds of all groups for each
+/// piece.
 constexpr uint32_t kCompileOptions =
-    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C;
+    PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE;
+constexpr uint32_t kMostGroups = 64;       // with names, which capture nevertheless
+constexpr uint32_t kMostHeap = 64U << 10;  // KiB, of the interpreter
+constexpr double kSeconds = 2;             // of the processor, for a text of any length
+constexpr double kSecondsPerByte = 2e-6;   // published patterns take 2e-8 to 1e-7
+constexpr int kPiecesPerLook = 16;         // at the clock, which costs as much as a piece
 
 template <auto kFree>
 struct Freer {
@@ -30,10 +38,36 @@ using MatchData = std::unique_ptr<pcre2_match_data, Freer<pcre2_match_data_free>
 MatchContext make_match_context(size_t text_bytes) {
   MatchContext context(pcre2_match_context_create(nullptr));
   if (!context) throw std::bad_alloc();
-  const size_t steps = std::clamp<size_t>(text_bytes * 16, 10'000'000, UINT32_MAX);
+  const size_t steps = std::clamp<size_t>(text_bytes * 16, 10'000'000, 250'000'000);
   pcre2_set_match_limit(context.get(), static_cast<uint32_t>(steps));
+  pcre2_set_heap_limit(context.get(), kMostHeap);
   return context;
 }
+
+/// The time that a text may take as a whole: each match alone may be short enough.
+class TimeLimit {
+ public:
+  explicit TimeLimit(size_t text_bytes)
+      : seconds_(kSeconds + kSecondsPerByte * static_cast<double>(text_bytes)) {}
+
+  /// Throws Error where it is over.
+  void check() {
+    if (++pieces_ % kPiecesPerLook != 0 || processor_seconds() - start_ < seconds_) return;
+    fail("splitting text by the tokenizer's pattern takes more than {:.1f} s of processor time",
+         seconds_);
+  }
+
+ private:
+  static double processor_seconds() {
+    timespec time{};
+    clock_gettime(CLOCK_THREAD_CPUTIME_ID, &time);
+    return static_cast<double>(time.tv_sec) + 1e-9 * static_cast<double>(time.tv_nsec);
+  }
+
+  double seconds_;
+  double start_ = processor_seconds();
+  int pieces_ = 0;
+};
 
 }  // namespace
 
@@ -52,6 +86,12 @@ SplitPattern::SplitPattern(std::string_view pattern) {
   code_.reset(pcre2_compile(code_units(adapted), adapted.size(), kCompileOptions, &error, &place,
                             context.get()));
   if (!code_) fail("pattern '{}': {}", printable(pattern), pcre_message(error));
+  uint32_t groups = 0;
+  pcre2_pattern_info(code_.get(), PCRE2_INFO_CAPTURECOUNT, &groups);
+  if (groups > kMostGroups) {
+    fail("pattern '{}': {} named groups, at most {} are read", printable(pattern), groups,
+         kMostGroups);
+  }
   // Without a just-in-time compiler the interpreter gives the same answers.
   pcre2_jit_compile(code_.get(), PCRE2_JIT_COMPLETE);
 }
@@ -68,7 +108,9 @@ void SplitPattern::split(std::string_view text, std::vector<std::string_view>& p
   };
   const size_t* bounds = pcre2_get_ovector_pointer(match.get());
   size_t done = 0;
+  TimeLimit limit(text.size());
   while (done < text.size()) {
+    limit.check();
     int found = find(done, 0);
     // The compiled code has a small fixed stack, the interpreter a large one on the heap.
     if (found == PCRE2_ERROR_JIT_STACKLIMIT) found = find(done, PCRE2_NO_JIT);

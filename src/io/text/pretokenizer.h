@@ -22,7 +22,7 @@ class SplitPattern {
   explicit SplitPattern(std::string_view pattern);
 
   /// Appends the pieces of `text` (valid UTF-8) in order; together they are `text`. Throws Error
-  /// when the pattern needs an absurd number of steps.
+  /// when the pattern needs an absurd number of steps for one, or too much time for all.
   void split(std::string_view text, std::vector<std::string_view>& pieces) const;
 
  private:

@@ -12,12 +12,14 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// As chosen; else beside the program, else wherever the system looks for libraries.
+/// As chosen, else beside the program: by its whole path, because a mere name would be looked for
+/// in the folders of LD_LIBRARY_PATH, and an empty one among them is the current folder.
 std::string plugin_path(const std::string& chosen) {
-  if (!chosen.empty()) return chosen;
-  std::error_code none;
-  const fs::path beside = fs::read_symlink("/proc/self/exe", none).parent_path() / kPluginFile;
-  return fs::exists(beside, none) ? beside.string() : kPluginFile;
+  std::error_code error;
+  if (!chosen.empty()) return fs::absolute(chosen, error).string();
+  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  if (error) fail(ErrorCode::device, "[cuda] {}: the program's folder is not known", kPluginFile);
+  return (program.parent_path() / kPluginFile).string();
 }
 
 void* open_plugin(const std::string& path) {

@@ -35,7 +35,8 @@ TEST(AsTyped, LeavesWordsOfFilesAlone) {
   EXPECT_EQ(as_typed(Error("[config] x/generation_config.json: top_p: found 3")),
             "[config] x/generation_config.json: top_p: found 3");
   EXPECT_EQ(as_typed(Error("[memory] too much", ErrorCode::memory)),
-            "[memory] too much; use fewer tokens or a smaller --dtype");
+            "[memory] too much; use fewer tokens or a smaller --dtype, or allow more with "
+            "--max-memory");
 }
 
 }  // namespace

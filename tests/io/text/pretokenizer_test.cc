@@ -1,5 +1,6 @@
 #include "io/text/pretokenizer.h"
 
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "core/error.h"
@@ -98,6 +99,30 @@ TEST(Pretokenizer, RefusesBrokenPatterns) {
 
 TEST(Pretokenizer, CatastrophicPatternsEndWithAnError) {
   EXPECT_THROW(split("(?:a+)+[bc]", std::string(60, 'a')), Error);
+}
+
+TEST(Pretokenizer, AllPiecesTogetherHaveALimitOfTime) {
+  // Each piece alone stays below the limit of steps.
+  std::string text;
+  for (int i = 0; i < 4000; ++i) text += std::string(22, 'a') + ' ';
+  try {
+    split("(?:a+)+b| ", text);
+    FAIL() << "expected an error";
+  } catch (const Error& error) {
+    EXPECT_THAT(error.what(), ::testing::HasSubstr("processor time"));
+  }
+}
+
+TEST(Pretokenizer, GroupsCaptureNothing) {
+  std::string groups;
+  std::string named;
+  for (int i = 0; i < 3000; ++i) groups += "()";
+  for (int i = 0; i < 100; ++i) named += "(?<n" + std::to_string(i) + ">)";
+  std::string text;
+  for (int i = 0; i < 200'000; ++i) text += "a ";
+  EXPECT_EQ(split(groups + "[a ]", text).size(), text.size());
+  EXPECT_THROW(SplitPattern(named + "a"), Error);
+  EXPECT_THROW(SplitPattern(R"((a)\1)"), Error) << "there is nothing to refer back to";
 }
 
 }  // namespace

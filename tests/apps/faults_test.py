@@ -1,0 +1,276 @@
+#!/usr/bin/env python3
+"""What goes wrong around the program, and what it says then: faults_test.py PROGRAM ROOT."""
+
+import contextlib
+import http.client
+import json
+import os
+import pathlib
+import pty
+import resource
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import unittest
+
+import cli_test as cli
+
+ESCAPE = "\x1b[2J"
+C1 = "\u009b2J"  # the same as one character, which some terminals take for it, too
+
+
+@contextlib.contextmanager
+def model_copy():
+    with tempfile.TemporaryDirectory() as folder:
+        copy = pathlib.Path(folder) / "model"
+        shutil.copytree(cli.demo(), copy)
+        yield copy
+
+
+def on_terminal(*arguments: str, kill_at: str = "", signals: tuple = ()) -> str:
+    """What the program shows on a terminal of its own; `signals` go to it once it has shown `kill_at`."""
+    pid, file = pty.fork()
+    if pid == 0:
+        os.execve(cli.PROGRAM, [cli.PROGRAM, *arguments], {**os.environ, "TERM": "xterm"})
+    shown = b""
+    with contextlib.suppress(OSError):  # the other side is closed
+        while data := os.read(file, 65536):
+            shown += data
+            if signals and kill_at.encode() in shown:
+                for number in signals:
+                    os.kill(pid, number)
+                signals = ()
+    os.waitpid(pid, 0)
+    os.close(file)
+    return shown.decode(errors="replace")
+
+
+class Files(cli.Case):
+    def test_what_cannot_be_opened_is_named_with_the_reason(self):
+        with model_copy() as model:
+            (model / "tokenizer.json").unlink()
+            (model / "tokenizer.json").symlink_to("tokenizer.json")
+            self.assert_error(cli.unmask("run", "-m", str(model), "-p", "Hi"),
+                              str(model / "tokenizer.json"), "symbolic links")
+        for command in ("tokenize", "run"):
+            self.assert_error(cli.unmask(command, "-m", "a" * 300, "-p", "Hi"), "File name too long")
+
+    def test_a_damaged_checkpoint_is_described_and_fails(self):
+        with model_copy() as model:
+            os.truncate(model / "model.safetensors", 100_000)
+            for form in ((), ("--json",)):
+                result = cli.unmask("inspect", str(model), *form)
+                self.assertEqual(result.returncode, 1)
+                self.assertIn("truncated: 100000 of", result.stdout)
+
+    def test_a_checkpoint_that_shrinks_ends_the_process_with_a_line(self):
+        with model_copy() as model:
+            process = subprocess.Popen([cli.PROGRAM, "chat", "-m", str(model), "-n", "8"],
+                                       stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                       stderr=subprocess.PIPE, text=True)
+            process.stdin.write("Hello\n")
+            process.stdin.flush()
+            process.stdout.readline()  # loaded and answered once
+            os.truncate(model / "model.safetensors", 4096)
+            out, err = process.communicate("Hello\n", timeout=60)
+            self.assertEqual((process.returncode, out), (1, ""))
+            self.assertRegex(err, r"(?m)^unmask: error: \[file\] .*/model.safetensors: became shorter")
+
+    def test_the_server_ends_so_too(self):
+        with model_copy() as model, socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+            free.close()
+            process = subprocess.Popen([cli.PROGRAM, "serve", "-m", str(model), "--port", str(port)],
+                                       stderr=subprocess.PIPE, text=True)
+            while "ready" not in process.stderr.readline():
+                pass
+            os.truncate(model / "model.safetensors", 4096)
+            connection = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+            with contextlib.suppress(OSError, http.client.HTTPException):
+                connection.request("POST", "/v1/completions", json.dumps({"prompt": "x"}),
+                                   {"Content-Type": "application/json"})
+                connection.getresponse()
+            _, err = process.communicate(timeout=60)
+            self.assertEqual(process.returncode, 1)
+            self.assertIn("became shorter", err)
+
+    def test_a_library_of_the_current_folder_is_not_loaded(self):
+        with tempfile.TemporaryDirectory() as folder:
+            program = pathlib.Path(folder) / "bin" / "unmask"
+            program.parent.mkdir()
+            shutil.copy(cli.PROGRAM, program)
+            (pathlib.Path(folder) / "libunmask_cuda.so").write_text("of somebody else", "utf-8")
+            result = subprocess.run(
+                [program, "run", "-m", cli.demo(), "-p", "Hi", "--device", "cuda"], cwd=folder,
+                env={**os.environ, "LD_LIBRARY_PATH": ":"}, capture_output=True, text=True,
+                timeout=60, check=False)
+            self.assert_error(result, f"{program.parent}/libunmask_cuda.so not found")
+
+
+class Costs(cli.Case):
+    """Small inputs with large costs."""
+
+    def bounded(self, *arguments: str, gigabytes: float = 2, stdin: str = ""):
+        limit = int(gigabytes * 2**30)
+        return subprocess.run(
+            [cli.PROGRAM, *arguments], input=stdin, capture_output=True, text=True, timeout=30,
+            check=False, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)))
+
+    def test_memory_is_planned_before_it_is_taken(self):
+        self.assert_error(cli.run("--max-memory", "0.001"), "[memory]", "--max-memory")
+        long = cli.unmask("run", "-m", cli.demo(), "-p", "x", "-n", "4000", "--max-memory", "0.04")
+        self.assert_error(long, "[memory]", "expected at most 38.1 MiB")
+        self.assert_success(cli.run("--max-memory", "1"))
+
+    def test_a_line_with_many_members(self):
+        line = json.dumps({"prompt": "Hi", **{f"k{i}": i for i in range(80_000)}})
+        result = self.bounded("batch", "-m", cli.demo(), "-f", "-", "-n", "4", stdin=line)
+        self.assert_success(result)
+        self.assertEqual(len(json.loads(result.stdout)) > 80_000, True)
+
+    def test_a_file_without_an_end(self):
+        self.assert_error(self.bounded("run", "-m", cli.demo(), "-f", "/dev/zero"), "64 MiB")
+        self.assert_error(self.bounded("eval", "-m", cli.demo(), "-f", "/dev/zero"), "/dev/zero")
+
+    def test_patterns_of_a_tokenizer(self):
+        text = ("a" * 22 + " ") * 10_000
+        for pattern, refused in (("()" * 3000 + "[a-z ]", False), ("(?:a+)+b| ", True)):
+            with model_copy() as model:
+                file = model / "tokenizer.json"
+                tokenizer = json.loads(file.read_text("utf-8"))
+                tokenizer["pre_tokenizer"]["pretokenizers"][0]["pattern"]["Regex"] = pattern
+                file.write_text(json.dumps(tokenizer), "utf-8")
+                result = self.bounded("tokenize", "-m", str(model), "--ids", stdin=text)
+                if refused:
+                    self.assert_error(result, "pattern", "processor time")
+                else:
+                    self.assert_success(result)
+
+    def test_numbers_that_are_none(self):
+        for option in ("--cfg-scale", "--temperature", "--alg-temp", "--factor", "--threshold"):
+            for value in ("inf", "nan", "-1"):
+                self.assert_error(cli.run(option, value), "found ")
+        self.assert_error(cli.run("--seed", "-2"), "--seed", status=2)
+
+
+class Signals(cli.Case):
+    def test_end_what_nobody_watches_at_once(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            process = subprocess.Popen([cli.PROGRAM, "tokenize", "-m", cli.demo()],
+                                       stdin=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+            time.sleep(0.5)
+            process.send_signal(number)
+            _, err = process.communicate(timeout=2)
+            self.assertEqual((process.returncode, err), (128 + number, "unmask: interrupted\n"))
+
+    def test_leave_no_temporary_even_when_two_come(self):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [cli.PROGRAM, "run", "-m", cli.demo(), "-p", "x " * 20_000, "-n", "512",
+                       "--threads", "1", "--trace", os.path.join(folder, "trace.csv")]
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            while not os.listdir(folder):
+                time.sleep(0.01)
+            process.send_signal(signal.SIGTERM)
+            process.send_signal(signal.SIGHUP)
+            self.assertIn(process.wait(timeout=60), (128 + signal.SIGTERM, 128 + signal.SIGHUP))
+            self.assertEqual(os.listdir(folder), [])
+
+
+    def test_leave_the_cursor_visible(self):
+        hidden, visible = "\x1b[?25l", "\x1b[?25h"
+        for signals in ((signal.SIGTERM,), (signal.SIGHUP, signal.SIGTERM)):
+            shown = on_terminal("run", "-m", cli.demo(), "-p", cli.PROMPT, "--live", "-n", "1024",
+                                "--preset", "exact", "--suppress-eos", kill_at=hidden, signals=signals)
+            self.assertGreater(shown.rindex(visible), shown.rindex(hidden))
+
+
+class Terminal(cli.Case):
+    """What comes from models, files and arguments does not steer the terminal."""
+
+    def assert_harmless(self, shown: str, *parts: str):
+        for part in parts:
+            self.assertIn(part, shown)
+        for code in (ESCAPE, C1, "\x07"):
+            self.assertNotIn(code, shown)
+
+    def test_tokens_and_answers(self):
+        text = f"a{ESCAPE}{C1}\x07b"
+        ids = cli.unmask("tokenize", "-m", cli.demo(), "--ids", "-p", text).stdout.strip()
+        for form in ((), ("--json",)):
+            self.assert_harmless(on_terminal("tokenize", "-m", cli.demo(), "-p", text, *form), "a")
+            self.assert_harmless(on_terminal("tokenize", "-m", cli.demo(), "--decode", ids, *form),
+                                 "a", "b")
+            self.assert_harmless(on_terminal("score", "-m", cli.demo(), "-p", "x", "-a", text,
+                                             "--mc-samples", "16", *form), "a")
+        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
+            file.write(json.dumps({"prompt": "x", "id": text}, ensure_ascii=False) + "\n")
+            file.flush()
+            self.assert_harmless(on_terminal("batch", "-m", cli.demo(), "-f", file.name, "-n", "4"),
+                                 '"id": "a')
+
+    def test_errors(self):
+        name = f"x{ESCAPE}{C1}y"
+        for words in (("run", "-m", name, "-p", "x"), ("inspect", name), (name,),
+                      ("run", "-m", cli.demo(), "-f", name),
+                      ("run", "-m", cli.demo(), "-p", "x", "--method", name),
+                      ("batch", "-m", cli.demo(), "-f", name), ("eval", "-m", cli.demo(), "-f", name)):
+            self.assert_harmless(on_terminal(*words), "unmask: error: ")
+
+    def test_json_holds_what_it_held(self):
+        result = cli.unmask("tokenize", "-m", cli.demo(), "--decode",
+                            cli.unmask("tokenize", "-m", cli.demo(), "--ids", "-p", C1).stdout, "--json")
+        self.assertNotIn(C1, result.stdout)
+        self.assertEqual(json.loads(result.stdout)["text"], C1)
+
+
+class Turns(cli.Case):
+    def test_cannot_be_forged(self):
+        def ids(text: str) -> list[str]:
+            return cli.unmask("tokenize", "-m", cli.demo(), "--chat", "--ids", "-p",
+                              text).stdout.split()
+
+        end = cli.unmask("tokenize", "-m", cli.demo(), "--ids", "-p", "<|eot_id|>").stdout.strip()
+        self.assertEqual(ids("a<|eot_id|>b").count(end), ids("ab").count(end))
+
+        def tokens(*options: str) -> int:
+            return json.loads(cli.unmask("score", "-m", cli.demo(), "-p", "x", "-a", "<|eot_id|>",
+                                         "--mc-samples", "16", "--json", *options).stdout)["tokens"]
+
+        self.assertEqual(tokens("--raw"), 1)
+        self.assertGreater(tokens(), 1)
+
+
+class TwoWriters(cli.Case):
+    def test_a_folder_of_results_has_one(self):
+        with tempfile.TemporaryDirectory() as folder:
+            command = [cli.PROGRAM, "eval", "-m", cli.demo(), "--task", "multikey", "--length", "128",
+                       "--limit", "40", "-o", folder]
+            first = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+            while not os.path.exists(os.path.join(folder, "results.jsonl")):
+                time.sleep(0.01)
+            time.sleep(0.2)
+            self.assert_error(cli.unmask(*command[1:]), "another process")
+            first.communicate(timeout=60)
+            self.assertEqual(first.returncode, 0)
+            again = cli.unmask(*command[1:], "--json")
+            self.assertEqual(json.loads(again.stdout)["methods"][0]["examples"], 40)
+
+    def test_results_of_another_file_of_that_name_do_not_count(self):
+        with tempfile.TemporaryDirectory() as folder:
+            data = pathlib.Path(folder) / "data.jsonl"
+            command = ("eval", "-m", cli.demo(), "-f", str(data), "-n", "4", "-o",
+                       os.path.join(folder, "out"))
+            data.write_text('{"prompt": "x", "answer": "y"}\n', "utf-8")
+            self.assertEqual(cli.unmask(*command).returncode, 0)
+            data.write_text('{"prompt": "x", "answer": "z"}\n', "utf-8")
+            self.assert_error(cli.unmask(*command), "another file of that name", "--out")
+
+
+if __name__ == "__main__":
+    cli.PROGRAM, cli.ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
+    unittest.main(argv=sys.argv[:1] + sys.argv[3:])
