@@ -91,7 +91,7 @@ class OneDnnProducts final : public Products {
     return dtype_ == DType::bf16 ? "bfloat16 by oneDNN" : "float32 by oneDNN";
   }
   std::unique_ptr<CpuMatrix> pack(const HostMatrix& weights) override;
-  void multiply(Tensor x, std::span<const LinearMap> maps) override;
+  void multiply(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows) override;
 
  private:
   struct Piece {  // one compiled product
@@ -241,7 +241,9 @@ Tensor OneDnnProducts::dense(Tensor x) {
   return dense_.view(x.rows, x.cols, dtype_);
 }
 
-void OneDnnProducts::multiply(Tensor x, std::span<const LinearMap> maps) {
+void OneDnnProducts::multiply(Tensor x, std::span<const LinearMap> maps,
+                              std::span<const Range> rows) {
+  UNMASK_CHECK(rows.empty(), "maps that take all rows");
   const Tensor given = dense(x);
   for (const LinearMap& map : maps) apply(given, map);
 }

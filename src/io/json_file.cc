@@ -100,12 +100,19 @@ Json parse_strictly(std::string_view text, const std::string& where, const JsonL
   }
   // Some editors write a byte order mark, which is no part of the value.
   if (text.starts_with("\xEF\xBB\xBF")) text.remove_prefix(3);
+  refuse_zero_byte(text, where);
   StrictBuilder<Json> builder(where, text.size(), limits.max_depth);
   Json::sax_parse(text, &builder);
   return builder.take();
 }
 
 }  // namespace
+
+void refuse_zero_byte(std::string_view text, const std::string& where) {
+  const size_t at = text.find('\0');
+  if (at == std::string_view::npos) return;
+  fail("{}: not well-formed JSON at byte {}: a zero byte", where, at + 1);
+}
 
 json parse_json(std::string_view text, const std::string& where, const JsonLimits& limits) {
   return parse_strictly<json>(text, where, limits);

@@ -25,6 +25,10 @@ nlohmann::json parse_json(std::string_view text, const std::string& where,
 nlohmann::ordered_json parse_ordered_json(std::string_view text, const std::string& where,
                                           const JsonLimits& limits = {});
 
+/// Throws Error when there is a zero byte in `text`: no JSON has one, but the library takes it for
+/// the end, whatever follows.
+void refuse_zero_byte(std::string_view text, const std::string& where);
+
 /// parse_json on the content of `file`.
 nlohmann::json read_json_file(const std::filesystem::path& file, const JsonLimits& limits = {});
 

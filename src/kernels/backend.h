@@ -116,6 +116,9 @@ class Backend {
   virtual void upload(const float* host, Tensor out) = 0;
   /// Copies to host [from.rows, from.cols], dense float32 whatever the tensor's type.
   virtual void download(Tensor from, float* host) = 0;
+  /// Whether pack() takes this matrix, which lies in panels, as it is and where it is: the memory
+  /// then outlives the result.
+  virtual bool takes_panels(const HostMatrix& /*weights*/) const { return false; }
   /// Copies weights [out, in] into the layout of linear(); the host memory may go afterwards.
   /// Throws Error for a format that the backend does not have.
   virtual std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) = 0;

@@ -22,6 +22,9 @@ class BackendWrapper : public Backend {
   Buffer allocate(size_t bytes) override { return inner_->allocate(bytes); }
   void upload(const float* host, Tensor out) override { inner_->upload(host, out); }
   void download(Tensor from, float* host) override { inner_->download(from, host); }
+  bool takes_panels(const HostMatrix& weights) const override {
+    return inner_->takes_panels(weights);
+  }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
     return inner_->pack(weights);
   }

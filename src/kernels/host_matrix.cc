@@ -3,7 +3,6 @@
 #include <vector>
 
 #include "core/error.h"
-#include "kernels/panels.h"
 
 namespace unmask {
 
@@ -23,14 +22,13 @@ const std::byte* HostMatrix::row(int r) const {
 
 void HostMatrix::widen_row(int r, float* to) const {
   const auto n = static_cast<size_t>(in);
-  if (in_panels) return unpack_row(*this, r, to);
   if (blocks) return dequantize(*blocks, row(r), n, to);
   to_f32(row(r), dtype, n, to);
 }
 
 void HostMatrix::narrow_row(int r, uint16_t* to) const {
   const auto n = static_cast<size_t>(in);
-  if (!blocks && !in_panels) return to_bf16(row(r), dtype, n, to);
+  if (!blocks) return to_bf16(row(r), dtype, n, to);
   std::vector<float> wide(n);
   widen_row(r, wide.data());
   to_bf16(wide.data(), DType::f32, n, to);

@@ -24,7 +24,8 @@ struct HostMatrix {
   /// interleaved / 2 + i of a head is its stored row 2 * i + q.
   int interleaved = 0;
 
-  /// Not rows but panels (kernels/panels.h): those of `blocks`, else of `format`.
+  /// Not rows but panels (kernels/panels.h), those of `format` or else of `blocks`, which only a
+  /// backend that takes_panels() can read.
   bool in_panels = false;
 
   bool operator==(const HostMatrix&) const = default;

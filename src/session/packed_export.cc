@@ -62,9 +62,9 @@ std::string_view float_name(DType dtype) {
 }
 
 /// Writes tensors as they come.
-class TensorWriter {
+class PanelWriter {
  public:
-  TensorWriter(const PackedExport& options, PackedWriter& writer)
+  PanelWriter(const PackedExport& options, PackedWriter& writer)
       : options_(options), writer_(writer), pool_(options.threads, options.stop) {}
 
   void write(const std::string& name, const std::vector<int64_t>& shape, bool is_linear_map,
@@ -130,7 +130,7 @@ int64_t write_packed(const TensorDirectory& checkpoint, const ModelConfig& confi
   if (const std::string kept = overrides_text(options.overrides); !kept.empty()) {
     writer.add_file(kOverridesFile, kept);
   }
-  TensorWriter tensors(options, writer);
+  PanelWriter tensors(options, writer);
   prepare_weights(
       checkpoint, config, {.threads = options.threads, .progress = options.progress},
       [&](const std::string& name, const std::vector<int64_t>& shape, bool is_linear_map,

@@ -44,7 +44,10 @@ TEST(Json, KeepsTheOrderOfKeysOnRequest) {
 }
 
 TEST(Json, RefusesBrokenText) {
-  for (const std::string text : {"", "{", "[1,]", "{} {}", "nul", "\"\xFF\"", "[1] x", "{1: 2}"}) {
+  for (const std::string& text :
+       {std::string(), std::string("{"), std::string("[1,]"), std::string("{} {}"),
+        std::string("nul"), std::string("\"\xFF\""), std::string("[1] x"), std::string("{1: 2}"),
+        std::string("{}\0\"", 4), std::string("1\0", 2)}) {
     EXPECT_THAT(error_of(text), HasSubstr("[test] x.json: not well-formed")) << text;
   }
 }

@@ -24,7 +24,8 @@ struct ExpertShape {
 const std::vector<ExpertShape> kExpertShapes{
     {1, 8, 8, 1, 1, false, 1, 0},    {7, 24, 40, 4, 2, false, 1, 0},
     {33, 48, 16, 9, 4, true, 1, 16}, {64, 32, 20, 16, 8, true, 2.5F, 0},
-    {5, 16, 24, 3, 3, false, 1, 48}, {0, 16, 16, 4, 2, false, 1, 0}};
+    {5, 16, 24, 3, 3, false, 1, 48}, {0, 16, 16, 4, 2, false, 1, 0},
+    {700, 16, 8, 40, 4, true, 1, 0}};  // more than pass together
 
 /// Weights of one gated feed-forward.
 struct Gated {

@@ -31,6 +31,12 @@ TEST(BuildRequest, HasTheDefaultsOfLlada) {
   EXPECT_EQ(build_request({.gen_length = 8}, files_of(Family::llada), {}).block_length, 8);
 }
 
+TEST(EncodeAnswer, HoldsNoControlTokensUnlessItIsRaw) {
+  const ModelFiles files = files_of(Family::llada, {}, {"<|end|>"});
+  EXPECT_EQ(encode_answer(files, {.raw = true}, "a<|end|>").size(), 2U);
+  EXPECT_EQ(encode_answer(files, {}, "a<|end|>").size(), 8U);
+}
+
 TEST(BuildRequest, FollowsTheRecommendationsOfDream) {
   const auto algorithm = [](const GenerationDefaults& given) {
     return build_request(kExact, files_of(Family::dream, given), {}).sampler.algorithm;

@@ -21,7 +21,7 @@ constexpr size_t kHeaderBytes = 16;
 constexpr size_t kFooterBytes = 32;
 constexpr size_t kMaxDirectoryBytes = size_t{64} << 20;
 constexpr size_t kMostTensors = 200000;
-constexpr int64_t kMaxSize = std::numeric_limits<int>::max();
+constexpr int64_t kLongestSide = std::numeric_limits<int>::max();
 
 template <typename T>
 T number_at(std::span<const std::byte> bytes, size_t offset) {
@@ -156,7 +156,8 @@ StoredTensor PackedFile::Directory::tensor(const std::string& name, const json& 
   }
   StoredTensor tensor{.dtype = dtype->get<std::string>(), .shape = {}, .bytes = bytes};
   for (const json& size : *shape) {
-    if (!size.is_number_unsigned() || size.get<uint64_t>() < 1 || size.get<uint64_t>() > kMaxSize) {
+    if (!size.is_number_unsigned() || size.get<uint64_t>() < 1 ||
+        size.get<uint64_t>() > kLongestSide) {
       refuse(name, "has an impossible shape");
     }
     tensor.shape.push_back(size.get<int64_t>());

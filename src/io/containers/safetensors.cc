@@ -10,6 +10,7 @@
 
 #include "core/error.h"
 #include "io/containers/file_kind.h"
+#include "io/json_file.h"
 
 namespace unmask {
 
@@ -256,6 +257,7 @@ void check_tiling(std::vector<Record>& records, uint64_t data_size, const std::s
 SafetensorsFile::SafetensorsFile(const std::filesystem::path& path) : path_(path), file_(path) {
   const std::string where = "[safetensors] " + path.string();
   const std::string_view header = read_header(file_.bytes(), where);
+  refuse_zero_byte(header, where);
   HeaderReader reader(where);
   nlohmann::json::sax_parse(header.begin(), header.end(), &reader);
 

@@ -4,6 +4,7 @@
 #include <optional>
 
 #include "core/error.h"
+#include "io/json_file.h"
 
 namespace unmask::jinja {
 
@@ -90,6 +91,7 @@ class Builder : public nlohmann::json_sax<json> {
 }  // namespace
 
 Value read_json(std::string_view text, std::string_view where) {
+  refuse_zero_byte(text, std::string(where));
   Builder builder(where);
   json::sax_parse(text, &builder);
   return builder.take();

@@ -36,7 +36,8 @@ class CpuBackend final : public Backend {
       : pool_(options.threads == 0 ? available_threads() : options.threads, options.stop),
         table_(cpu::select_variant(options.kernels).table()),
         weights_(options.weights),
-        experts_(pool_, table_, [this](Tensor x, std::span<const LinearMap> m) { linear(x, m); }),
+        experts_(pool_, table_,
+                 [this](Tensor x, auto maps, auto rows) { multiply(x, maps, rows); }),
         attention_(pool_, attention_kernels(table_, options.weights)) {
     if (weights_ != WeightType::stored) products(weights_);  // named by describe()
   }
@@ -57,9 +58,11 @@ class CpuBackend final : public Backend {
       std::copy_n(from.f32(r), from.cols, host + int64_t{r} * from.cols);
     }
   }
+  bool takes_panels(const HostMatrix& weights) const override {
+    return weights_ == WeightType::stored || weights.format == weights_;
+  }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
-    // Panels say what they are; what they become is up to the user.
-    WeightType type = weights.in_panels ? weights_ : weights.format.value_or(weights_);
+    WeightType type = weights.format.value_or(weights_);
     if (type == WeightType::stored && !weights.blocks) {
       type = exact_type(weights.dtype);
     }
@@ -68,7 +71,7 @@ class CpuBackend final : public Backend {
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
   using Backend::linear;
-  void linear(Tensor x, std::span<const LinearMap> maps) override;
+  void linear(Tensor x, std::span<const LinearMap> maps) override { multiply(x, maps, {}); }
   void experts(Tensor x, const Experts& experts, Tensor out, Into into) override {
     experts_.run(x, experts, out, into);
   }
@@ -89,6 +92,8 @@ class CpuBackend final : public Backend {
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override;
 
  private:
+  /// Products::multiply of maps that may differ in format.
+  void multiply(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows);
   /// Rotations of the positions from 0 on: [positions, head_dim], cosines before sines.
   struct Angles {
     Buffer values;
@@ -140,11 +145,12 @@ void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table,
   each_row(out.rows, [&](int r) { table.widen_row(tokens[static_cast<size_t>(r)], out.f32(r)); });
 }
 
-void CpuBackend::linear(Tensor x, std::span<const LinearMap> maps) {
-  for (const LinearMap& map : maps) {
-    UNMASK_CHECK(
-        x.cols == map.weights->in() && map.out.cols == map.weights->out() && x.rows == map.out.rows,
-        "shapes of a product do not fit");
+void CpuBackend::multiply(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows) {
+  for (size_t i = 0; i < maps.size(); ++i) {
+    const LinearMap& map = maps[i];
+    UNMASK_CHECK(x.cols == map.weights->in() && map.out.cols == map.weights->out() &&
+                     map.out.rows == (rows.empty() ? x.rows : rows[i].size()),
+                 "shapes of a product do not fit");
     UNMASK_CHECK(!map.bias || map.bias.cols == map.out.cols, "shape of a bias");
   }
   if (x.rows == 0) return;
@@ -154,8 +160,9 @@ void CpuBackend::linear(Tensor x, std::span<const LinearMap> maps) {
   while (!maps.empty()) {  // those that follow each other share their packed input
     size_t count = 1;
     while (count < maps.size() && products_of(maps[count]) == products_of(maps[0])) ++count;
-    products_of(maps[0])->multiply(x, maps.first(count));
+    products_of(maps[0])->multiply(x, maps.first(count), rows.first(rows.empty() ? 0 : count));
     maps = maps.subspan(count);
+    rows = rows.subspan(rows.empty() ? 0 : count);
   }
 }
 

@@ -35,6 +35,16 @@ void check(Tensor x, const Experts& experts, Tensor out, Into into) {
                "groups of experts");
 }
 
+/// Where the next whole experts end that pass together: so many choices that the rest of a pass
+/// hides how regions begin and end, few enough for their rows to stay in memory that is reused.
+template <typename Choice>
+size_t end_of_experts(const std::vector<Choice>& choices, size_t begin) {
+  constexpr size_t kTogether = 2048;
+  size_t end = std::min(begin + kTogether, choices.size());
+  while (end < choices.size() && choices[end].expert == choices[end - 1].expert) ++end;
+  return end;
+}
+
 }  // namespace
 
 void ExpertProducts::run(Tensor x, const Experts& experts, Tensor out, Into into) {
@@ -43,15 +53,16 @@ void ExpertProducts::run(Tensor x, const Experts& experts, Tensor out, Into into
   if (into == Into::store) {
     for (int r = 0; r < out.rows; ++r) std::fill_n(out.f32(r), out.cols, 0.0F);
   }
-  const std::vector<std::vector<Choice>> taken = route(x, experts);
-  for (size_t e = 0; e < taken.size(); ++e) {
-    if (!taken[e].empty()) add_expert(x, experts.maps[e], taken[e], out);
+  const std::vector<Choice> choices = route(x, experts);
+  for (size_t begin = 0; begin < choices.size();) {
+    const size_t end = end_of_experts(choices, begin);
+    add_experts(x, experts.maps, std::span(choices).subspan(begin, end - begin), out);
+    begin = end;
   }
-  if (experts.shared != nullptr) multiply(x, *experts.shared, out, Into::add);
+  if (experts.shared != nullptr) add_shared(x, *experts.shared, out);
 }
 
-std::vector<std::vector<ExpertProducts::Choice>> ExpertProducts::route(Tensor x,
-                                                                       const Experts& experts) {
+std::vector<ExpertProducts::Choice> ExpertProducts::route(Tensor x, const Experts& experts) {
   const auto n = experts.maps.size();
   std::span<const float> bias;
   if (experts.router_bias) bias = {experts.router_bias.f32(), n};
@@ -63,36 +74,61 @@ std::vector<std::vector<ExpertProducts::Choice>> ExpertProducts::route(Tensor x,
     }
     chosen[static_cast<size_t>(r)] = choose_experts(logits, bias, experts.routing);
   });
-  std::vector<std::vector<Choice>> taken(n);
+  std::vector<Choice> choices;
   for (int r = 0; r < x.rows; ++r) {
     for (const RoutedExpert& choice : chosen[static_cast<size_t>(r)]) {
-      taken[static_cast<size_t>(choice.expert)].push_back({r, choice.weight});
+      choices.push_back({choice.expert, r, choice.weight});
     }
   }
-  return taken;
+  std::stable_sort(choices.begin(), choices.end(),
+                   [](const Choice& a, const Choice& b) { return a.expert < b.expert; });
+  return choices;
 }
 
-void ExpertProducts::multiply(Tensor x, const GatedMaps& maps, Tensor out, Into into) {
+void ExpertProducts::add_shared(Tensor x, const GatedMaps& maps, Tensor out) {
   const Tensor inner = rows_in(inner_, x.rows, maps.gate->out());
   const LinearMap gated[] = {{maps.gate, inner}, {maps.up, inner, {}, Into::gate}};
-  linear_(x, gated);
-  const LinearMap down{.weights = maps.down, .out = out, .into = into};
-  linear_(inner, {&down, 1});
+  multiply_(x, gated, {});
+  const LinearMap down{.weights = maps.down, .out = out, .into = Into::add};
+  multiply_(inner, {&down, 1}, {});
 }
 
-void ExpertProducts::add_expert(Tensor x, const GatedMaps& maps, const std::vector<Choice>& rows,
-                                Tensor out) {
-  const auto n = static_cast<int>(rows.size());
+void ExpertProducts::add_experts(Tensor x, std::span<const GatedMaps> maps,
+                                 std::span<const Choice> choices, Tensor out) {
+  const auto n = static_cast<int>(choices.size());
+  const auto width = maps[static_cast<size_t>(choices[0].expert)].gate->out();
   const Tensor input = rows_in(input_, n, x.cols);
+  const Tensor inner = rows_in(inner_, n, width);
   const Tensor output = rows_in(output_, n, out.cols);
   for_rows(pool_, n, x.cols, [&](int i) {
-    std::copy_n(x.f32(rows[static_cast<size_t>(i)].row), x.cols, input.f32(i));
+    std::copy_n(x.f32(choices[static_cast<size_t>(i)].row), x.cols, input.f32(i));
   });
-  multiply(input, maps, output, Into::store);
-  for_rows(pool_, n, out.cols, [&](int i) {
-    const Choice& choice = rows[static_cast<size_t>(i)];
-    float* sum = out.f32(choice.row);
-    for (int c = 0; c < out.cols; ++c) sum[c] += choice.weight * output.f32(i)[c];
+  std::vector<LinearMap> gated, down;
+  std::vector<Range> gated_rows, rows;
+  for (int begin = 0; begin < n;) {
+    const int expert = choices[static_cast<size_t>(begin)].expert;
+    int end = begin + 1;
+    while (end < n && choices[static_cast<size_t>(end)].expert == expert) ++end;
+    const GatedMaps& of = maps[static_cast<size_t>(expert)];
+    const Range range{begin, end};
+    gated.push_back({of.gate, inner.slice(range)});
+    gated.push_back({of.up, inner.slice(range), {}, Into::gate});
+    gated_rows.insert(gated_rows.end(), 2, range);
+    down.push_back({of.down, output.slice(range)});
+    rows.push_back(range);
+    begin = end;
+  }
+  multiply_(input, gated, gated_rows);
+  multiply_(inner, down, rows);
+  std::vector<std::vector<int>> taken(static_cast<size_t>(x.rows));  // outputs, by row
+  for (int i = 0; i < n; ++i) {
+    taken[static_cast<size_t>(choices[static_cast<size_t>(i)].row)].push_back(i);
+  }
+  for_rows(pool_, x.rows, out.cols * n / x.rows, [&](int r) {
+    for (const int i : taken[static_cast<size_t>(r)]) {
+      const float weight = choices[static_cast<size_t>(i)].weight;
+      for (int c = 0; c < out.cols; ++c) out.f32(r)[c] += weight * output.f32(i)[c];
+    }
   });
 }
 

@@ -1,5 +1,6 @@
 // A feed-forward of experts on the CPU: the rows are grouped by expert, so that the weights of an
-// expert are read once for all rows that take it.
+// expert are read once for all rows that take it, and many experts pass in one parallel region: a
+// block step has hundreds of them with a row or two each.
 #pragma once
 
 #include <functional>
@@ -15,33 +16,37 @@ namespace unmask::cpu {
 
 class ExpertProducts {
  public:
-  using Linear = std::function<void(Tensor x, std::span<const LinearMap> maps)>;  // Backend::linear
+  /// Products::multiply.
+  using Multiply =
+      std::function<void(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows)>;
 
   /// `pool` and `table` outlive this.
-  ExpertProducts(ThreadPool& pool, const KernelTable& table, Linear linear)
-      : pool_(pool), table_(table), linear_(std::move(linear)) {}
+  ExpertProducts(ThreadPool& pool, const KernelTable& table, Multiply multiply)
+      : pool_(pool), table_(table), multiply_(std::move(multiply)) {}
 
   /// Backend::experts. A row's result does not depend on the rows beside it.
   void run(Tensor x, const Experts& experts, Tensor out, Into into);
 
  private:
   struct Choice {
+    int expert;
     int row;
     float weight;
   };
-  /// The rows that take an expert, expert by expert, ascending.
-  std::vector<std::vector<Choice>> route(Tensor x, const Experts& experts);
+  /// What the rows take, expert by expert, their rows ascending.
+  std::vector<Choice> route(Tensor x, const Experts& experts);
   /// down(silu(gate x) * up x) into `out`, which lies apart from x.
-  void multiply(Tensor x, const GatedMaps& maps, Tensor out, Into into);
-  /// Adds the weighted output of one expert to the rows that took it.
-  void add_expert(Tensor x, const GatedMaps& maps, const std::vector<Choice>& rows, Tensor out);
+  void add_shared(Tensor x, const GatedMaps& maps, Tensor out);
+  /// Adds the weighted outputs of whole experts to the rows that take them.
+  void add_experts(Tensor x, std::span<const GatedMaps> maps, std::span<const Choice> choices,
+                   Tensor out);
 
   ThreadPool& pool_;
   const KernelTable& table_;
-  Linear linear_;
-  Buffer input_;   // [rows of an expert, dim]
-  Buffer inner_;   // [rows of an expert, width]
-  Buffer output_;  // [rows of an expert, dim]
+  Multiply multiply_;
+  Buffer input_;   // [choices, dim]
+  Buffer inner_;   // [choices, width]
+  Buffer output_;  // [choices, dim]
 };
 
 }  // namespace unmask::cpu

@@ -53,29 +53,50 @@ const PackedWeights& weights_of(const LinearMap& map) {
   return dynamic_cast<const PackedWeights&>(*map.weights);
 }
 
-/// Rows that pass together over the panels, and where a thread keeps sums of them.
-struct RowBlock {
-  PackedRows x;
-  Range rows;
-  float* sums;
-};
-
 /// Panels of the same number, multiplied one after the other: of one map, or of all maps into the
 /// same memory, which is then still in the cache when the next product meets it.
 struct PanelGroup {
   std::span<const LinearMap> maps;
   int panel;
+  Range rows;       // of x, at most as many as pass together
+  int out_row = 0;  // where they go
 
   const std::byte* data(size_t map) const { return weights_of(maps[map]).panel(panel); }
 };
 
-std::vector<PanelGroup> group_panels(std::span<const LinearMap> maps) {
+/// The groups of maps that take the same rows, block of rows after block of rows.
+void add_groups(std::span<const LinearMap> maps, Range rows, std::vector<PanelGroup>& groups) {
+  const int blocks = rows.size() > kRowsUnblocked ? ceil_div(rows.size(), kRowBlock) : 1;
+  for (int64_t b = 0; b < blocks; ++b) {
+    const Range part{static_cast<int>(b * rows.size() / blocks),
+                     static_cast<int>((b + 1) * rows.size() / blocks)};
+    for (size_t begin = 0; begin < maps.size();) {
+      size_t end = begin + 1;
+      while (end < maps.size() && maps[end].out.data == maps[begin].out.data) ++end;
+      const int panels = weights_of(maps[begin]).panels();
+      for (int p = 0; p < panels; ++p) {
+        groups.push_back({maps.subspan(begin, end - begin),
+                          p,
+                          {rows.begin + part.begin, rows.begin + part.end},
+                          part.begin});
+      }
+      begin = end;
+    }
+  }
+}
+
+/// `rows` as Products::multiply has them, of an x of `all`.
+std::vector<PanelGroup> group_panels(std::span<const LinearMap> maps, std::span<const Range> rows,
+                                     int all) {
   std::vector<PanelGroup> groups;
+  if (rows.empty()) {
+    add_groups(maps, {0, all}, groups);
+    return groups;
+  }
   for (size_t begin = 0; begin < maps.size();) {
     size_t end = begin + 1;
-    while (end < maps.size() && maps[end].out.data == maps[begin].out.data) ++end;
-    const int panels = weights_of(maps[begin]).panels();
-    for (int p = 0; p < panels; ++p) groups.push_back({maps.subspan(begin, end - begin), p});
+    while (end < maps.size() && rows[end] == rows[begin]) ++end;
+    add_groups(maps.subspan(begin, end - begin), rows[begin], groups);
     begin = end;
   }
   return groups;
@@ -88,7 +109,7 @@ class PackedProducts final : public Products {
 
   std::string_view name() const override;
   std::unique_ptr<CpuMatrix> pack(const HostMatrix& weights) override;
-  void multiply(Tensor x, std::span<const LinearMap> maps) override;
+  void multiply(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows) override;
 
  private:
   /// Rows of `x` as the kernel wants them, until the next call.
@@ -108,8 +129,9 @@ class PackedProducts final : public Products {
       default: return Inputs::blocks;
     }
   }
-  /// `after`: the panel that comes next.
-  void multiply_group(const RowBlock& block, const PanelGroup& group, const std::byte* after) const;
+  /// `after`: the panel that comes next; `sums`: where a thread keeps them.
+  void multiply_group(const PackedRows& x, const PanelGroup& group, const std::byte* after,
+                      float* sums) const;
   PackedRows copy_rows(Tensor x, int depth);
   PackedRows narrow_rows(Tensor x, int depth);
   PackedRows quantize_rows(Tensor x, int depth);
@@ -201,8 +223,7 @@ PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layo
   }
   storage_ = allocate_host(bytes());
   data_ = static_cast<const std::byte*>(storage_.data());
-  pack_panels(layout, weights, table, pool,
-              static_cast<std::byte*>(storage_.data()));
+  pack_panels(layout, weights, table, pool, static_cast<std::byte*>(storage_.data()));
 }
 
 std::string_view PackedProducts::name() const {
@@ -242,47 +263,42 @@ std::unique_ptr<CpuMatrix> PackedProducts::pack(const HostMatrix& weights) {
   return packed(kInt8Layout, table_.int8_product);
 }
 
-void PackedProducts::multiply_group(const RowBlock& block, const PanelGroup& group,
-                                    const std::byte* after) const {
+void PackedProducts::multiply_group(const PackedRows& x, const PanelGroup& group,
+                                    const std::byte* after, float* sums) const {
   const int width = weights_of(group.maps.front()).panel_columns();
   const int column = group.panel * width;
   for (size_t m = 0; m < group.maps.size(); ++m) {
     const LinearMap& map = group.maps[m];
     const PackedWeights& weights = weights_of(map);
-    weights.multiply({.x = block.x,
-                      .rows = block.rows.size(),
+    weights.multiply({.x = rows_from(x, group.rows.begin),
+                      .rows = group.rows.size(),
                       .depth = weights.depth(),
                       .panel = group.data(m),
                       .next = m + 1 < group.maps.size() ? group.data(m + 1) : after,
                       .columns = std::min(width, map.weights->out() - column),
                       .bias = map.bias ? map.bias.f32() + column : nullptr,
                       .into = map.into,
-                      .out = map.out.f32(block.rows.begin) + column,
+                      .out = map.out.f32(group.out_row) + column,
                       .out_stride = map.out.stride,
-                      .sums = block.sums});
+                      .sums = sums});
   }
 }
 
-void PackedProducts::multiply(Tensor x, std::span<const LinearMap> maps) {
+void PackedProducts::multiply(Tensor x, std::span<const LinearMap> maps,
+                              std::span<const Range> rows) {
   const PackedWeights& first_weights = weights_of(maps.front());
   const PackedRows packed = pack_rows(x, first_weights.depth());
-  const std::vector<PanelGroup> groups = group_panels(maps);
+  const std::vector<PanelGroup> groups = group_panels(maps, rows, x.rows);
   const auto n_groups = static_cast<int>(groups.size());
-  const int blocks = x.rows > kRowsUnblocked ? ceil_div(x.rows, kRowBlock) : 1;
   const int tasks_wanted = kTasksPerThread * pool_.threads();
-  const int run = std::clamp(n_groups * blocks / tasks_wanted, 1, kMaxPanelsPerTask);
-  const int runs = ceil_div(n_groups, run);
+  const int run = std::clamp(n_groups / tasks_wanted, 1, kMaxPanelsPerTask);
   const int64_t sums = int64_t{std::min(x.rows, kRowsUnblocked)} * first_weights.panel_columns();
   float* scratch = reserve(sums_, sums * pool_.threads());
-  pool_.run(blocks * runs, [&](int task, int worker) {
-    const auto b = int64_t{task / runs};
-    const Range rows{static_cast<int>(b * x.rows / blocks),
-                     static_cast<int>((b + 1) * x.rows / blocks)};
-    const RowBlock block{rows_from(packed, rows.begin), rows, scratch + worker * sums};
-    const int first = task % runs * run;
-    for (int g = first; g < std::min(first + run, n_groups); ++g) {
+  pool_.run(ceil_div(n_groups, run), [&](int task, int worker) {
+    for (int g = task * run; g < std::min((task + 1) * run, n_groups); ++g) {
       const auto at = static_cast<size_t>(g);
-      multiply_group(block, groups[at], groups[std::min(at + 1, groups.size() - 1)].data(0));
+      multiply_group(packed, groups[at], groups[std::min(at + 1, groups.size() - 1)].data(0),
+                     scratch + worker * sums);
     }
   });
 }

@@ -41,7 +41,10 @@ class Products {
   virtual std::unique_ptr<CpuMatrix> pack(const HostMatrix& weights) = 0;
   /// Backend::linear of matrices that pack() returned. A row's result has the same bits whatever
   /// the number of threads, the rows beside it and the maps that share its input.
-  virtual void multiply(Tensor x, std::span<const LinearMap> maps) = 0;
+  /// `rows`: by map the rows of x that it takes, as many as its output has, at least one; empty:
+  /// every map takes all.
+  virtual void multiply(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows) = 0;
+  void multiply(Tensor x, std::span<const LinearMap> maps) { multiply(x, maps, {}); }
 };
 
 /// Our own products. Those of `stored` take matrices in blocks, which may differ in format. int8,

@@ -43,6 +43,16 @@ TEST(OutputFile, AppearsOnlyWhenCommitted) {
   EXPECT_EQ(read_text_file(path, 100), "whole");
 }
 
+TEST(OutputFile, ASignalHandlerRemovesWhatIsNotCommitted) {
+  const testing::TempDir directory;
+  OutputFile first(directory.path() / "first");
+  OutputFile second(directory.path() / "second");
+  second.commit();
+  remove_temporaries();
+  EXPECT_FALSE(fs::exists(directory.path() / "first"));
+  EXPECT_EQ(std::distance(fs::directory_iterator(directory.path()), {}), 1) << "the second alone";
+}
+
 TEST(OutputFile, SaysWhenNothingCanBeWritten) {
   EXPECT_THROW(OutputFile("/nonexistent/trace.csv"), Error);
   const testing::TempDir directory;

@@ -123,6 +123,10 @@ TEST(Safetensors, RefusesEveryHeaderThatIsNotExactlyTheFormat) {
   EXPECT_THAT(reason_for_header("{}\n"), HasSubstr("does not end"));
 }
 
+TEST(Safetensors, RefusesAZeroByteBehindTheHeader) {
+  EXPECT_THAT(reason_for_header(std::string_view("{}\0}", 4)), HasSubstr("zero byte"));
+}
+
 TEST(Safetensors, RefusesDuplicatesEvenOfEmptyTensors) {
   const std::string_view header = R"({"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]},)"
                                   R"("a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}})";

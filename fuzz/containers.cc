@@ -1,0 +1,53 @@
+// Weights: safetensors and GGUF.
+#include "io/containers/gguf.h"
+#include "io/containers/gguf_checkpoint.h"
+#include "io/containers/safetensors.h"
+#include "io/gguf_config.h"
+#include "io/text/tokenizer.h"
+#include "io/text/tokenizer_spec.h"
+#include "support.h"
+#include "targets.h"
+
+namespace unmask::fuzz {
+
+namespace {
+
+bool inside(std::span<const std::byte> part, std::span<const std::byte> whole) {
+  return part.empty() ||
+         (part.data() >= whole.data() && part.data() + part.size() <= whole.data() + whole.size());
+}
+
+}  // namespace
+
+void safetensors(std::string_view input) {
+  const auto path = file_of(input);
+  refused([&] {
+    const SafetensorsFile file(path);
+    size_t bytes = 0;
+    for (const auto& [name, tensor] : file.tensors()) {
+      require(inside(tensor.bytes, file.file().bytes()), "a tensor lies in its file");
+      require(tensor.elements() >= 0, "no tensor has a negative size");
+      bytes += tensor.bytes.size();
+    }
+    require(bytes <= input.size(), "no byte belongs to two tensors");
+  });
+}
+
+void gguf(std::string_view input) {
+  const auto path = file_of(input);
+  refused([&] {
+    const GgufFile file(path);
+    for (const auto& [name, tensor] : file.tensors()) {
+      require(inside(tensor.bytes, file.file().bytes()), "a tensor lies in its file");
+      size_t elements = 1;
+      for (const int64_t size : tensor.sizes) elements *= static_cast<size_t>(size);
+      require(
+          elements / tensor.type->block_elements * tensor.type->block_bytes == tensor.bytes.size(),
+          "a tensor has the bytes of its blocks");
+    }
+  });
+  refused([&] { read_gguf_config(GgufCheckpoint(path)); });
+  refused([&] { Tokenizer::build(read_gguf_tokenizer(path)); });
+}
+
+}  // namespace unmask::fuzz
