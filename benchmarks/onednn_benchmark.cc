@@ -13,13 +13,13 @@ Kind of(std::string name, DType weights, double (*peak)(int threads)) {
   return {std::move(name), create, peak};
 }
 
+std::vector<Kind> all_kinds() {
+  return {of("onednn_f32", DType::f32, f32_ceiling), of("onednn_bf16", DType::bf16, bf16_ceiling)};
+}
+
 }  // namespace
 }  // namespace unmask::benchmarks
 
 int main(int argc, char** argv) {
-  using namespace unmask;
-  using namespace unmask::benchmarks;
-  return run_products(
-      argc, argv,
-      {of("onednn_f32", DType::f32, f32_ceiling), of("onednn_bf16", DType::bf16, bf16_ceiling)});
+  return unmask::benchmarks::run_products(argc, argv, unmask::benchmarks::all_kinds());
 }

@@ -137,7 +137,7 @@ void register_products(const Kind& kind, const Shape& shape) {
     measure(state, kind, shape, *weights);
   };
   auto* cases = benchmark::RegisterBenchmark(name.c_str(), run);
-  for (const int rows : {1, 8, 32, 64, 256, 1024}) cases->Arg(rows);
+  for (const int rows : {1, 4, 8, 16, 32, 64, 256, 1024}) cases->Arg(rows);
   cases->UseManualTime()->MinTime(0.4)->Unit(benchmark::kMillisecond);
 }
 

@@ -4,17 +4,21 @@
 
 #include "kernels/cpu/table.h"
 
-namespace unmask::testing {
+namespace unmask {
+namespace cpu {
 namespace {
 
-using namespace cpu;
 #include "kernels/cpu/x86/avx2_vnni.inc"
 
 }  // namespace
+}  // namespace cpu
+
+namespace testing {
 
 const cpu::KernelTable& avx2_vnni_twin() {
-  static const cpu::KernelTable table = table_of("avx2_vnni in AVX-512's encoding");
+  static const cpu::KernelTable table = cpu::table_of("avx2_vnni in AVX-512's encoding");
   return table;
 }
 
-}  // namespace unmask::testing
+}  // namespace testing
+}  // namespace unmask

@@ -14,7 +14,6 @@
 namespace unmask {
 namespace {
 
-using cpu::KernelTable;
 using cpu::WeightLayout;
 
 constexpr int kGroup = cpu::kBlockGroup;

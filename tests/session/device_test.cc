@@ -23,15 +23,14 @@ TEST(FindDevice, AutoIsTheCpuWhereThereIsNoDeviceAndSaysWhy) {
   EXPECT_NE(found.missing.find("another version"), std::string::npos) << found.missing;
 }
 
-TEST(ResolveWeightType, FollowsTheKernelsThatWillComputeNotTheProcessor) {
+TEST(ResolveWeightType, IsThatOfTheFileWhateverTheKernels) {
   const std::string directory = UNMASK_GOLDEN_CHECKPOINTS "/dream-tiny-bf16-sharded";
   const Checkpoint checkpoint(directory);
   const ModelConfig config = load_model_config(directory);
   for (const std::string& kernels : cpu_kernel_names()) {
     const testing::EnvironmentVariable held("UNMASK_ISA", kernels);
-    const bool wide = kernels == "plain" || kernels == "avx2";
     EXPECT_EQ(resolve_weight_type(std::nullopt, DeviceKind::cpu, checkpoint, config),
-              wide ? WeightType::f32 : WeightType::bf16)
+              WeightType::bf16)
         << kernels;
   }
 }
