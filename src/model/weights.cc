@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/panels.h"
 #include "model/finite.h"
 
 namespace unmask {
@@ -180,6 +181,16 @@ class Loader {
     ordered_.clear();
   }
 
+  /// The same matrix in rows, for a backend that takes no such panels.
+  HostMatrix in_rows(const HostMatrix& panels) {
+    const auto in = static_cast<size_t>(panels.in);
+    std::vector<float>& rows = merged_.emplace_back(in * static_cast<size_t>(panels.out));
+    pool_.run(panels.out, [&](int r, int) {
+      unpack_row(panels, r, rows.data() + in * static_cast<size_t>(r));
+    });
+    return {rows.data(), DType::f32, panels.out, panels.in};
+  }
+
   std::vector<float> take_embedding() { return std::move(embedding_); }
 
  private:
@@ -230,7 +241,7 @@ class Loader {
 }  // namespace
 
 Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source,
-                      const std::optional<HostMatrix>& tied_head) {
+                      const std::function<std::optional<HostMatrix>()>& tied_head) {
   Weights w;
   for (int layer = 0; layer < config.n_layers; ++layer) {
     w.layers.push_back(empty_layer(config, layer));
@@ -242,7 +253,7 @@ Weights build_weights(const ModelConfig& config, Backend& backend, const TensorS
     left = left.subspan(group.size());
   }
   if (config.tied_head) {
-    w.head = backend.pack(tied_head.value_or(w.embedding));
+    w.head = backend.pack((tied_head ? tied_head() : std::nullopt).value_or(w.embedding));
     w.packed_bytes += w.head->bytes();
   }
   return w;
@@ -256,12 +267,19 @@ Weights load_weights(const TensorDirectory& checkpoint, const ModelConfig& confi
          checkpoint.path().string());
   }
   Loader loader(checkpoint, config, loading);
-  std::optional<HostMatrix> tied_head;
-  if (config.tied_head && checkpoint.contains(kTiedHead)) {
-    tied_head = host_matrix(checkpoint.at(kTiedHead));
-  }
-  Weights w = build_weights(
-      config, backend, [&](auto specs) { return loader.next(specs); }, tied_head);
+  const auto readable = [&](const HostMatrix& matrix) {
+    return matrix.in_panels && !backend.takes_panels(matrix) ? loader.in_rows(matrix) : matrix;
+  };
+  const auto source = [&](std::span<const TensorSpec> specs) {
+    std::vector<HostMatrix> tensors = loader.next(specs);
+    for (HostMatrix& tensor : tensors) tensor = readable(tensor);
+    return tensors;
+  };
+  const auto tied_head = [&]() -> std::optional<HostMatrix> {
+    if (!checkpoint.contains(kTiedHead)) return std::nullopt;
+    return readable(host_matrix(checkpoint.at(kTiedHead)));
+  };
+  Weights w = build_weights(config, backend, source, tied_head);
   loader.finish();
   w.own_embedding = loader.take_embedding();
   return w;

@@ -55,10 +55,10 @@ struct Weights {
 /// undefined.
 using TensorSource = std::function<std::vector<HostMatrix>(std::span<const TensorSpec> specs)>;
 
-/// Packs every tensor of a model. `tied_head`: where the embedding serves as head, the matrix to
-/// pack for it; none: the embedding.
+/// Packs every tensor of a model. `tied_head` gives the matrix that is packed as head where the
+/// embedding serves as one; none: the embedding.
 Weights build_weights(const ModelConfig& config, Backend& backend, const TensorSource& source,
-                      const std::optional<HostMatrix>& tied_head = {});
+                      const std::function<std::optional<HostMatrix>()>& tied_head = {});
 
 /// Called after each tensor with the bytes packed so far and the bytes of all tensors.
 using LoadProgress = std::function<void(int64_t done, int64_t total)>;

@@ -15,9 +15,9 @@ namespace {
 namespace fs = std::filesystem;
 using ::testing::ElementsAre;
 
-class ModelFolders : public ::testing::Test {
+class PackedFolders : public ::testing::Test {
  protected:
-  ModelFolders() {
+  PackedFolders() {
     std::ofstream out(packed_, std::ios::binary);
     PackedWriter writer("int8", "x", out);
     writer.add_file("config.json", "{\"a\": 1}");
@@ -29,7 +29,7 @@ class ModelFolders : public ::testing::Test {
   fs::path packed_ = dir_.path() / "model.unmask";
 };
 
-TEST_F(ModelFolders, APackedFileReadsAsAFolder) {
+TEST_F(PackedFolders, APackedFileReadsAsAFolder) {
   EXPECT_TRUE(is_model_folder(packed_));
   EXPECT_TRUE(has_file(packed_ / "config.json"));
   EXPECT_TRUE(has_file(packed_ / "more" / "a.jinja"));
@@ -41,12 +41,12 @@ TEST_F(ModelFolders, APackedFileReadsAsAFolder) {
   EXPECT_FALSE(has_gguf_metadata(packed_));
 }
 
-TEST_F(ModelFolders, SizesAndNamesAreCheckedInside) {
+TEST_F(PackedFolders, SizesAndNamesAreCheckedInside) {
   EXPECT_THROW(read_text_file(packed_ / "config.json", 3), Error);
   EXPECT_THROW(read_text_file(packed_ / "none.json", 100), Error);
 }
 
-TEST_F(ModelFolders, AFolderIsOne) {
+TEST_F(PackedFolders, AFolderIsOne) {
   const fs::path file = dir_.write("config.json", "{}");
   EXPECT_TRUE(is_model_folder(dir_.path()));
   EXPECT_FALSE(is_model_folder(file));

@@ -85,6 +85,19 @@ TEST_F(PackedExporting, AGgufFileKeepsItsBlocksAndItsWords) {
   }
 }
 
+/// A device that has but one type, or a user who asks for another, gets the rounded weights.
+TEST_F(PackedExporting, OtherTypesArePackedAnew) {
+  const fs::path model = fs::path(UNMASK_GOLDEN_CHECKPOINTS) / "dream-tiny-bf16-sharded";
+  for (const std::string backend : {"cpu", "reference"}) {
+    testing::LoadedModel plain(model, testing::make_backend(backend));
+    testing::LoadedModel mapped(packed(model, {.weights = WeightType::bf16}),
+                                testing::make_backend(backend));
+    const std::vector<TokenId> ids{1, 5, 9, 2, 7, 3, 8, 4};
+    Full first, second;
+    EXPECT_EQ(testing::all_logits(mapped, ids, second), testing::all_logits(plain, ids, first));
+  }
+}
+
 TEST_F(PackedExporting, OneFileIsAModel) {
   const fs::path demo = UNMASK_DEMO_DIRECTORY;
   int64_t last = 0;

@@ -20,7 +20,7 @@ using ::testing::StartsWith;
 using testing::TempDir;
 
 /// The reason for refusing a file with this content, "" when it loads.
-std::string reason_for(std::string_view content) {
+std::string reason_for_bytes(std::string_view content) {
   const TempDir dir;
   try {
     const SafetensorsFile file(dir.write("x.safetensors", content));
@@ -32,7 +32,7 @@ std::string reason_for(std::string_view content) {
 }
 
 std::string reason_for_header(std::string_view header, size_t data_bytes = 0) {
-  return reason_for(safetensors_bytes(header, std::string(data_bytes, '\0')));
+  return reason_for_bytes(safetensors_bytes(header, std::string(data_bytes, '\0')));
 }
 
 TEST(Safetensors, ReadsTensorsMetadataAndUnalignedData) {
@@ -61,10 +61,11 @@ TEST(Safetensors, ReadsTensorsMetadataAndUnalignedData) {
 TEST(Safetensors, ATruncatedFileIsCounted) {
   const std::string header = R"({"a":{"dtype":"U8","shape":[100],"data_offsets":[0,100]}})";
   const size_t whole = 8 + header.size() + 100;
-  const std::string reason = reason_for(safetensors_bytes(header, std::string(40, 'x')));
+  const std::string reason = reason_for_bytes(safetensors_bytes(header, std::string(40, 'x')));
   EXPECT_THAT(reason, HasSubstr(fmt::format("truncated: {} of {} bytes", whole - 60, whole)));
   EXPECT_THAT(reason, HasSubstr("download it again"));
-  EXPECT_THAT(reason_for(safetensors_bytes(header, "").substr(0, 20)), HasSubstr("truncated"));
+  EXPECT_THAT(reason_for_bytes(safetensors_bytes(header, "").substr(0, 20)),
+              HasSubstr("truncated"));
 }
 
 TEST(Safetensors, StaysValidWhenMoved) {
