@@ -31,7 +31,8 @@ std::string packed_example() {
   const std::vector<std::byte> panels(3 << 20, std::byte{7});
   writer.add_tensor("matrix",
                     {.dtype = "int8", .shape = {1024, 3056}, .bytes = panels, .in_panels = true});
-  EXPECT_EQ(writer.finish(), out.tellp());
+  const int64_t bytes = writer.finish();
+  EXPECT_EQ(bytes, out.tellp());
   return std::move(out).str();
 }
 
