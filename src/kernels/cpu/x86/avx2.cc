@@ -16,7 +16,7 @@ constexpr int kVecBytes = 32;
 #include "kernels/cpu/portable/tiles.inc"
 
 // Tiles: what 16 registers hold. Depth blocks: 32 KiB of weights stay in L1.
-constexpr int kFloatRows = 4;
+constexpr int kFloatRows = 6;
 constexpr int kFloatVectors = 2;
 constexpr int kFloatBlock = 128;  // pairs
 constexpr int kInt8Rows = 4;
