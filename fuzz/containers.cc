@@ -1,10 +1,14 @@
-// Weights: safetensors and GGUF.
+// Weights: safetensors, GGUF and packed files.
+#include "io/containers/checksum.h"
 #include "io/containers/gguf.h"
 #include "io/containers/gguf_checkpoint.h"
+#include "io/containers/packed_file.h"
 #include "io/containers/safetensors.h"
 #include "io/gguf_config.h"
 #include "io/text/tokenizer.h"
 #include "io/text/tokenizer_spec.h"
+#include "kernels/panels.h"
+#include "model/adaptation.h"
 #include "support.h"
 #include "targets.h"
 
@@ -48,6 +52,36 @@ void gguf(std::string_view input) {
   });
   refused([&] { read_gguf_config(GgufCheckpoint(path)); });
   refused([&] { Tokenizer::build(read_gguf_tokenizer(path)); });
+}
+
+/// The input is the directory; its checksum is right, since nothing else would come through.
+void packed(std::string_view input) {
+  constexpr size_t kData = 8192;
+  std::string bytes(kPackedMagic);
+  const auto put = [&](auto number) {
+    bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+  };
+  put(kPackedVersion);
+  bytes.resize(kData);
+  bytes += input;
+  put(uint64_t{kData});
+  put(uint64_t{input.size()});
+  put(checksum(std::as_bytes(std::span(input))));
+  bytes += kPackedMagic;
+  const auto path = file_of(bytes);
+  refused([&] {
+    const PackedFile file(path);
+    for (const std::string_view name : file.names()) {
+      const StoredTensor& tensor = file.at(name);
+      require(tensor.bytes.size() <= bytes.size(), "a tensor lies in its file");
+      refused([&] {
+        const HostMatrix matrix = host_matrix(tensor);
+        require(!matrix.in_panels || panels_bytes(matrix) == tensor.bytes.size(),
+                "panels have the bytes of their shape");
+      });
+    }
+    file.verify();  // reads every byte of them
+  });
 }
 
 }  // namespace unmask::fuzz

@@ -14,6 +14,7 @@ using Target = void (*)(std::string_view input);
 constexpr std::pair<std::string_view, Target> kTargets[] = {
     {"safetensors", unmask::fuzz::safetensors},
     {"gguf", unmask::fuzz::gguf},
+    {"packed", unmask::fuzz::packed},
     {"config", unmask::fuzz::config},
     {"tokenizer", unmask::fuzz::tokenizer},
     {"chat_template", unmask::fuzz::chat_template},

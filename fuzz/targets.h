@@ -8,6 +8,7 @@ namespace unmask::fuzz {
 // Files of models.
 void safetensors(std::string_view input);
 void gguf(std::string_view input);
+void packed(std::string_view input);
 void config(std::string_view input);
 void tokenizer(std::string_view input);
 void chat_template(std::string_view input);

@@ -4,7 +4,6 @@
 #include <array>
 #include <cstring>
 #include <fstream>
-#include <limits>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -21,7 +20,7 @@ constexpr size_t kHeaderBytes = 16;
 constexpr size_t kFooterBytes = 32;
 constexpr size_t kMaxDirectoryBytes = size_t{64} << 20;
 constexpr size_t kMostTensors = 200000;
-constexpr int64_t kLongestSide = std::numeric_limits<int>::max();
+constexpr int64_t kLongestSide = 1 << 26;
 
 template <typename T>
 T number_at(std::span<const std::byte> bytes, size_t offset) {
