@@ -21,7 +21,7 @@ constexpr Colour kKept{0.20, 0.46, 0.52};
 constexpr int kMap = 240;
 constexpr int kSide = 92;
 constexpr double kMargin = 24;
-constexpr double kGap = 10;
+constexpr double kMapGap = 10;
 constexpr double kLeftSpace = 118;
 constexpr double kTopSpace = 146;
 constexpr double kBottomSpace = 176;  // the tables of agreement
@@ -44,7 +44,7 @@ struct Layout {
     return (larger ? below + 1 : below) * cells;
   }
   double column(size_t head) const {
-    return kLeftSpace + (map + kGap + side + 32) * static_cast<double>(head);
+    return kLeftSpace + (map + kMapGap + side + 32) * static_cast<double>(head);
   }
   double row(size_t step) const { return kTopSpace + (map + 48) * static_cast<double>(step); }
   /// The legend and the notes need the width of two heads.
@@ -212,7 +212,7 @@ void AttentionView::panel(size_t s, size_t h) {
                 kAccent);
   strip(map, head);
 
-  const Box side{map.x + map.width + kGap, map.y, layout_.side, layout_.side};
+  const Box side{map.x + map.width + kMapGap, map.y, layout_.side, layout_.side};
   grid(side, head.blocks, 1);
   note({side.x, side.y + layout_.side + 14}, "blocks of");
   note({side.x, side.y + layout_.side + 28}, fmt::format("{} positions", record_.score_block));
@@ -282,7 +282,7 @@ void AttentionView::strip(const Box& map, const HeadObservation& head) {
     picture_.fill({box.x + extent(kept[i]), box.y, width, box.height}, kKept);
     i = end;
   }
-  const double x = map.x + map.width + kGap;
+  const double x = map.x + map.width + kMapGap;
   note({x, box.y + 8}, fmt::format("{} in the cache", kept.size()));
 }
 

@@ -11,7 +11,7 @@ namespace {
 using Answers = std::span<const std::vector<TokenId>>;
 
 /// Appends the forks of those answers, which are alike in their first `depth` tokens.
-void part(Answers answers, const std::vector<int>& members, size_t depth,
+void fork_apart(Answers answers, const std::vector<int>& members, size_t depth,
           std::vector<AnswerFork>& forks) {
   std::map<TokenId, std::vector<int>> groups;
   while (members.size() > 1) {
@@ -38,7 +38,7 @@ void part(Answers answers, const std::vector<int>& members, size_t depth,
     fork.tokens.push_back(token);
   }
   forks.push_back(std::move(fork));
-  for (const auto& [token, group] : groups) part(answers, group, depth + 1, forks);
+  for (const auto& [token, group] : groups) fork_apart(answers, group, depth + 1, forks);
 }
 
 }  // namespace
@@ -47,7 +47,7 @@ std::vector<AnswerFork> find_forks(Answers answers) {
   std::vector<int> all;
   for (size_t i = 0; i < answers.size(); ++i) all.push_back(static_cast<int>(i));
   std::vector<AnswerFork> forks;
-  part(answers, all, 0, forks);
+  fork_apart(answers, all, 0, forks);
   return forks;
 }
 

@@ -19,7 +19,7 @@ using testing::DeviceTensor;
 using testing::RandomTensor;
 
 /// Dense rows of a host tensor.
-std::vector<float> values(Tensor t) {
+std::vector<float> dense_values(Tensor t) {
   std::vector<float> out;
   for (int r = 0; r < t.rows; ++r) out.insert(out.end(), t.f32(r), t.f32(r) + t.cols);
   return out;
@@ -29,7 +29,7 @@ std::vector<float> values(Tensor t) {
 void expect_close(const DeviceTensor& a, Tensor b, double bound) {
   const double rounding = a.view().dtype == DType::bf16 ? 1.0 / 256 : 0;
   const std::vector<float> found = a.values();
-  const std::vector<float> expected = values(b);
+  const std::vector<float> expected = dense_values(b);
   ASSERT_EQ(found.size(), expected.size());
   for (size_t i = 0; i < found.size(); ++i) {
     ASSERT_NEAR(found[i], expected[i], bound + rounding * std::abs(expected[i])) << i;
@@ -178,7 +178,7 @@ TEST_F(CudaBackendTest, RowsAndCellsInBfloat16) {
   const RandomTensor weight(random_, 1, 40);
   const RandomTensor normed = rounded(9, 40);
   const DeviceTensor narrow = put(normed.view(), DType::bf16);
-  EXPECT_EQ(narrow.values(), values(normed.view()));
+  EXPECT_EQ(narrow.values(), dense_values(normed.view()));
   cuda_->rms_norm(put(residual.view()).view(), put(weight.view()).view(), 1e-5F, narrow.view());
   reference_->rms_norm(residual.view(), weight.view(), 1e-5F, normed.view());
   expect_close(narrow, normed.view(), 0);
