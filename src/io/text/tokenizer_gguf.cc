@@ -74,7 +74,8 @@ void add_tokens(const GgufKeys& keys, const std::vector<std::string_view>& token
 void add_roles(const GgufKeys& keys, const std::vector<std::string_view>& tokens,
                TokenizerSpec& spec) {
   constexpr std::array kTokenRoles{std::pair{"bos", "bos_token"}, std::pair{"eos", "eos_token"},
-                              std::pair{"padding", "pad_token"}, std::pair{"mask", "mask_token"}};
+                                   std::pair{"padding", "pad_token"},
+                                   std::pair{"mask", "mask_token"}};
   const auto n = static_cast<int>(tokens.size());
   for (const auto& [key, role] : kTokenRoles) {
     const auto id = keys.token_id(fmt::format("{}{}_token_id", kPrefix, key), n);

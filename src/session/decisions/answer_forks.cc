@@ -12,7 +12,7 @@ using Answers = std::span<const std::vector<TokenId>>;
 
 /// Appends the forks of those answers, which are alike in their first `depth` tokens.
 void fork_apart(Answers answers, const std::vector<int>& members, size_t depth,
-          std::vector<AnswerFork>& forks) {
+                std::vector<AnswerFork>& forks) {
   std::map<TokenId, std::vector<int>> groups;
   while (members.size() > 1) {
     for (const int m : members) {
