@@ -178,6 +178,11 @@ TEST_P(WeightPacking, WhatIsNoNumberHarmsItsGroupOnly) {
           << c << ", " << g;
     }
   }
+  matrix.row(1)[70] = 1;
+  const std::vector<std::byte> bytes = packed(cpu::kInt8Layout, matrix.view());
+  EXPECT_EQ(bytes[40 / 4 * 256], std::byte{128});  // 0
+  matrix.row(0)[40] = 0;
+  EXPECT_EQ(bytes, packed(cpu::kInt8Layout, matrix.view()));
 }
 
 INSTANTIATE_TEST_SUITE_P(Isa, WeightPacking, ::testing::ValuesIn(testing::isa_levels()),

@@ -39,6 +39,7 @@ void pack_int8(const HostMatrix& weights, Range outputs, int depth, const Kernel
   std::vector<int8_t> values(static_cast<size_t>(depth));
   for (int c = 0; c < outputs.size(); ++c) {
     weights.widen_row(outputs.begin + c, row.data());
+    for (float& v : row) v = v == v ? v : 0;  // what is no number cannot be rounded
     float scale;
     int32_t start;  // of no use here
     table.quantize_row(row.data(), weights.in, values.data(), &scale, &start);
