@@ -145,8 +145,6 @@ class Numbering {
   std::vector<int> ends_;
 };
 
-int panels_of(int a, int b) { return (a + b - 1) / b; }
-
 /// Pairs of a query and a key of one head, about.
 double work_of(const AttentionTask& task) {
   const double seen = task.pattern == nullptr ? 1 : task.pattern->density();
@@ -180,8 +178,8 @@ void Attention::run(std::span<const AttentionTask> tasks, const HeadShape& shape
 
 int64_t Attention::packed_bytes(const AttentionTask& task, const HeadShape& shape) const {
   const int panel = kernels_.panel;
-  const int64_t slots = panels_of(task.kv.k.rows, panel) * panel;
-  const int64_t dim = panels_of(shape.head_dim, panel) * panel;
+  const int64_t slots = ceil_div(task.kv.k.rows, panel) * panel;
+  const int64_t dim = ceil_div(shape.head_dim, panel) * panel;
   return slots * dim * kernels_.element_bytes * shape.n_kv_heads;
 }
 
@@ -231,13 +229,13 @@ void Attention::place(std::span<Job> jobs, const HeadShape& shape) {
       job.values = reserve_bytes(kv.packed->values, bytes);
     }
     job.head_bytes = bytes / shape.n_kv_heads;
-    job.padded_dim = panels_of(shape.head_dim, kernels_.panel) * kernels_.panel;
+    job.padded_dim = ceil_div(shape.head_dim, kernels_.panel) * kernels_.panel;
     job.stale = stale_panels(kv.packed, kv.k.rows, kernels_.panel);
   }
 }
 
 void Attention::pack(std::span<Job> jobs, const HeadShape& shape) {
-  const int groups = panels_of(shape.n_kv_heads, kPackHeads);
+  const int groups = ceil_div(shape.n_kv_heads, kPackHeads);
   Numbering parts;
   for (const Job& job : jobs) parts.append(static_cast<int>(job.stale.size()) * groups);
   pool_.run(parts.total(), [&](int i, int) {

@@ -19,8 +19,6 @@ constexpr int kTasksPerThread = 8;    // the last thread to end is late by an ei
 constexpr int kMaxDepth = 131072;     // times 128 * 127 an int32 holds
 constexpr int kMaxPanelsPerTask = 8;  // consecutive panels let a thread read its next one ahead
 
-int ceil_div(int a, int b) { return (a + b - 1) / b; }
-
 using Multiply = void (*)(const PanelProduct& product);
 
 /// What rows of inputs become.
@@ -215,7 +213,7 @@ PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layo
       layout_(layout),
       multiply_(multiplies),
       depth_(layout.padded(weights.in)),
-      panels_(ceil_div(weights.out, layout.panel_columns)),
+      panels_(layout.panels(weights.out)),
       panel_bytes_(layout.panel_bytes(depth_)) {
   if (has_ready_panels) {
     data_ = static_cast<const std::byte*>(weights.data);

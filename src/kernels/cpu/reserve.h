@@ -1,4 +1,5 @@
-// Memory that lives until the next call for the same purpose; it grows and never shrinks.
+// How much, rounded up, and memory that lives until the next call for the same purpose; it grows
+// and never shrinks.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +7,9 @@
 #include "core/tensor.h"
 
 namespace unmask::cpu {
+
+/// Of positive numbers, rounded up.
+constexpr int ceil_div(int a, int b) { return (a + b - 1) / b; }
 
 /// The first `bytes` of `buffer`; what it held is lost when it grows.
 inline std::byte* reserve_bytes(Buffer& buffer, int64_t bytes) {

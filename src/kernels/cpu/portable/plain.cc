@@ -5,13 +5,7 @@ namespace unmask::cpu {
 namespace {
 
 constexpr int kVecBytes = 16;
-#include "kernels/cpu/portable/simd.h"
-// order matters: the kernels are written in terms of simd.h
-#include "kernels/cpu/portable/attention.inc"
-#include "kernels/cpu/portable/rows.inc"
-// products finish their rows with those
-#include "kernels/cpu/portable/quantize.inc"
-#include "kernels/cpu/portable/tiles.inc"
+#include "kernels/cpu/portable/base.inc"
 
 // What 16 registers hold, and 32 or 64 KiB of weights.
 constexpr int kFloatRows = 4;

@@ -7,13 +7,7 @@ namespace unmask::cpu {
 namespace {
 
 constexpr int kVecBytes = 64;
-#include "kernels/cpu/portable/simd.h"
-// order matters: the kernels are written in terms of simd.h
-#include "kernels/cpu/portable/attention.inc"
-#include "kernels/cpu/portable/rows.inc"
-// products finish their rows with those
-#include "kernels/cpu/portable/quantize.inc"
-#include "kernels/cpu/portable/tiles.inc"
+#include "kernels/cpu/portable/base.inc"
 
 // Tiles: what 32 registers hold. Depth blocks: 128 KiB of weights stay in L2 for all tiles.
 constexpr int kFloatRows = 6;
