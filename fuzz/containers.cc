@@ -54,26 +54,30 @@ void gguf(std::string_view input) {
   refused([&] { Tokenizer::build(read_gguf_tokenizer(path)); });
 }
 
-/// The input is the directory; its checksum is right, since nothing else would come through.
+/// The input is description and directory; their checksums are right, since nothing else would come
+/// through.
 void packed(std::string_view input) {
-  constexpr size_t kData = 8192;
   std::string bytes(kPackedMagic);
-  const auto put = [&](auto number) {
-    bytes.append(reinterpret_cast<const char*>(&number), sizeof number);
+  std::string footer;
+  const auto put = [](auto number, std::string& to) {
+    to.append(reinterpret_cast<const char*>(&number), sizeof number);
   };
-  put(kPackedVersion);
-  bytes.resize(kData);
-  bytes += input;
-  put(uint64_t{kData});
-  put(uint64_t{input.size()});
-  put(checksum(std::as_bytes(std::span(input))));
+  put(kPackedVersion, bytes);
+  bytes.resize(8192);
+  for (const std::string_view part : {take_part(input), input}) {
+    put(uint64_t{bytes.size()}, footer);
+    put(uint64_t{part.size()}, footer);
+    put(checksum(std::as_bytes(std::span(part))), footer);
+    bytes += part;
+  }
+  bytes += footer;
   bytes += kPackedMagic;
   const auto path = file_of(bytes);
   refused([&] {
     const PackedFile file(path);
     for (const std::string_view name : file.names()) {
       const StoredTensor& tensor = file.at(name);
-      require(tensor.bytes.size() <= bytes.size(), "a tensor lies in its file");
+      require(inside(tensor.bytes, file.description().file().bytes()), "a tensor lies in its file");
       refused([&] {
         const HostMatrix matrix = host_matrix(tensor);
         require(!matrix.in_panels || panels_bytes(matrix) == tensor.bytes.size(),

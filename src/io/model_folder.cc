@@ -35,7 +35,7 @@ std::optional<Inside> find_inside(const fs::path& file) {
 bool has_file(const fs::path& file) {
   if (may_exist(file)) return true;
   const auto inside = find_inside(file);
-  return inside && PackedFile(inside->packed).files().contains(inside->name);
+  return inside && PackedDescription(inside->packed).files().contains(inside->name);
 }
 
 bool is_model_folder(const fs::path& model) {
@@ -48,7 +48,7 @@ std::vector<fs::path> files_in(const fs::path& folder) {
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(folder, none)) found.push_back(entry.path());
   if (const auto inside = find_inside(folder); inside && found.empty()) {
-    const PackedFile packed(inside->packed);
+    const PackedDescription packed(inside->packed);
     for (const auto& [name, text] : packed.files()) {
       const fs::path file = name;
       if (file.parent_path() == inside->name) found.push_back(inside->packed / file);
@@ -61,7 +61,7 @@ std::vector<fs::path> files_in(const fs::path& folder) {
 std::optional<std::string> read_inside_packed(const fs::path& file, size_t max_bytes) {
   const auto inside = find_inside(file);
   if (!inside) return std::nullopt;
-  const PackedFile packed(inside->packed);
+  const PackedDescription packed(inside->packed);
   const auto found = packed.files().find(inside->name);
   if (found == packed.files().end()) {
     fail("[file] {}: {} holds no such file", printable(file.string(), 300),

@@ -19,7 +19,7 @@ bool is_model_folder(const std::filesystem::path& model);
 std::vector<std::filesystem::path> files_in(const std::filesystem::path& folder);
 
 /// Content of a file inside a packed one; none where `file` does not lie in one. Throws Error when
-/// it has more than `max_bytes`, and as PackedFile.
+/// it has more than `max_bytes`, and as PackedDescription.
 std::optional<std::string> read_inside_packed(const std::filesystem::path& file, size_t max_bytes);
 
 /// Whether the metadata of a GGUF file describe `model`: it is one, or was packed from one.

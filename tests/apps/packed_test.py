@@ -23,8 +23,8 @@ def directory_of(path: Path) -> dict:
     data = path.read_bytes()
     assert data[:8] == b"UNMASKPK" and data[-8:] == b"UNMASKPK"
     assert struct.unpack_from("<I", data, 8) == (1,)
-    offset, size, _ = struct.unpack_from("<QQQ", data, len(data) - 32)
-    return json.loads(data[offset:offset + size])
+    (at, size, _), (tensors_at, tensors_size, _) = struct.iter_unpack("<QQQ", data[-56:-8])
+    return {**json.loads(data[at:at + size]), "tensors": json.loads(data[tensors_at:tensors_at + tensors_size])}
 
 
 class Packed(unittest.TestCase):
@@ -72,6 +72,14 @@ class Packed(unittest.TestCase):
     def test_another_type_is_packed_on_the_way(self):
         path = self.pack(DEMO)
         self.assertIn("text", json.loads(self.answer("run", "-m", str(path), "--dtype", "bf16", "-p", "Hi", "--json")))
+
+    def test_an_evaluation_goes_on(self):
+        asked = ("eval", "-m", str(self.pack(DEMO)), "--task", "qa1", "--length", "256", "--limit", "1", "--json",
+                 "-o", str(self.folder / "out"))
+        first = json.loads(self.answer(*asked))
+        self.assertEqual(json.loads(self.answer(*asked))["settings"], first["settings"])
+        self.pack(DEMO, "--dtype", "int4")
+        self.assertIn("checkpoint_bytes", self.refused(*asked))
 
     def refused(self, *arguments: str) -> str:
         done = unmask(*arguments)

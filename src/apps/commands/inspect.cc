@@ -97,7 +97,7 @@ ordered_json types_json(const TensorDirectory& checkpoint) {
 
 /// Whether there are weights, which then should be usable.
 bool has_weight_files(const fs::path& path) {
-  if (is_gguf_file(path)) return true;
+  if (is_gguf_file(path) || is_packed_file(path)) return true;
   std::error_code none;
   return std::any_of(
       fs::directory_iterator(path, none), fs::directory_iterator(),
@@ -130,7 +130,7 @@ void add_weights(const fs::path& path, const ModelConfig& config, int context,
 /// How the files are packed, and what GGUF metadata says beside the architecture.
 ordered_json container_json(const fs::path& path) {
   if (is_packed_file(path)) {
-    const PackedFile packed(path);
+    const PackedDescription packed(path);
     return {{"container", "packed"},
             {"metadata", {{"source", printable(packed.source())}, {"dtype", packed.type()}}}};
   }

@@ -299,7 +299,7 @@ void check_ranges(std::vector<TensorEntry>& records, uint64_t data_size, uint64_
 /// The metadata inside a packed model, in another mapping of the same file.
 std::span<const std::byte> packed_metadata(const std::filesystem::path& path,
                                            const MappedFile& file) {
-  const PackedFile packed(path);
+  const PackedDescription packed(path);
   const auto found = packed.files().find(kPackedMetadata);
   if (found == packed.files().end()) fail("[gguf] {}: holds no GGUF metadata", path.string());
   return file.bytes().subspan(packed.offset_of(found->second), found->second.size());

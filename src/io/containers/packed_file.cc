@@ -2,8 +2,10 @@
 
 #include <algorithm>
 #include <array>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
+#include <functional>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -17,9 +19,10 @@ namespace {
 using nlohmann::json;
 
 constexpr size_t kHeaderBytes = 16;
-constexpr size_t kFooterBytes = 32;
-constexpr size_t kMaxDirectoryBytes = size_t{64} << 20;
-constexpr size_t kMostTensors = 200000;
+constexpr size_t kEntryBytes = 24;  // of the footer: offset, bytes, checksum
+constexpr size_t kFooterBytes = 2 * kEntryBytes + kPackedMagic.size();
+constexpr size_t kMaxJsonBytes = size_t{64} << 20;
+constexpr size_t kMostParts = 200000;
 constexpr int64_t kLongestSide = 1 << 26;
 
 template <typename T>
@@ -39,6 +42,147 @@ std::string remake(const std::string& source, const std::string& type) {
                      type.empty() ? "TYPE" : printable(type));
 }
 
+/// Reads the JSON at the end of a packed file, checking every member against the file.
+class PackedReader {
+ public:
+  /// Throws Error where the file has no beginning or no end.
+  PackedReader(std::span<const std::byte> file, std::string where)
+      : file_(file), where_(std::move(where)) {
+    if (file.size() < kHeaderBytes + kFooterBytes || !has_magic(file, 0)) {
+      fail("{}: is no packed model", where_);
+    }
+    const auto version = number_at<uint32_t>(file, kPackedMagic.size());
+    if (version != kPackedVersion) {
+      fail("{}: version {} of the format, expected {}; {}", where_, version, kPackedVersion,
+           remake("", ""));
+    }
+    if (!has_magic(file, file.size() - kPackedMagic.size())) {
+      fail("{}: has no end: it was cut off; copy or make it again", where_);
+    }
+    data_ = file.first(file.size() - kFooterBytes);
+  }
+
+  json description() const { return object("description", data_.size()); }
+  json directory() const { return object("directory", data_.size() + kEntryBytes); }
+
+  std::string text(const json& object, const char* key) const;
+  int whole(const json& object, const char* key) const;
+  /// Every member of an object as a part of the file, with what else is said of it.
+  void each_part(const json& object,
+                 const std::function<void(const PackedPart& part, const json& entry)>& use) const;
+  StoredTensor tensor(const PackedPart& part, const json& entry) const;
+
+  [[noreturn]] void refuse(std::string_view what, std::string_view why) const {
+    fail("{}: '{}' {}", where_, printable(what), why);
+  }
+
+ private:
+  json object(const char* what, size_t footer_entry) const;
+  uint64_t number(const std::string& name, const json& entry, const char* key) const;
+  uint64_t checksum_in(const std::string& name, const json& entry) const;
+
+  std::span<const std::byte> file_;
+  std::span<const std::byte> data_;  // without the footer
+  std::string where_;
+};
+
+json PackedReader::object(const char* what, size_t footer_entry) const {
+  const auto offset = number_at<uint64_t>(file_, footer_entry);
+  const auto bytes = number_at<uint64_t>(file_, footer_entry + 8);
+  if (bytes > kMaxJsonBytes || offset > data_.size() || bytes > data_.size() - offset) {
+    fail("{}: its {} of {} bytes at {} lies outside the file", where_, what, bytes, offset);
+  }
+  const auto part = data_.subspan(offset, bytes);
+  if (checksum(part) != number_at<uint64_t>(file_, footer_entry + 16)) {
+    fail("{}: its {} is damaged; copy or make the file again", where_, what);
+  }
+  json object = parse_json({reinterpret_cast<const char*>(part.data()), part.size()}, where_,
+                           {.max_bytes = kMaxJsonBytes, .max_depth = 8});
+  if (!object.is_object()) fail("{}: its {} is no object", where_, what);
+  return object;
+}
+
+std::string PackedReader::text(const json& object, const char* key) const {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_string()) refuse(key, "expected a text");
+  return found->get<std::string>();
+}
+
+int PackedReader::whole(const json& object, const char* key) const {
+  const auto found = object.find(key);
+  if (found == object.end() || !found->is_number_unsigned()) refuse(key, "expected a number");
+  return found->get<int>();
+}
+
+uint64_t PackedReader::number(const std::string& name, const json& entry, const char* key) const {
+  const auto found = entry.find(key);
+  if (found == entry.end() || !found->is_number_unsigned()) {
+    refuse(name, fmt::format("has no whole number '{}'", key));
+  }
+  return found->get<uint64_t>();
+}
+
+uint64_t PackedReader::checksum_in(const std::string& name, const json& entry) const {
+  const auto found = entry.find("checksum");
+  const std::string text =
+      found != entry.end() && found->is_string() ? found->get<std::string>() : "";
+  char* end = nullptr;
+  const uint64_t value = std::strtoull(text.c_str(), &end, 16);
+  if (text.size() != 16 || *end != '\0') refuse(name, "has no checksum");
+  return value;
+}
+
+void PackedReader::each_part(
+    const json& object,
+    const std::function<void(const PackedPart& part, const json& entry)>& use) const {
+  if (object.size() > kMostParts) fail("{}: has too many parts", where_);
+  for (const auto& [name, entry] : object.items()) {
+    if (!entry.is_object()) refuse(name, "expected an object");
+    const uint64_t offset = number(name, entry, "offset");
+    const uint64_t bytes = number(name, entry, "bytes");
+    if (offset > data_.size() || bytes > data_.size() - offset) {
+      refuse(name, "lies outside the file");
+    }
+    if (offset % packed_alignment(0) != 0) refuse(name, "is not aligned");
+    use({name, data_.subspan(offset, bytes), checksum_in(name, entry)}, entry);
+  }
+}
+
+StoredTensor PackedReader::tensor(const PackedPart& part, const json& entry) const {
+  const auto dtype = entry.find("dtype");
+  const auto panels = entry.find("panels");
+  const auto shape = entry.find("shape");
+  if (dtype == entry.end() || !dtype->is_string() || panels == entry.end() ||
+      !panels->is_boolean() || shape == entry.end() || !shape->is_array() || shape->empty() ||
+      shape->size() > 2) {
+    refuse(part.name, "has no dtype, panels and shape of a matrix or vector");
+  }
+  StoredTensor tensor{.dtype = dtype->get<std::string>(), .shape = {}, .bytes = part.bytes};
+  for (const json& size : *shape) {
+    if (!size.is_number_unsigned() || size.get<uint64_t>() < 1 ||
+        size.get<uint64_t>() > kLongestSide) {
+      refuse(part.name, "has an impossible shape");
+    }
+    tensor.shape.push_back(size.get<int64_t>());
+  }
+  tensor.in_panels = panels->get<bool>();
+  tensor.blocks = find_block_format(tensor.dtype);
+  if (tensor.in_panels) return tensor;  // whoever knows the panels checks their bytes
+  const auto width = static_cast<uint64_t>(tensor.shape.back());
+  if (tensor.blocks && width % static_cast<uint64_t>(block_traits(*tensor.blocks).elements) != 0) {
+    refuse(part.name, "has rows that are no whole blocks");
+  }
+  const uint64_t row = tensor.blocks ? block_bytes(*tensor.blocks, width)
+                                     : width * dtype_bytes(tensor.element_type());
+  const uint64_t rows = static_cast<uint64_t>(tensor.elements()) / width;
+  if (row * rows != part.bytes.size()) {
+    refuse(part.name, "has bytes that are not those of its shape");
+  }
+  return tensor;
+}
+
+std::string where_of(const std::filesystem::path& path) { return "[packed] " + path.string(); }
+
 }  // namespace
 
 bool is_packed_file(const std::filesystem::path& path) {
@@ -50,158 +194,44 @@ bool is_packed_file(const std::filesystem::path& path) {
   return in && std::string_view(bytes.data(), bytes.size()) == kPackedMagic;
 }
 
-/// Reads the directory, checking every member against the file.
-class PackedFile::Directory {
- public:
-  Directory(std::span<const std::byte> data, std::string where)
-      : data_(data), where_(std::move(where)) {
-    find();
+PackedDescription::PackedDescription(const std::filesystem::path& path) : file_(path) {
+  const PackedReader reader(file_.bytes(), where_of(path));
+  const json description = reader.description();
+  type_ = reader.text(description, "type");
+  source_ = reader.text(description, "source");
+  if (const int layout = reader.whole(description, "layout"); layout != kPanelLayout) {
+    fail("{}: panels of layout {}, this program reads {}; {}", where_of(path), layout, kPanelLayout,
+         remake(source_, type_));
   }
-
-  std::string text(const char* key) const {
-    const auto found = root_.find(key);
-    if (found == root_.end() || !found->is_string()) refuse(key, "expected a text");
-    return found->get<std::string>();
+  const auto files = description.find("files");
+  if (files == description.end() || !files->is_object()) {
+    reader.refuse("files", "expected an object");
   }
-  const json& members(const char* key) const {
-    const auto found = root_.find(key);
-    if (found == root_.end() || !found->is_object()) refuse(key, "expected an object");
-    if (found->size() > kMostTensors) refuse(key, "has too many members");
-    return *found;
-  }
-  int layout() const {
-    const auto found = root_.find("layout");
-    if (found == root_.end() || !found->is_number_unsigned()) refuse("layout", "expected a number");
-    return found->get<int>();
-  }
-  Part part(const std::string& name, const json& entry) const {
-    if (!entry.is_object()) refuse(name, "expected an object");
-    const uint64_t offset = whole(name, entry, "offset");
-    const uint64_t bytes = whole(name, entry, "bytes");
-    if (offset > data_.size() || bytes > data_.size() - offset) {
-      refuse(name, "lies outside the file");
-    }
-    if (offset % packed_alignment(0) != 0) refuse(name, "is not aligned");
-    return {name, data_.subspan(offset, bytes), sum(name, entry)};
-  }
-  StoredTensor tensor(const std::string& name, const json& entry,
-                      std::span<const std::byte> bytes) const;
-
-  [[noreturn]] void refuse(std::string_view what, std::string_view why) const {
-    fail("{}: '{}' {}", where_, printable(what), why);
-  }
-
- private:
-  void find();
-  uint64_t whole(const std::string& name, const json& entry, const char* key) const {
-    const auto found = entry.find(key);
-    if (found == entry.end() || !found->is_number_unsigned()) {
-      refuse(name, fmt::format("has no whole number '{}'", key));
-    }
-    return found->get<uint64_t>();
-  }
-  uint64_t sum(const std::string& name, const json& entry) const {
-    const auto found = entry.find("checksum");
-    const std::string text =
-        found != entry.end() && found->is_string() ? found->get<std::string>() : "";
-    char* end = nullptr;
-    const uint64_t value = std::strtoull(text.c_str(), &end, 16);
-    if (text.size() != 16 || *end != '\0') refuse(name, "has no checksum");
-    return value;
-  }
-
-  std::span<const std::byte> data_;  // of the whole file
-  std::string where_;
-  json root_;
-};
-
-void PackedFile::Directory::find() {
-  if (data_.size() < kHeaderBytes + kFooterBytes || !has_magic(data_, 0)) {
-    fail("{}: is no packed model", where_);
-  }
-  const auto version = number_at<uint32_t>(data_, kPackedMagic.size());
-  if (version != kPackedVersion) {
-    fail("{}: version {} of the format, expected {}; {}", where_, version, kPackedVersion,
-         remake("", ""));
-  }
-  const size_t footer = data_.size() - kFooterBytes;
-  if (!has_magic(data_, footer + 24)) {
-    fail("{}: has no end: it was cut off; copy or make it again", where_);
-  }
-  const auto offset = number_at<uint64_t>(data_, footer);
-  const auto bytes = number_at<uint64_t>(data_, footer + 8);
-  if (bytes > kMaxDirectoryBytes || offset > footer || bytes > footer - offset) {
-    fail("{}: its directory of {} bytes at {} lies outside the file", where_, bytes, offset);
-  }
-  const auto directory = data_.subspan(offset, bytes);
-  if (checksum(directory) != number_at<uint64_t>(data_, footer + 16)) {
-    fail("{}: its directory is damaged; copy or make the file again", where_);
-  }
-  root_ = parse_json({reinterpret_cast<const char*>(directory.data()), directory.size()}, where_,
-                     {.max_bytes = kMaxDirectoryBytes, .max_depth = 8});
-  if (!root_.is_object()) fail("{}: its directory is no object", where_);
-  data_ = data_.first(footer);
+  reader.each_part(*files, [&](const PackedPart& part, const json& /*entry*/) {
+    parts_.push_back(part);
+    files_.emplace(part.name, std::string_view(reinterpret_cast<const char*>(part.bytes.data()),
+                                               part.bytes.size()));
+  });
 }
 
-StoredTensor PackedFile::Directory::tensor(const std::string& name, const json& entry,
-                                           std::span<const std::byte> bytes) const {
-  const auto dtype = entry.find("dtype");
-  const auto panels = entry.find("panels");
-  const auto shape = entry.find("shape");
-  if (dtype == entry.end() || !dtype->is_string() || panels == entry.end() ||
-      !panels->is_boolean() || shape == entry.end() || !shape->is_array() || shape->empty() ||
-      shape->size() > 2) {
-    refuse(name, "has no dtype, panels and shape of a matrix or vector");
-  }
-  StoredTensor tensor{.dtype = dtype->get<std::string>(), .shape = {}, .bytes = bytes};
-  for (const json& size : *shape) {
-    if (!size.is_number_unsigned() || size.get<uint64_t>() < 1 ||
-        size.get<uint64_t>() > kLongestSide) {
-      refuse(name, "has an impossible shape");
-    }
-    tensor.shape.push_back(size.get<int64_t>());
-  }
-  tensor.in_panels = panels->get<bool>();
-  tensor.blocks = find_block_format(tensor.dtype);
-  if (tensor.in_panels) return tensor;  // whoever knows the panels checks their bytes
-  const auto width = static_cast<uint64_t>(tensor.shape.back());
-  if (tensor.blocks && width % static_cast<uint64_t>(block_traits(*tensor.blocks).elements) != 0) {
-    refuse(name, "has rows that are no whole blocks");
-  }
-  const uint64_t row = tensor.blocks ? block_bytes(*tensor.blocks, width)
-                                     : width * dtype_bytes(tensor.element_type());
-  const uint64_t rows = static_cast<uint64_t>(tensor.elements()) / width;
-  if (row * rows != bytes.size()) refuse(name, "has bytes that are not those of its shape");
-  return tensor;
-}
-
-PackedFile::PackedFile(const std::filesystem::path& path) : TensorDirectory(path), file_(path) {
-  const std::string where = "[packed] " + path.string();
-  const Directory directory(file_.bytes(), where);
-  type_ = directory.text("type");
-  source_ = directory.text("source");
-  if (directory.layout() != kPanelLayout) {
-    fail("{}: panels of layout {}, this program reads {}; {}", where, directory.layout(),
-         kPanelLayout, remake(source_, type_));
-  }
-  for (const auto& [name, entry] : directory.members("files").items()) {
-    const Part& part = parts_.emplace_back(directory.part(name, entry));
-    files_.emplace(name, std::string_view(reinterpret_cast<const char*>(part.bytes.data()),
-                                          part.bytes.size()));
-  }
-  for (const auto& [name, entry] : directory.members("tensors").items()) {
-    const Part& part = parts_.emplace_back(directory.part(name, entry));
-    add(name, directory.tensor(name, entry, part.bytes), file_, path);
-  }
+PackedFile::PackedFile(const std::filesystem::path& path)
+    : TensorDirectory(path), description_(path) {
+  const PackedReader reader(description_.file().bytes(), where_of(path));
+  reader.each_part(reader.directory(), [&](const PackedPart& part, const json& entry) {
+    parts_.push_back(part);
+    add(part.name, reader.tensor(part, entry), description_.file(), path);
+  });
 }
 
 void PackedFile::verify() const {
-  for (const Part& part : parts_) {
-    if (checksum(part.bytes) != part.checksum) {
-      fail("[packed] {}: '{}' is damaged; copy or make the file again", path().string(),
-           printable(part.name));
+  for (const std::vector<PackedPart>& parts : {description_.parts(), parts_}) {
+    for (const PackedPart& part : parts) {
+      if (checksum(part.bytes) != part.checksum) {
+        fail("{}: '{}' is damaged; copy or make the file again", where_of(path()),
+             printable(part.name));
+      }
+      description_.file().release(part.bytes);
     }
-    file_.release(part.bytes);
   }
 }
 

@@ -9,28 +9,31 @@
 
 namespace unmask {
 
-using nlohmann::ordered_json;
+using nlohmann::json;
 
-struct PackedWriter::Directory {
-  ordered_json root;
-
-  void add(const char* kind, const std::string& name, ordered_json entry, uint64_t offset,
-           std::span<const std::byte> bytes) {
-    entry["offset"] = offset;
-    entry["bytes"] = bytes.size();
-    entry["checksum"] = fmt::format("{:016x}", checksum(bytes));
-    const bool is_new = root[kind].emplace(name, std::move(entry)).second;
-    UNMASK_CHECK(is_new, "a part of a packed model added twice");
-  }
+struct PackedWriter::Contents {
+  // Unordered, whose members are found without comparing all names.
+  json description;
+  json tensors = json::object();
 };
 
+namespace {
+
+void add_part(const std::string& name, json entry, uint64_t offset,
+              std::span<const std::byte> bytes, json& parts) {
+  entry["offset"] = offset;
+  entry["bytes"] = bytes.size();
+  entry["checksum"] = fmt::format("{:016x}", checksum(bytes));
+  const bool is_new = parts.emplace(name, std::move(entry)).second;
+  UNMASK_CHECK(is_new, "a part of a packed model added twice");
+}
+
+}  // namespace
+
 PackedWriter::PackedWriter(std::string_view type, std::string_view source, std::ostream& out)
-    : out_(out), directory_(std::make_unique<Directory>()) {
-  directory_->root = {{"type", type},
-                      {"source", source},
-                      {"layout", kPanelLayout},
-                      {"files", ordered_json::object()},
-                      {"tensors", ordered_json::object()}};
+    : out_(out), contents_(std::make_unique<Contents>()) {
+  contents_->description = {
+      {"type", type}, {"source", source}, {"layout", kPanelLayout}, {"files", json::object()}};
   const uint32_t version[] = {kPackedVersion, 0};
   put(std::as_bytes(std::span(kPackedMagic)));
   put(std::as_bytes(std::span(version)));
@@ -57,24 +60,26 @@ void PackedWriter::align(uint64_t alignment) {
 void PackedWriter::add_file(const std::string& name, std::string_view content) {
   const auto bytes = std::as_bytes(std::span(content));
   align(packed_alignment(bytes.size()));
-  directory_->add("files", name, ordered_json::object(), position_, bytes);
+  add_part(name, json::object(), position_, bytes, contents_->description["files"]);
   put(bytes);
 }
 
 void PackedWriter::add_tensor(const std::string& name, const StoredTensor& tensor) {
   align(packed_alignment(tensor.bytes.size()));
-  directory_->add("tensors", name,
-                  {{"dtype", tensor.dtype}, {"panels", tensor.in_panels}, {"shape", tensor.shape}},
-                  position_, tensor.bytes);
+  add_part(name, {{"dtype", tensor.dtype}, {"panels", tensor.in_panels}, {"shape", tensor.shape}},
+           position_, tensor.bytes, contents_->tensors);
   put(tensor.bytes);
 }
 
 int64_t PackedWriter::finish() {
   align(packed_alignment(0));
-  const std::string text = directory_->root.dump();
-  const auto bytes = std::as_bytes(std::span(text));
-  const uint64_t footer[] = {position_, bytes.size(), checksum(bytes)};
-  put(bytes);
+  std::vector<uint64_t> footer;
+  for (const json* part : {&contents_->description, &contents_->tensors}) {
+    const std::string text = part->dump();
+    const auto bytes = std::as_bytes(std::span(text));
+    footer.insert(footer.end(), {position_, bytes.size(), checksum(bytes)});
+    put(bytes);
+  }
   put(std::as_bytes(std::span(footer)));
   put(std::as_bytes(std::span(kPackedMagic)));
   return static_cast<int64_t>(position_);

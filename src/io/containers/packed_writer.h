@@ -21,17 +21,17 @@ class PackedWriter {
   void add_file(const std::string& name, std::string_view content);
   /// Of the tensor its bytes, dtype, shape and whether it lies in panels.
   void add_tensor(const std::string& name, const StoredTensor& tensor);
-  /// Writes the directory; nothing may follow. Returns the bytes of the file.
+  /// Writes description and directory; nothing may follow. Returns the bytes of the file.
   int64_t finish();
 
  private:
-  struct Directory;
+  struct Contents;
   void put(std::span<const std::byte> bytes);
   void align(uint64_t alignment);
 
   std::ostream& out_;
   uint64_t position_ = 0;
-  std::unique_ptr<Directory> directory_;
+  std::unique_ptr<Contents> contents_;
 };
 
 }  // namespace unmask

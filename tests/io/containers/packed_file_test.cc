@@ -18,7 +18,7 @@ namespace {
 using nlohmann::json;
 using ::testing::HasSubstr;
 
-constexpr size_t kFooter = 32;
+constexpr size_t kFooter = 56;
 
 /// Two tensors and a file.
 std::string packed_example() {
@@ -42,17 +42,25 @@ uint64_t number_in(const std::string& file, size_t at) {
   return value;
 }
 
-/// The same file with a changed directory, whose checksum is right.
-std::string with_directory(std::string file, const std::function<void(json&)>& change) {
+json json_at(const std::string& file, size_t footer_entry) {
+  return json::parse(file.substr(number_in(file, footer_entry), number_in(file, footer_entry + 8)));
+}
+
+/// The same file with another description and directory, whose checksums are right.
+std::string with_json(std::string file, const std::function<void(json& d, json& tensors)>& change) {
   const size_t footer = file.size() - kFooter;
-  const uint64_t offset = number_in(file, footer);
-  json directory = json::parse(file.substr(offset, number_in(file, footer + 8)));
-  change(directory);
-  const std::string text = directory.dump();
-  const uint64_t numbers[] = {offset, text.size(), checksum(std::as_bytes(std::span(text)))};
-  file.resize(offset);
-  file += text;
-  file.append(reinterpret_cast<const char*>(numbers), sizeof numbers);
+  json description = json_at(file, footer);
+  json tensors = json_at(file, footer + 24);
+  change(description, tensors);
+  file.resize(number_in(file, footer));
+  std::vector<uint64_t> numbers;
+  for (const json* part : {&description, &tensors}) {
+    const std::string text = part->dump();
+    numbers.insert(numbers.end(),
+                   {file.size(), text.size(), checksum(std::as_bytes(std::span(text)))});
+    file += text;
+  }
+  file.append(reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(uint64_t));
   file += kPackedMagic;
   return file;
 }
@@ -74,11 +82,12 @@ TEST_F(Packed, HoldsWhatWasWritten) {
   const auto path = dir_.write("model.unmask", packed_example());
   EXPECT_TRUE(is_packed_file(path));
   const PackedFile file(path);
-  EXPECT_EQ(file.type(), "int8");
   EXPECT_EQ(file.packed_type(), "int8");
-  EXPECT_EQ(file.source(), "a model");
-  ASSERT_EQ(file.files().size(), 1U);
-  EXPECT_EQ(file.files().at("config.json"), "{}");
+  const PackedDescription& description = file.description();
+  EXPECT_EQ(description.type(), "int8");
+  EXPECT_EQ(description.source(), "a model");
+  ASSERT_EQ(description.files().size(), 1U);
+  EXPECT_EQ(description.files().at("config.json"), "{}");
   const StoredTensor& vector = file.at("vector");
   EXPECT_EQ(vector.element_type(), DType::f32);
   EXPECT_FALSE(vector.in_panels);
@@ -111,44 +120,60 @@ TEST_F(Packed, WhatWasCutOffIsRefused) {
 
 TEST_F(Packed, DamageShows) {
   const std::string whole = packed_example();
-  std::string directory = whole;
-  directory[whole.size() - kFooter - 5] ^= 1;
-  EXPECT_THAT(reason(directory), HasSubstr("its directory is damaged"));
-  std::string data = whole;
-  data[size_t{3} << 20] ^= 1;
-  EXPECT_THAT(reason(data), HasSubstr("'matrix' is damaged"));
+  const auto flipped = [&](size_t at) {
+    std::string file = whole;
+    file[at] ^= 1;
+    return file;
+  };
+  const size_t footer = whole.size() - kFooter;
+  EXPECT_THAT(reason(flipped(number_in(whole, footer) + 5)),
+              HasSubstr("its description is damaged"));
+  EXPECT_THAT(reason(flipped(footer - 5)), HasSubstr("its directory is damaged"));
+  EXPECT_THAT(reason(flipped(size_t{3} << 20)), HasSubstr("'matrix' is damaged"));
+}
+
+TEST_F(Packed, TheDescriptionIsReadAlone) {
+  std::string damaged = packed_example();
+  damaged[damaged.size() - kFooter - 5] ^= 1;  // the directory
+  const PackedDescription description(dir_.write("model.unmask", damaged));
+  EXPECT_EQ(description.files().size(), 1U);
 }
 
 TEST_F(Packed, OtherVersionsSayHowToGoOn) {
   std::string version = packed_example();
   version[8] = 9;
   EXPECT_THAT(reason(version), HasSubstr("version 9 of the format, expected 1; make it anew"));
-  const std::string layout = with_directory(packed_example(), [](json& d) { d["layout"] = 2; });
+  const std::string layout =
+      with_json(packed_example(), [](json& d, json& /*t*/) { d["layout"] = 2; });
   EXPECT_THAT(reason(layout), HasSubstr("unmask convert -m a model --dtype int8"));
 }
 
 TEST_F(Packed, ImpossibleDirectoriesAreRefused) {
-  const std::map<std::string, std::function<void(json&)>> changes{
-      {"'type' expected a text", [](json& d) { d.erase("type"); }},
-      {"'tensors' expected an object", [](json& d) { d["tensors"] = 3; }},
-      {"lies outside the file", [](json& d) { d["tensors"]["matrix"]["offset"] = 1U << 30; }},
-      {"'vector' lies outside", [](json& d) { d["tensors"]["vector"]["bytes"] = UINT64_MAX; }},
-      {"is not aligned", [](json& d) { d["tensors"]["vector"]["offset"] = 4097; }},
-      {"has no whole number 'bytes'", [](json& d) { d["files"]["config.json"]["bytes"] = -1; }},
-      {"has no checksum", [](json& d) { d["tensors"]["vector"]["checksum"] = "12"; }},
-      {"an impossible shape", [](json& d) { d["tensors"]["vector"]["shape"] = {0}; }},
-      {"an impossible shape", [](json& d) { d["tensors"]["vector"]["shape"] = {1LL << 40}; }},
+  const std::multimap<std::string, std::function<void(json&, json&)>> changes{
+      {"'type' expected a text", [](json& d, json&) { d.erase("type"); }},
+      {"'layout' expected a number", [](json& d, json&) { d["layout"] = "1"; }},
+      {"'files' expected an object", [](json& d, json&) { d["files"] = 3; }},
+      {"its directory is no object", [](json&, json& t) { t = json::array(); }},
+      {"'vector' expected an object", [](json&, json& t) { t["vector"] = 1; }},
+      {"lies outside the file", [](json&, json& t) { t["matrix"]["offset"] = 1U << 30; }},
+      {"'vector' lies outside", [](json&, json& t) { t["vector"]["bytes"] = UINT64_MAX; }},
+      {"is not aligned", [](json&, json& t) { t["vector"]["offset"] = 4097; }},
+      {"has no whole number 'bytes'",
+       [](json& d, json&) { d["files"]["config.json"]["bytes"] = -1; }},
+      {"has no checksum", [](json&, json& t) { t["vector"]["checksum"] = "12"; }},
+      {"an impossible shape", [](json&, json& t) { t["vector"]["shape"] = {0}; }},
+      {"an impossible shape", [](json&, json& t) { t["vector"]["shape"] = {1LL << 40}; }},
       {"has no dtype, panels and shape",
-       [](json& d) {
-         d["tensors"]["vector"]["shape"] = {1, 2, 3};
+       [](json&, json& t) {
+         t["vector"]["shape"] = {1, 2, 3};
        }},
-      {"has no dtype, panels and shape", [](json& d) { d["tensors"]["vector"].erase("panels"); }},
-      {"are not those of its shape", [](json& d) { d["tensors"]["vector"]["shape"] = {7}; }},
-      {"no whole blocks", [](json& d) { d["tensors"]["vector"]["dtype"] = "Q8_0"; }},
-      {"dtype X9 is not supported", [](json& d) { d["tensors"]["vector"]["dtype"] = "X9"; }},
+      {"has no dtype, panels and shape", [](json&, json& t) { t["vector"].erase("panels"); }},
+      {"are not those of its shape", [](json&, json& t) { t["vector"]["shape"] = {7}; }},
+      {"no whole blocks", [](json&, json& t) { t["vector"]["dtype"] = "Q8_0"; }},
+      {"dtype X9 is not supported", [](json&, json& t) { t["vector"]["dtype"] = "X9"; }},
   };
   for (const auto& [why, change] : changes) {
-    EXPECT_THAT(reason(with_directory(packed_example(), change)), HasSubstr(why));
+    EXPECT_THAT(reason(with_json(packed_example(), change)), HasSubstr(why));
   }
 }
 
