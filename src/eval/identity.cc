@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "io/containers/gguf_checkpoint.h"
+#include "io/containers/packed_file.h"
 #include "io/fnv1a.h"
 
 namespace unmask {
@@ -57,6 +58,12 @@ std::string example_fingerprint(const Example& example) {
 
 std::string description_fingerprint(const ModelFiles& files) {
   if (is_gguf_file(files.path())) return hexadecimal(add_file(files.path(), fnv1a("")));
+  if (is_packed_file(files.path())) {
+    uint64_t hash = fnv1a("");
+    const PackedDescription packed(files.path());
+    for (const auto& [name, text] : packed.files()) hash = add(text, add(name, hash));
+    return hexadecimal(hash);
+  }
   std::vector<fs::path> found;
   for (const auto& entry : fs::directory_iterator(files.path())) {
     if (entry.is_regular_file() && describes(entry.path())) found.push_back(entry.path());

@@ -280,22 +280,9 @@ std::string_view role_name(TensorRole role) {
   return "unknown";
 }
 
-bool is_linear_map(TensorRole role) {
-  using enum TensorRole;
-  switch (role) {
-    case embedding:
-    case final_norm:
-    case attn_norm:
-    case q_bias:
-    case k_bias:
-    case v_bias:
-    case q_norm:
-    case k_norm:
-    case ffn_norm:
-    case router:
-    case router_bias: return false;
-    default: return true;
-  }
+bool is_linear_map(const TensorSpec& spec) {
+  return spec.shape.size() == 2 && spec.role != TensorRole::embedding &&
+         spec.role != TensorRole::router;
 }
 
 std::string tensor_name(const ModelConfig& config, TensorRole role, int layer, int expert) {
@@ -346,7 +333,7 @@ void check_checkpoint(const TensorDirectory& checkpoint, const ModelConfig& conf
     const StoredTensor& tensor = checkpoint.at(spec.name);
     const bool in_rows =
         tensor.blocks || tensor.dtype == "F32" || tensor.dtype == "F16" || tensor.dtype == "BF16";
-    const bool readable = tensor.in_panels ? is_linear_map(spec.role) : in_rows;
+    const bool readable = tensor.in_panels ? is_linear_map(spec) : in_rows;
     if (!readable || tensor.shape != spec.shape) refuse_quantized_tensors(checkpoint, spec);
     if (tensor.shape != spec.shape) {
       fail("[checkpoint] {}: shape [{}], expected [{}]", spec.name, fmt::join(tensor.shape, ", "),

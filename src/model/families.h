@@ -42,8 +42,6 @@ enum class TensorRole {
 };
 
 std::string_view role_name(TensorRole role);
-/// Whether a backend multiplies by it: no vector, router or embedding.
-bool is_linear_map(TensorRole role);
 
 /// One tensor a checkpoint must hold.
 struct TensorSpec {
@@ -53,6 +51,9 @@ struct TensorSpec {
   std::vector<int64_t> shape;  // matrices are [out, in]
   int expert = -1;             // which one it belongs to
 };
+
+/// Whether a backend multiplies by it: it is no vector, router or embedding.
+bool is_linear_map(const TensorSpec& spec);
 
 /// Every tensor the model needs, layer by layer, embedding first, final norm and head last. There
 /// is no head where it is tied to the embedding.

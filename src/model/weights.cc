@@ -15,27 +15,28 @@ GatedWeights& expert_of(LayerWeights& l, const TensorSpec& spec) {
   return experts_of(l).experts[static_cast<size_t>(spec.expert)];
 }
 
-/// Where a matrix goes; null for the embedding, the router and vectors.
-std::unique_ptr<PackedMatrix>* matrix_slot(Weights& w, const TensorSpec& spec) {
-  if (spec.role == TensorRole::head) return &w.head;
-  if (spec.layer < 0) return nullptr;
+/// Where the matrix of a linear map goes.
+std::unique_ptr<PackedMatrix>& matrix_slot(Weights& w, const TensorSpec& spec) {
+  if (spec.role == TensorRole::head) return w.head;
+  UNMASK_CHECK(spec.layer >= 0, "a linear map outside the layers");
   LayerWeights& l = w.layers[static_cast<size_t>(spec.layer)];
   switch (spec.role) {
-    case TensorRole::q: return &l.q;
-    case TensorRole::k: return &l.k;
-    case TensorRole::v: return &l.v;
-    case TensorRole::attn_out: return &l.attn_out;
-    case TensorRole::gate: return &dense_of(l).gate;
-    case TensorRole::up: return &dense_of(l).up;
-    case TensorRole::down: return &dense_of(l).down;
-    case TensorRole::expert_gate: return &expert_of(l, spec).gate;
-    case TensorRole::expert_up: return &expert_of(l, spec).up;
-    case TensorRole::expert_down: return &expert_of(l, spec).down;
-    case TensorRole::shared_gate: return &experts_of(l).shared->gate;
-    case TensorRole::shared_up: return &experts_of(l).shared->up;
-    case TensorRole::shared_down: return &experts_of(l).shared->down;
-    default: return nullptr;
+    case TensorRole::q: return l.q;
+    case TensorRole::k: return l.k;
+    case TensorRole::v: return l.v;
+    case TensorRole::attn_out: return l.attn_out;
+    case TensorRole::gate: return dense_of(l).gate;
+    case TensorRole::up: return dense_of(l).up;
+    case TensorRole::down: return dense_of(l).down;
+    case TensorRole::expert_gate: return expert_of(l, spec).gate;
+    case TensorRole::expert_up: return expert_of(l, spec).up;
+    case TensorRole::expert_down: return expert_of(l, spec).down;
+    case TensorRole::shared_gate: return experts_of(l).shared->gate;
+    case TensorRole::shared_up: return experts_of(l).shared->up;
+    default: break;
   }
+  UNMASK_CHECK(spec.role == TensorRole::shared_down, "a linear map of unknown role");
+  return experts_of(l).shared->down;
 }
 
 /// Where a norm, a bias or a router goes.
@@ -109,13 +110,13 @@ void add_tensors(Weights& w, Backend& backend, std::span<const TensorSpec> specs
                  std::span<const HostMatrix> tensors) {
   if (specs[0].role == TensorRole::embedding) {
     w.embedding = tensors[0];
-  } else if (matrix_slot(w, specs[0]) == nullptr) {
+  } else if (!is_linear_map(specs[0])) {
     float_slot(w, specs[0]) = make_floats(w, specs[0], tensors[0], backend);
   } else {
     auto packed = backend.pack_together(tensors);
     for (size_t i = 0; i < specs.size(); ++i) {
       w.packed_bytes += packed[i]->bytes();
-      *matrix_slot(w, specs[i]) = std::move(packed[i]);
+      matrix_slot(w, specs[i]) = std::move(packed[i]);
     }
   }
 }
@@ -277,7 +278,12 @@ Weights load_weights(const TensorDirectory& checkpoint, const ModelConfig& confi
   };
   const auto tied_head = [&]() -> std::optional<HostMatrix> {
     if (!checkpoint.contains(kTiedHead)) return std::nullopt;
-    return readable(host_matrix(checkpoint.at(kTiedHead)));
+    const HostMatrix head = host_matrix(checkpoint.at(kTiedHead));
+    if (head.out != config.vocab_size || head.in != config.dim) {
+      fail("[checkpoint] {}: {} is {} x {}, expected {} x {}", checkpoint.path().string(),
+           kTiedHead, head.out, head.in, config.vocab_size, config.dim);
+    }
+    return readable(head);
   };
   Weights w = build_weights(config, backend, source, tied_head);
   loader.finish();
@@ -293,7 +299,7 @@ void prepare_weights(const TensorDirectory& checkpoint, const ModelConfig& confi
   for (const TensorSpec& spec : tensor_specs(config)) {
     const HostMatrix tensor = loader.next({&spec, 1})[0];
     if (spec.role == TensorRole::embedding) embedding = tensor;
-    use(spec.name, spec.shape, is_linear_map(spec.role), tensor);
+    use(spec.name, spec.shape, is_linear_map(spec), tensor);
   }
   if (config.tied_head) use(kTiedHead, {embedding->out, embedding->in}, true, *embedding);
   loader.finish();

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "io/containers/packed_file.h"
+#include "io/containers/packed_writer.h"
 #include "methods/full.h"
 #include "session/find_model.h"
 #include "session/model.h"
@@ -140,6 +141,32 @@ TEST_F(PackedExporting, PanelsOfAnotherShapeAreRefused) {
   config.ffn_dim *= 2;
   const auto backend = create_cpu_backend({.threads = 1, .weights = WeightType::int8});
   EXPECT_THAT(reason([&] { load_weights(*checkpoint, config, *backend); }), HasSubstr("shape"));
+}
+
+/// What stands for the head is not among the tensors that a configuration asks for.
+TEST_F(PackedExporting, AHeadOfAnotherShapeIsRefused) {
+  const fs::path model = fs::path(UNMASK_GOLDEN_CHECKPOINTS) / "sdar-tied";
+  const PackedExport options{.overrides = {.mask_id = 13}};
+  const PackedFile right(packed(model, options));
+  const fs::path changed = dir_.path() / "changed.unmask";
+  std::ofstream out(changed, std::ios::binary);
+  PackedWriter writer("int8", "", out);
+  for (const auto& [name, text] : right.description().files()) writer.add_file(name, text);
+  for (const std::string_view name : right.names()) {
+    StoredTensor tensor = right.at(name);
+    if (name == kTiedHead) {
+      tensor.shape[0] = 64;
+      tensor.bytes = tensor.bytes.first(static_cast<size_t>(tensor.shape[1] + 4) * 64);
+    }
+    writer.add_tensor(std::string(name), tensor);
+  }
+  writer.finish();
+  out.close();
+  const ModelConfig config = load_model_config(changed);
+  const auto checkpoint = open_checkpoint(changed, config);
+  const auto backend = create_cpu_backend({.threads = 1, .weights = WeightType::int8});
+  EXPECT_THAT(reason([&] { load_weights(*checkpoint, config, *backend); }),
+              HasSubstr("tied_head is 64 x"));
 }
 
 TEST_F(PackedExporting, StopsWhenTold) {

@@ -126,9 +126,9 @@ class Batch {
 
   static EngineOptions options(const BatchArguments& a, const Model& model) {
     EngineOptions options{.max_running = a.batch_size};
-    const auto allowed = memory_for(a.model);
-    if (model.device() != DeviceKind::cpu || !allowed) return options;
-    options.memory_limit = *allowed - (a.model.max_memory ? model.costs().weight_bytes() : 0);
+    const auto left = memory_for_requests(a.model, model);
+    if (!left) return options;
+    options.memory_limit = *left;
     options.planned_bytes = [costs = model.costs()](const Request& r) {
       return costs.request_bytes(r);
     };

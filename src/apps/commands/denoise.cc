@@ -55,6 +55,14 @@ void tell_about_files(const ModelFiles& files, std::span<const AdapterChoice> ad
 
 }  // namespace
 
+std::optional<int64_t> memory_for_requests(const ModelArguments& arguments, const Model& model) {
+  const auto allowed = memory_for(arguments);
+  if (model.device() != DeviceKind::cpu || !allowed) return std::nullopt;
+  // The system tells the pages of a packed file to be free, since it could drop them.
+  const bool counts_weights = arguments.max_memory || model.files().checkpoint().packed_type();
+  return std::max<int64_t>(0, *allowed - (counts_weights ? model.costs().weight_bytes() : 0));
+}
+
 Model load_model(const ModelArguments& arguments, const ModelFiles& files, int canvas,
                  Console& console) {
   std::vector<AdapterChoice> adapters;

@@ -9,10 +9,14 @@
 
 namespace unmask {
 
-/// Loads the weights, with a warning when they and a canvas of `canvas` tokens will hardly fit into
-/// memory. Throws Stopped after Ctrl-C.
+/// Loads the weights. Throws Error before any of them is there when they and a canvas of `canvas`
+/// tokens do not fit into memory, and Stopped after Ctrl-C.
 Model load_model(const ModelArguments& arguments, const ModelFiles& files, int canvas,
                  Console& console);
+
+/// Bytes of the host that are left for requests beside the loaded weights; none where a device
+/// holds them or nothing is known.
+std::optional<int64_t> memory_for_requests(const ModelArguments& arguments, const Model& model);
 
 struct Watch {
   ViewArguments view;

@@ -15,7 +15,6 @@
 #include "apps/options/prompt.h"
 #include "apps/terminal/terminal.h"
 #include "core/error.h"
-#include "core/platform/memory.h"
 #include "io/fnv1a.h"
 #include "serve/service.h"
 
@@ -77,16 +76,13 @@ ServiceOptions service_options(const ServeArguments& a, const ModelFiles& files,
   return options;
 }
 
-/// What running requests may hold: as asked for, what the weights leave, or what is free less a
-/// tenth.
+/// What running requests may hold: as asked for, or what is left, less a tenth where nobody said
+/// how much that is.
 int64_t memory_limit(const ServeArguments& a, const Model& model) {
   if (a.memory) return static_cast<int64_t>(*a.memory * 1e9);
-  if (model.device() == DeviceKind::cpu && a.model.max_memory) {
-    return *memory_for(a.model) - model.costs().weight_bytes();
-  }
-  const auto available = available_memory();
-  const bool known = model.device() == DeviceKind::cpu && available;
-  return known ? *available / 10 * 9 : std::numeric_limits<int64_t>::max();
+  const auto left = memory_for_requests(a.model, model);
+  if (!left) return std::numeric_limits<int64_t>::max();
+  return a.model.max_memory ? *left : *left / 10 * 9;
 }
 
 /// How decisions are asked, when the model can be asked at all.
