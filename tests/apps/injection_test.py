@@ -67,9 +67,10 @@ class Injection(cli.Case):
                     "-o", "out"], whole)
 
     def test_convert(self):
-        self.check(["open", "mmap", "write", "fsync", "rename", "malloc"],
-                   ["convert", "-m", cli.demo(), "-o", "model.gguf"],
-                   lambda path: path.name == "model.gguf" and path.stat().st_size > 5_000_000)
+        for container in ("packed", "gguf"):
+            self.check(["open", "mmap", "write", "fsync", "rename", "malloc"],
+                       ["convert", "-m", cli.demo(), "--to", container, "-o", "model"],
+                       lambda path: path.name == "model" and path.stat().st_size > 5_000_000)
 
 
 if __name__ == "__main__":
