@@ -92,7 +92,8 @@ GroupScale scale_at(const BlockLayout& layout, const uint8_t* super, const uint8
   const uint8_t* halves = pairs + (layout.mins == Mins::none ? 0 : layout.numbers());
   const float scale = f16_to_f32(read_at<uint16_t>(halves + 2 * column)) * whole;
   if (layout.mins == Mins::none) return {scale, 0};
-  const auto min = static_cast<float>(pairs[(g / 2 * kBlockColumns + column) * 2 + g % 2]);
+  const int pair = g / 2 * kBlockColumns + column;
+  const auto min = static_cast<float>(pairs[2 * pair + g % 2]);
   return {scale, f16_to_f32(read_at<uint16_t>(halves + 2 * (kBlockColumns + column))) * min};
 }
 
