@@ -98,9 +98,14 @@ class PanelWriter {
     const size_t row_bytes =
         matrix.blocks ? block_bytes(*matrix.blocks, in) : in * dtype_bytes(matrix.dtype);
     const int rows = shape.size() == 1 ? 1 : matrix.out;
-    std::vector<std::byte> bytes(row_bytes * static_cast<size_t>(rows));
-    for (int r = 0; r < rows; ++r) {
-      std::copy_n(matrix.row(r), row_bytes, bytes.data() + row_bytes * static_cast<size_t>(r));
+    std::span<const std::byte> bytes(matrix.row(0), row_bytes * static_cast<size_t>(rows));
+    std::vector<std::byte> in_order;  // of rows that do not lie so
+    if (matrix.interleaved != 0 || !matrix.is_dense()) {
+      in_order.resize(bytes.size());
+      for (int r = 0; r < rows; ++r) {
+        std::copy_n(matrix.row(r), row_bytes, in_order.data() + row_bytes * static_cast<size_t>(r));
+      }
+      bytes = in_order;
     }
     writer_.add_tensor(name, {.dtype = std::string(matrix.blocks ? block_traits(*matrix.blocks).name
                                                                  : float_name(matrix.dtype)),
