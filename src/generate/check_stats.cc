@@ -14,10 +14,11 @@ namespace unmask {
 namespace {
 
 [[noreturn]] void refuse(int position, int step) {
-  fail(ErrorCode::not_finite,
-       "[generation] step {}: the logits of position {} are no finite numbers although all weights "
-       "are, so values overflowed on the way",
-       step, position);
+  fail(
+      ErrorCode::not_finite,
+      "[generation] step {}: the logits of position {} are no finite numbers: values overflowed on "
+      "the way, or a packed file is damaged",
+      step, position);
 }
 
 }  // namespace

@@ -22,6 +22,8 @@ void RowReader::read(RunningRequest& r, Tensor hidden) {
     }
     model_.backend().token_stats(logits, positions.subspan(first, count), query,
                                  std::span(stats).subspan(first, count));
+    check_stats(std::span(stats).subspan(first, count), positions.subspan(first, count),
+                sequence.step_index());  // before anything is made of the rows
     for (size_t i = 0; to_host && i < count; ++i) {
       const auto row = std::span(host_).subspan(i * vocab, vocab);
       const TokenStats& chosen = stats[first + i];
@@ -33,7 +35,6 @@ void RowReader::read(RunningRequest& r, Tensor hidden) {
       r.constrained.push_back(constrained_row(row, chosen, position, query, *constraint));
     }
   });
-  check_stats(stats, positions, sequence.step_index());
   r.stats = std::move(stats);
 }
 

@@ -163,8 +163,9 @@ class Loader {
     std::vector<HostMatrix> tensors;
     for (const TensorSpec& spec : specs) {
       tensors.push_back(adapted(spec));
-      if (checkpoint_.packed_type()) continue;  // all of this was done then
-      check_finite(spec, tensors.back(), pool_);
+      const bool packed = checkpoint_.packed_type().has_value();  // matrices were checked then
+      if (!packed || spec.shape.size() == 1) check_finite(spec, tensors.back(), pool_);
+      if (packed) continue;
       if (is_rotated(config_, spec.role)) order_rotated(spec, tensors.back());
     }
     return tensors;

@@ -52,7 +52,7 @@ std::string_view hint(ErrorCode code) {
     case ErrorCode::quantized: return "; --dtype int8 and int4 quantize it while loading";
     case ErrorCode::mask_id: return "; if you know it, say so with --mask-id";
     case ErrorCode::eos_id: return "; if you know it, say so with --eos-id";
-    case ErrorCode::not_finite: return "; try --dtype f32";
+    case ErrorCode::not_finite: return "; try --dtype f32, of a packed file inspect --verify";
     case ErrorCode::adapter: return "; give its base model with -m and this folder with --lora";
     case ErrorCode::algorithm: return "; choose one with --algorithm";
     case ErrorCode::canvas_length: return "; use a larger --length";
