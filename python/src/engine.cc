@@ -69,7 +69,8 @@ class EventEngine {
 }  // namespace
 
 void define_engine(py::module_& m) {
-  py::class_<EventEngine>(m, "Engine")
+  py::class_<EventEngine>(m, "Engine",
+                          "Requests of a model side by side, which join and leave between steps.")
       .def(py::init<const Model&, int, int, int64_t>(), py::arg("model"), py::kw_only(),
            py::arg("max_running") = 8, py::arg("max_rows") = 0, py::arg("memory_limit") = 0)
       .def("submit", &EventEngine::submit, py::arg("request"), py::kw_only(),
