@@ -77,6 +77,7 @@ struct AttendScope {
   Backend& backend;
   KvStore& store;  // of this sequence and layer; kept between steps
   const HeadShape& shape;
+  Visibility visibility{};         // of this sequence
   std::span<const int> positions;  // of the rows of k and v
   Tensor q;  // [query rows, n_heads * head_dim]; fewer rows than k in the last
              // layer unless the step plan wants all queries
@@ -87,6 +88,9 @@ struct AttendScope {
 /// What the fresh queries of a layer look at, and what the method wants to learn on the way.
 struct Attention {
   KvView kv;
+  /// Of a block-causal model: positions before the block that have no slot. Without any, slots are
+  /// positions.
+  int left_out = 0;
   const BlockPattern* pattern = nullptr;  // null: everything in kv; lives until the layer is done
   BlockImportance* importance = nullptr;  // filled when not null; needs all queries
 };
