@@ -31,6 +31,8 @@ class PrefixCache final : public PositionCache {
     return visibility.is_block_causal();
   }
   bool allows_growth() const override { return true; }
+  std::optional<int> reusable() const override { return final_; }
+  void resume(int positions) override { final_ = planned_ = known_ = positions; }
   /// From the first position that is not final to the last one that the block sees; no rows in a
   /// step that has nothing to decide.
   StepPlan plan_step(const Step& step) override;

@@ -36,6 +36,8 @@ class PrefixSelection final : public Method {
     return cache_->supports(visibility);
   }
   bool allows_growth() const override { return true; }
+  std::optional<int> reusable() const override { return cache_->reusable(); }
+  void resume(int positions) override { cache_->resume(positions); }
   /// The rows of the prefix cache. The pass that finishes a block belongs to the next one and sees
   /// everything, so what is cached stays exact for the tokens that were decided.
   StepPlan plan_step(const Step& step) override;

@@ -124,6 +124,14 @@ class Method {
   virtual bool allows_growth() const { return false; }
   /// Whether positions may move between steps: nothing is kept that a later step reads.
   virtual bool allows_moves() const { return false; }
+  /// Positions from the first on whose stored keys and values never change again and lie in the
+  /// slots of their numbers: another generation that begins with their tokens may begin with them.
+  /// None: the method keeps nothing of this kind.
+  virtual std::optional<int> reusable() const { return std::nullopt; }
+  /// Before the first step: the stores hold such keys and values of the first `positions`.
+  virtual void resume(int /*positions*/) {
+    throw LogicError("a method without reusable positions cannot resume");
+  }
   /// All rows, or none in a step that has nothing to decide.
   virtual StepPlan plan_step(const Step& step) {
     return {.rows = step.due == 0 ? Rows() : Rows(step.all())};
