@@ -36,7 +36,9 @@ class FunctionCheck {
       attention({32, 32, 128}, 1000, 1000);  // heads of LLaDA-8B
       attention({28, 4, 128}, 33, 777);      // and of Dream-7B
       by_cudnn();
-      attention({4, 2, 40}, 129, 129);  // a head size that is padded
+      attention({4, 2, 40}, 129, 129);                     // a head size that is padded
+      attention({16, 4, 128}, 1000, 1000, {.block = 32});  // a prefill of LLaDA2
+      attention({16, 4, 128}, 64, 1000, {.block = 32});    // and a step
       patterns({8, 2, 128}, 1000, 128);
       patterns({4, 4, 64}, 500, 32);
     }
@@ -122,7 +124,12 @@ class FunctionCheck {
   void rows_and_cells();
   void tokens();
   void measures();
-  void attention(const HeadShape& shape, int rows, int slots, const std::string& by = "");
+  struct How {
+    int block = 0;  // of a block-causal model, whose last positions the rows are; 0: all see all
+    std::string by{};
+  };
+  void attention(const HeadShape& shape, int rows, int slots, const How& how);
+  void attention(const HeadShape& shape, int rows, int slots) { attention(shape, rows, slots, {}); }
   /// The attention that gains are measured against is right, too.
   void by_cudnn();
   void patterns(const HeadShape& shape, int length, int block);
@@ -236,28 +243,33 @@ void FunctionCheck::by_cudnn() {
   auto other = make_({.attention = CudaAttention::cudnn});
   device_.swap(other);
   try {
-    attention({32, 32, 128}, 1024, 1024, " by cuDNN");
-    attention({28, 4, 128}, 256, 768, " by cuDNN");
+    attention({32, 32, 128}, 1024, 1024, {.by = " by cuDNN"});
+    attention({28, 4, 128}, 256, 768, {.by = " by cuDNN"});
   } catch (const Error& error) {
     report_.fail("functions", error.what());
   }
   device_.swap(other);
 }
 
-void FunctionCheck::attention(const HeadShape& shape, int rows, int slots, const std::string& by) {
+void FunctionCheck::attention(const HeadShape& shape, int rows, int slots, const How& how) {
+  std::vector<int> ends;
+  for (int p = slots - rows; how.block > 0 && p < slots; ++p) {
+    ends.push_back(std::min(slots, (p / how.block + 1) * how.block));
+  }
   const Pair q = random(rows, shape.n_heads * shape.head_dim);
   const Pair k = random(slots, shape.n_kv_heads * shape.head_dim);
   const Pair v = random(slots, shape.n_kv_heads * shape.head_dim);
   const Pair out = poisoned(rows, shape.n_heads * shape.head_dim);
   both(
       [&](Backend& b, Tensor tq, Tensor tk, Tensor tv, Tensor to) {
-        const AttentionTask task{.q = tq, .kv = {tk, tv}, .out = to};
+        const AttentionTask task{.q = tq, .kv = {tk, tv}, .out = to, .key_ends = ends};
         b.attention(std::span(&task, 1), shape);
       },
       q, k, v, out);
-  compare(fmt::format("attention {} x {}, {} of {} heads of {}{}", rows, slots, shape.n_heads,
-                      shape.n_kv_heads, shape.head_dim, by),
-          out, kAttentionError);
+  compare(
+      fmt::format("attention {} x {}, {} of {} heads of {}{}{}", rows, slots, shape.n_heads,
+                  shape.n_kv_heads, shape.head_dim, ends.empty() ? "" : ", block-causal", how.by),
+      out, kAttentionError);
 }
 
 void FunctionCheck::patterns(const HeadShape& shape, int length, int block) {
