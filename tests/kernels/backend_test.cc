@@ -11,6 +11,7 @@
 
 #include "kernels/backend_subject.h"
 #include "kernels/create_backend.h"
+#include "kernels/expert_case.h"
 #include "kernels/metered/backend.h"
 #include "support/device_tensor.h"
 #include "support/far_backend.h"
@@ -230,6 +231,34 @@ TEST_P(BackendTest, Attention) {
     const double results = GetParam().narrow_results ? kUnit16 : 0;
     const double bound = largest(v.view()) * (weights + rounding + results);
     expect_close(found, expected.view(), [&](int, int) { return bound; });
+  }
+}
+
+TEST_P(BackendTest, Experts) {
+  for (const testing::ExpertShape& shape : testing::expert_shapes()) {
+    testing::ExpertCase c(random_, shape);
+    if (GetParam().narrow_weights) c.narrow();
+    const DeviceTensor x = put(c.x);
+    // Rounded: a shared gate, its up, what goes into the last product and comes out of it.
+    const double rounding = GetParam().narrow_inputs ? 6 * kUnit16 : 0;
+    for (const Into into : {Into::store, Into::add}) {
+      const RandomTensor before(random_, shape.rows, shape.dim, 2);
+      const RandomTensor expected(before);
+      const RandomTensor terms(before);
+      for (int r = 0; r < shape.rows; ++r) {
+        for (int i = 0; i < shape.dim; ++i) {
+          const auto value = c.expected(r, i);
+          const double old = into == Into::add ? before.view().f32(r)[i] : 0;
+          expected.view().f32(r)[i] = static_cast<float>(old + value.value);
+          terms.view().f32(r)[i] = static_cast<float>(std::abs(old) + value.terms);
+        }
+      }
+      const DeviceTensor found = put(before);
+      c.run(*backend_, x.view(), found.view(), into);
+      expect_close(found, expected.view(), [&](int r, int i) {
+        return terms.view().f32(r)[i] * (32 * kUnit32 + rounding);
+      });
+    }
   }
 }
 
