@@ -296,6 +296,7 @@ void FunctionCheck::experts(const ExpertShape& shape) {
   constexpr int kWidth = 200;
   const int matrices = 3 * (shape.experts + (shape.shared ? 1 : 0));
   std::vector<std::vector<float>> weights;
+  weights.reserve(static_cast<size_t>(matrices));
   for (int i = 0; i < matrices; ++i) weights.push_back(values(kWidth, kDim, 0.05F));
   const Pair x = random(shape.rows, kDim);
   const Pair router = wide(shape.experts, kDim, 0.05F);
@@ -303,12 +304,14 @@ void FunctionCheck::experts(const ExpertShape& shape) {
   const Pair out = poisoned(shape.rows, kDim);
   const auto apply = [&](Backend& b, Tensor in, Tensor logits, Tensor offset, Tensor result) {
     std::vector<std::unique_ptr<PackedMatrix>> packed;
+    packed.reserve(weights.size());
     for (size_t i = 0; i < weights.size(); ++i) {
       const bool down = i % 3 == 2;
       packed.push_back(
           b.pack({weights[i].data(), DType::f32, down ? kDim : kWidth, down ? kWidth : kDim}));
     }
     std::vector<GatedMaps> maps;
+    maps.reserve(packed.size() / 3);
     for (size_t i = 0; i < packed.size(); i += 3) {
       maps.push_back({packed[i].get(), packed[i + 1].get(), packed[i + 2].get()});
     }

@@ -10,7 +10,7 @@ namespace unmask::cuda::testing {
 
 namespace {
 
-constexpr Bf16 kPoison = 0x7fc1;  // NaN
+constexpr Bf16 kUnwritten = 0x7fc1;  // NaN
 
 std::vector<Bf16> random_values(std::mt19937& random, size_t count, float spread) {
   std::normal_distribution<float> normal(0, spread);
@@ -52,7 +52,7 @@ GroupedCase::GroupedCase(const GroupedShape& s, uint64_t seed) : shape_(s) {
   const int x_rows = s.gated ? s.rows : static_cast<int>(choices);
   const int out_stride = (s.cols + 7) / 8 * 8;
   x_ = random_values(random, static_cast<size_t>(x_rows) * static_cast<size_t>(x_stride), 1);
-  out_.assign(choices * static_cast<size_t>(out_stride), kPoison);
+  out_.assign(choices * static_cast<size_t>(out_stride), kUnwritten);
   for (int e = 0; e < 2 * s.experts; ++e) {
     weights_.push_back(
         random_values(random, static_cast<size_t>(s.cols) * static_cast<size_t>(s.depth), 0.2F));
