@@ -149,10 +149,12 @@ class Loading {
             service.shut_down();
           }
         }) {}
+  ~Loading() { end(); }  // the server has thrown
+  Loading(const Loading&) = delete;
+  Loading& operator=(const Loading&) = delete;
   /// Ends it when the server has ended before. Throws what loading has thrown.
   void finish() {
-    interrupt();
-    thread_.join();
+    end();
     try {
       if (problem_) std::rethrow_exception(problem_);
     } catch (const Stopped&) {
@@ -161,6 +163,12 @@ class Loading {
   }
 
  private:
+  void end() {
+    if (!thread_.joinable()) return;
+    interrupt();
+    thread_.join();
+  }
+
   std::exception_ptr problem_;
   std::thread thread_;
 };
