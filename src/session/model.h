@@ -21,7 +21,7 @@ struct LoadOptions {
   std::vector<AdapterChoice> adapters = {};          // merged into the weights
   LoadProgress progress = {};                        // optional
   size_t prefix_bytes = 0;  // of finished blocks that requests leave to others, see PrefixPool
-  StopToken stop = {};  // ends loading and steps on the CPU with Stopped
+  StopToken stop = {};      // ends loading and steps on the CPU with Stopped
 };
 
 /// The owner of everything that belongs to a model.
