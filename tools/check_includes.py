@@ -33,13 +33,13 @@ GROUPS = {
     "kernels/cuda": {
         "ground": ["check", "instructions", "instructions_sm90", "launch", "matrix_descriptor",
                    "plugin.h", "query_tiles", "types"],
-        "kernels": ["attention", "flash", "flash_mma", "flash_sm90", "scores", "scores_mma",
-                    "scores_sm90", "select", "selection", "softmax", "tensor_box", "tensor_map",
-                    "tile_mma", "tiles_sm90"],
+        "kernels": ["attention", "experts", "flash", "flash_mma", "flash_sm90", "grouped", "route",
+                    "scores", "scores_mma", "scores_sm90", "select", "selection", "softmax",
+                    "tensor_box", "tensor_map", "tile_mma", "tiles_sm90"],
         "work": ["cell_work", "launches", "reveal_work", "row_work", "tensor_view", "work"],
         "device": ["cudnn_attention", "cudnn_library", "device", "index_lists", "library_attention",
                    "products", "weights"],
-        "host": ["attention_tasks", "backend", "choices", "device_series"],
+        "host": ["attention_tasks", "backend", "choices", "device_series", "expert_tasks"],
         "border": ["load", "plugin.cc"],
     },
 }

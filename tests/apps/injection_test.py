@@ -1,26 +1,38 @@
 #!/usr/bin/env python3
-"""Lets one call of the system after the other fail: injection_test.py PROGRAM ROOT LIBRARY.
+"""Lets one call of the system after the other fail: injection_test.py PROGRAM ROOT LIBRARY [STRIDE, 1300].
 
-Whatever fails, the program ends with an answer or with one line and exit status 1, and leaves either a
-whole file or none."""
+The 1st, 2nd, 3rd ... call of a kind fails until the program has come to its end untouched. Whatever fails,
+it ends with an answer or with one line and exit status 1, and leaves either a whole file or none. Of the
+calls of malloc every STRIDE-th fails: there are tens of thousands, most of them before anything is read."""
 
+import contextlib
+import http.client
 import json
 import os
 import pathlib
+import re
+import signal
 import subprocess
 import sys
 import tempfile
+import threading
 import unittest
 
 import cli_test as cli
 
 LIBRARY = ""
-# The numbers of calls that fail. Libraries ask for memory a few hundred times before main, the
-# declarations of options 20,000 times.
-CALLS = {"open": range(1, 9), "pread": range(1, 7), "mmap": range(1, 4), "write": range(1, 4),
-         "fsync": range(1, 3), "rename": range(1, 3), "flock": range(1, 2),
-         "pthread_create": range(1, 2),
-         "malloc": [1_000, 3_000, 10_000, *range(20_000, 36_000, 1_300)]}
+STRIDE = 1300
+PATIENCE = 60  # seconds that a run may take
+# Libraries ask for memory a few hundred times before main, the declarations of options 20,000 times.
+FIRST_MALLOCS = [1_000, 3_000, 10_000]
+DECLARED = 20_000
+
+
+def numbers(call: str):
+    """Of the calls that fail."""
+    if call != "malloc":
+        return range(1, 1_000)
+    return [*FIRST_MALLOCS, *range(DECLARED, 200_000, STRIDE)]
 
 
 def whole_json(path: pathlib.Path) -> bool:
@@ -28,24 +40,40 @@ def whole_json(path: pathlib.Path) -> bool:
 
 
 class Injection(cli.Case):
-    def check(self, calls: list[str], words: list[str], whole=lambda path: True):
-        """Runs `words` in a folder, once for each failing call; `whole` looks at what is left there."""
+    def with_each_failing(self, calls: list[str], scenario):
+        """Calls `scenario` with a folder to run in and the environment for it, once for each call that fails."""
         for call in calls:
-            for number in CALLS[call]:
+            for number in numbers(call):
                 with self.subTest(call=call, number=number), tempfile.TemporaryDirectory() as folder:
-                    environment = {**os.environ, "LD_PRELOAD": LIBRARY, "FAIL_CALL": call,
-                                   "FAIL_AT": str(number)}
-                    result = subprocess.run([cli.PROGRAM, *words], cwd=folder, env=environment,
-                                            capture_output=True, text=True, timeout=60, check=False)
-                    self.assertIn(result.returncode, (0, 1), result.stderr)
-                    lines = [line for line in result.stderr.splitlines() if ": error: " in line]
-                    self.assertEqual(len(lines), result.returncode, result.stderr)
-                    self.assertNotIn("defect", result.stderr)
-                    for path in pathlib.Path(folder).rglob("*"):
-                        self.assertTrue(path.is_dir() or whole(path), f"{path}: {result.stderr}")
+                    mark = pathlib.Path(folder) / "mark"
+                    work = pathlib.Path(folder) / "work"
+                    work.mkdir()
+                    scenario(work, {**os.environ, "LD_PRELOAD": LIBRARY, "FAIL_CALL": call,
+                                    "FAIL_AT": str(number), "FAIL_MARK": str(mark), "HOME": str(work)})
+                    if not mark.exists():
+                        break
+            else:
+                self.fail(f"there is no end of calls of {call}")
+
+    def assert_ended_well(self, status: int, errors: str):
+        self.assertIn(status, (0, 1), errors)
+        self.assertEqual(len(re.findall("(?m)^unmask: error: ", errors)), status, errors)
+        self.assertNotIn("defect", errors)
+
+    def check(self, calls: list[str], words: list[str], whole=lambda path: True):
+        """Runs `words`, once for each failing call; `whole` looks at what is left in the folder."""
+        def scenario(folder: pathlib.Path, environment: dict):
+            result = subprocess.run([cli.PROGRAM, *words], cwd=folder, env=environment,
+                                    capture_output=True, text=True, timeout=PATIENCE, check=False)
+            self.assert_ended_well(result.returncode, result.stderr)
+            for path in folder.rglob("*"):
+                self.assertTrue(path.is_dir() or whole(path), f"{path}: {result.stderr}")
+
+        self.with_each_failing(calls, scenario)
 
     def test_run(self):
-        self.check(["open", "pread", "mmap", "write", "fsync", "rename", "pthread_create", "malloc"],
+        self.check(["open", "read", "mmap", "write", "mkostemp", "fsync", "rename", "pthread_create",
+                    "malloc"],
                    ["run", "-m", cli.demo(), "-p", "Hi", "-n", "4", "--trace", "trace.jsonl"],
                    lambda path: path.name == "trace.jsonl" and whole_json(path))
 
@@ -53,7 +81,7 @@ class Injection(cli.Case):
         with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
             file.write('{"prompt": "a"}\n{"prompt": "b"}\n')
             file.flush()
-            self.check(["open", "mmap", "pthread_create", "malloc"],
+            self.check(["open", "read", "mmap", "pthread_create", "malloc"],
                        ["batch", "-m", cli.demo(), "-f", file.name, "-n", "4"])
 
     def test_eval(self):
@@ -62,18 +90,67 @@ class Injection(cli.Case):
             return path.name == "results.jsonl" or "." in path.name and path.suffix in (
                 ".json", ".md", ".html")
 
-        self.check(["open", "write", "fsync", "rename", "flock", "malloc"],
-                   ["eval", "-m", cli.demo(), "--task", "multikey", "--length", "128", "--limit", "2",
-                    "-o", "out"], whole)
+        self.check(["open", "read", "write", "mkdir", "mkostemp", "fsync", "rename", "flock", "malloc"],
+                   ["eval", "-m", cli.demo(), "--task", "multikey", "--length", "128", "--limit", "1",
+                    "--tokens-per-step", "16", "-o", "out"], whole)
 
     def test_convert(self):
         for container in ("packed", "gguf"):
-            self.check(["open", "mmap", "write", "fsync", "rename", "malloc"],
+            self.check(["open", "mmap", "write", "mkostemp", "fsync", "rename", "malloc"],
                        ["convert", "-m", cli.demo(), "--to", container, "-o", "model"],
                        lambda path: path.name == "model" and path.stat().st_size > 5_000_000)
+
+    def test_chat(self):
+        def scenario(folder: pathlib.Path, environment: dict):
+            result = subprocess.run([cli.PROGRAM, "chat", "-m", cli.demo(), "-n", "4"], cwd=folder,
+                                    env=environment, input="a\n/save talk\n", capture_output=True,
+                                    text=True, timeout=PATIENCE, check=False)
+            # What fails after the start costs an answer or a file, not the conversation.
+            errors = result.stderr.count("unmask: error: ")
+            self.assertTrue(result.returncode in (0, 1) and result.returncode <= errors <= 1,
+                            result.stderr)
+            self.assertNotIn("defect", result.stderr)
+            for path in folder.iterdir():
+                self.assertTrue(path.name == "talk" and whole_json(path), f"{path}: {result.stderr}")
+
+        self.with_each_failing(["open", "read", "mmap", "write", "mkostemp", "fsync", "rename",
+                                "pthread_create", "malloc"], scenario)
+
+    def test_serve(self):
+        """From its start to its end, with a request between that is answered, if not the first time."""
+        def scenario(folder: pathlib.Path, environment: dict):
+            command = [cli.PROGRAM, "serve", "-m", cli.demo(), "--port", "0", "--no-log", "--grace", "1"]
+            with subprocess.Popen(command, cwd=folder, env=environment, stderr=subprocess.PIPE,
+                                  text=True) as process:
+                watchdog = threading.Timer(PATIENCE, process.kill)
+                watchdog.start()
+                errors, answered = "", False
+                for line in process.stderr:
+                    errors += line
+                    if line == "unmask: ready\n":
+                        port = int(re.search(r"http://127\.0\.0\.1:(\d+)", errors)[1])
+                        answered = any(ask(port) == 200 for _ in range(3))
+                        if answered:
+                            process.send_signal(signal.SIGTERM)
+                watchdog.cancel()
+            self.assert_ended_well(process.returncode, errors)
+            self.assertTrue(answered or process.returncode == 1, errors)
+
+        self.with_each_failing(["open", "read", "socket", "mmap", "pthread_create", "malloc"], scenario)
+
+
+def ask(port: int) -> int | None:
+    """The status of the reply to a question; None: there was none."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE / 4)
+    with contextlib.closing(connection), contextlib.suppress(OSError, http.client.HTTPException):
+        connection.request("POST", "/v1/completions", json.dumps({"prompt": "a", "max_tokens": 4}),
+                           {"Content-Type": "application/json"})
+        return connection.getresponse().status
+    return None
 
 
 if __name__ == "__main__":
     cli.PROGRAM, cli.ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
     LIBRARY = os.path.abspath(sys.argv[3])
-    unittest.main(argv=sys.argv[:1] + sys.argv[4:])
+    STRIDE = int(sys.argv[4]) if len(sys.argv) > 4 else STRIDE
+    unittest.main(argv=sys.argv[:1])

@@ -1,5 +1,6 @@
-// Preloaded into the program (LD_PRELOAD), lets one call of the system fail: FAIL_CALL names it,
-// FAIL_AT counts from 1. Calls on the standard streams are left alone.
+// Preloaded into the program (LD_PRELOAD), lets one call of the system fail: FAIL_CALL names its
+// kind, FAIL_AT counts from 1, and the file FAIL_MARK appears when it has come to that. Calls on
+// the standard streams are left alone.
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
@@ -8,30 +9,57 @@
 #include <dlfcn.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
 #include <sys/file.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/timerfd.h>
 #include <unistd.h>
 
 namespace {
 
 std::atomic<long> calls{0};
 
-/// Whether this call of `name` is the one.
-bool fails(const char* name, int error) {
+/// The function that `own` stands before.
+template <auto* own>
+auto* behind(const char* name) {
+  static const auto real = reinterpret_cast<decltype(own)>(dlsym(RTLD_NEXT, name));
+  return real;
+}
+
+void leave_mark() {
+  const char* mark = std::getenv("FAIL_MARK");
+  if (mark != nullptr) close(creat(mark, 0600));
+}
+
+/// Whether this call of `kind` is the one.
+bool fails(const char* kind, int error) {
   const char* chosen = std::getenv("FAIL_CALL");
-  if (chosen == nullptr || std::strcmp(chosen, name) != 0) return false;
+  if (chosen == nullptr || std::strcmp(chosen, kind) != 0) return false;
   if (++calls != std::atol(std::getenv("FAIL_AT"))) return false;
+  leave_mark();
   errno = error;
   return true;
 }
 
-/// The function that this library stands before, of the type of `replacement`.
-template <typename Function>
-Function* next(const char* name, Function* /*replacement*/) {
-  return reinterpret_cast<Function*>(dlsym(RTLD_NEXT, name));
+/// What `name`, the function behind `own`, returns; -1 with `error` when its call of this kind
+/// fails.
+template <auto* own, typename... Arguments>
+auto pass_on(const char* kind, const char* name, int error, Arguments... arguments) {
+  using Result = decltype(own(arguments...));
+  return fails(kind, error) ? Result{-1} : behind<own>(name)(arguments...);
 }
 
 bool is_standard(int file) { return file <= STDERR_FILENO; }
+
+/// Descriptors of events are read, too, by a library that does not expect the kernel to refuse
+/// that.
+bool is_regular(int file) {
+  struct stat status {};
+  return fstat(file, &status) == 0 && S_ISREG(status.st_mode);
+}
 
 }  // namespace
 
@@ -43,57 +71,117 @@ int open(const char* path, int flags, ...) {
   const mode_t mode = (flags & O_CREAT) != 0 ? va_arg(rest, mode_t) : 0;
   va_end(rest);
   if (fails("open", EIO)) return -1;
-  static auto* const real = next("open", &open);
-  return real(path, flags, mode);
+  return behind<&open>("open")(path, flags, mode);
+}
+
+int mkdir(const char* path, mode_t mode) noexcept {
+  return pass_on<&mkdir>("mkdir", "mkdir", EACCES, path, mode);
+}
+
+int mkostemp(char* name, int flags) {
+  return pass_on<&mkostemp>("mkostemp", "mkostemp", EMFILE, name, flags);
+}
+
+ssize_t read(int file, void* buffer, size_t size) {
+  if (is_standard(file) || !is_regular(file)) return behind<&read>("read")(file, buffer, size);
+  return pass_on<&read>("read", "read", EIO, file, buffer, size);
 }
 
 ssize_t pread(int file, void* buffer, size_t size, off_t at) {
-  if (fails("pread", EIO)) return -1;
-  static auto* const real = next("pread", &pread);
-  return real(file, buffer, size, at);
+  return pass_on<&pread>("read", "pread", EIO, file, buffer, size, at);
 }
 
 ssize_t write(int file, const void* buffer, size_t size) {
-  if (!is_standard(file) && fails("write", ENOSPC)) return -1;
-  static auto* const real = next("write", &write);
-  return real(file, buffer, size);
+  if (is_standard(file)) return behind<&write>("write")(file, buffer, size);
+  return pass_on<&write>("write", "write", ENOSPC, file, buffer, size);
 }
 
-int fsync(int file) {
-  if (fails("fsync", EIO)) return -1;
-  static auto* const real = next("fsync", &fsync);
-  return real(file);
+int fsync(int file) { return pass_on<&fsync>("fsync", "fsync", EIO, file); }
+
+int ftruncate(int file, off_t size) noexcept {
+  return pass_on<&ftruncate>("ftruncate", "ftruncate", EIO, file, size);
 }
 
 int rename(const char* from, const char* to) noexcept {
-  if (fails("rename", EACCES)) return -1;
-  static auto* const real = next("rename", &rename);
-  return real(from, to);
+  return pass_on<&rename>("rename", "rename", EACCES, from, to);
 }
 
 int flock(int file, int operation) noexcept {
-  if (fails("flock", ENOLCK)) return -1;
-  static auto* const real = next("flock", &flock);
-  return real(file, operation);
+  return pass_on<&flock>("flock", "flock", ENOLCK, file, operation);
 }
 
 void* mmap(void* address, size_t size, int protection, int flags, int file, off_t at) noexcept {
   if (fails("mmap", ENOMEM)) return MAP_FAILED;
-  static auto* const real = next("mmap", &mmap);
-  return real(address, size, protection, flags, file, at);
+  return behind<&mmap>("mmap")(address, size, protection, flags, file, at);
 }
 
 void* malloc(size_t size) noexcept {
   if (fails("malloc", ENOMEM)) return nullptr;
-  static auto* const real = next("malloc", &malloc);
-  return real(size);
+  return behind<&malloc>("malloc")(size);
 }
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
                    void* argument) noexcept {
   if (fails("pthread_create", EAGAIN)) return EAGAIN;
-  static auto* const real = next("pthread_create", &pthread_create);
-  return real(thread, attributes, body, argument);
+  return behind<&pthread_create>("pthread_create")(thread, attributes, body, argument);
+}
+
+// What a server asks of the system, in one order.
+
+int socket(int domain, int type, int protocol) noexcept {
+  return pass_on<&socket>("socket", "socket", EMFILE, domain, type, protocol);
+}
+
+int bind(int file, const sockaddr* address, socklen_t size) noexcept {
+  return pass_on<&bind>("socket", "bind", EADDRINUSE, file, address, size);
+}
+
+int listen(int file, int waiting) noexcept {
+  return pass_on<&listen>("socket", "listen", EADDRINUSE, file, waiting);
+}
+
+int accept(int file, sockaddr* address, socklen_t* size) {
+  return pass_on<&accept>("socket", "accept", EMFILE, file, address, size);
+}
+
+int getsockname(int file, sockaddr* address, socklen_t* size) noexcept {
+  return pass_on<&getsockname>("socket", "getsockname", ENOBUFS, file, address, size);
+}
+
+int getpeername(int file, sockaddr* address, socklen_t* size) noexcept {
+  return pass_on<&getpeername>("socket", "getpeername", ENOTCONN, file, address, size);
+}
+
+int setsockopt(int file, int level, int option, const void* value, socklen_t size) noexcept {
+  return pass_on<&setsockopt>("socket", "setsockopt", ENOMEM, file, level, option, value, size);
+}
+
+ssize_t recv(int file, void* buffer, size_t size, int flags) {
+  return pass_on<&recv>("socket", "recv", ECONNRESET, file, buffer, size, flags);
+}
+
+ssize_t recvmsg(int file, msghdr* message, int flags) {
+  return pass_on<&recvmsg>("socket", "recvmsg", ECONNRESET, file, message, flags);
+}
+
+ssize_t send(int file, const void* buffer, size_t size, int flags) {
+  return pass_on<&send>("socket", "send", EPIPE, file, buffer, size, flags);
+}
+
+ssize_t sendmsg(int file, const msghdr* message, int flags) {
+  return pass_on<&sendmsg>("socket", "sendmsg", EPIPE, file, message, flags);
+}
+
+int epoll_create1(int flags) noexcept {
+  return pass_on<&epoll_create1>("socket", "epoll_create1", EMFILE, flags);
+}
+
+int eventfd(unsigned start, int flags) noexcept {
+  return pass_on<&eventfd>("socket", "eventfd", EMFILE, start, flags);
+}
+
+int timerfd_create(int clock, int flags) noexcept {
+  return pass_on<&timerfd_create>("socket", "timerfd_create", EMFILE, clock, flags);
 }
 
 }  // extern "C"

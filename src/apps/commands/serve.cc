@@ -149,10 +149,12 @@ class Loading {
             service.shut_down();
           }
         }) {}
+  ~Loading() { end(); }  // the server has thrown
+  Loading(const Loading&) = delete;
+  Loading& operator=(const Loading&) = delete;
   /// Ends it when the server has ended before. Throws what loading has thrown.
   void finish() {
-    interrupt();
-    thread_.join();
+    end();
     try {
       if (problem_) std::rethrow_exception(problem_);
     } catch (const Stopped&) {
@@ -161,6 +163,12 @@ class Loading {
   }
 
  private:
+  void end() {
+    if (!thread_.joinable()) return;
+    interrupt();
+    thread_.join();
+  }
+
   std::exception_ptr problem_;
   std::thread thread_;
 };
@@ -241,6 +249,7 @@ void add_limit_arguments(CLI::App& app, ServeArguments& a) {
 CLI::App* add_serve(CLI::App& app, ServeArguments& a) {
   CLI::App* command = app.add_subcommand("serve", "Serve a model over HTTP, as OpenAI's API");
   add_model_arguments(*command, a.model);
+  add_prefix_cache(*command, a.model);
   add_address_arguments(*command, a);
   add_access_arguments(*command, a);
   add_limit_arguments(*command, a);

@@ -70,11 +70,11 @@ int Listener::open_tcp(const std::string& host, int port) {
     acceptor_.set_option(asio::socket_base::reuse_address(true));
     acceptor_.bind(endpoint);
     acceptor_.listen();
+    return tcp_endpoint(acceptor_.local_endpoint()).port();
   } catch (const boost::system::system_error& e) {
     fail("[server] address {} port {}: found {}, expected a free one", host, port,
          e.code().message());
   }
-  return tcp_endpoint(acceptor_.local_endpoint()).port();
 }
 
 void Listener::open_unix(const std::string& path) {

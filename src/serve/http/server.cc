@@ -29,15 +29,28 @@ void reserve_descriptors(const Limits& limits) {
   setrlimit(RLIMIT_NOFILE, &allowed);
 }
 
+/// `work` takes descriptors for events and signals, of which there may be none left.
+void with_descriptors(const std::function<void()>& work) {
+  try {
+    work();
+  } catch (const boost::system::system_error& e) {
+    fail("[server] the system refuses what is needed: {}", e.code().message());
+  }
+}
+
 }  // namespace
 
 struct Server::State {
   State(Limits limits, Service service) : hub(limits, std::move(service)) {}
 
   std::shared_ptr<Listener> make_listener() {
-    return std::make_shared<Listener>(hub.io, hub.limits, [this](Socket socket, Peer peer) {
-      welcome(std::move(socket), std::move(peer));
+    std::shared_ptr<Listener> listener;
+    with_descriptors([&] {
+      listener = std::make_shared<Listener>(hub.io, hub.limits, [this](Socket socket, Peer peer) {
+        welcome(std::move(socket), std::move(peer));
+      });
     });
+    return listener;
   }
 
   void add(std::shared_ptr<Listener> listener) {
@@ -146,8 +159,10 @@ void Server::every(std::chrono::milliseconds interval, std::function<void()> wor
 }
 
 void Server::on_signal(std::initializer_list<int> signals, std::function<void(int)> work) {
-  state_->signals.emplace_back(state_->hub.io);
-  for (const int number : signals) state_->signals.back().add(number);
+  with_descriptors([&] {
+    state_->signals.emplace_back(state_->hub.io);
+    for (const int number : signals) state_->signals.back().add(number);
+  });
   state_->wait_signal(state_->signals.back(), std::move(work));
 }
 
