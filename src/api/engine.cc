@@ -288,6 +288,7 @@ std::vector<Result> generate_all(const Model& model, std::span<const Request> re
   for (const Request& request : requests) ids.push_back(engine.submit(request));
   engine.run();
   std::vector<Result> results;
+  results.reserve(ids.size());
   for (const RequestId id : ids) results.push_back(engine.take(id));
   return results;
 }

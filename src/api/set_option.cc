@@ -120,6 +120,7 @@ const std::array kLoadOptions{
 template <typename Entries>
 std::vector<std::string> names_of(const Entries& entries) {
   std::vector<std::string> names;
+  names.reserve(std::size(entries));
   for (const auto& entry : entries) names.emplace_back(entry.name);
   return names;
 }
