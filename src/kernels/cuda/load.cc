@@ -23,7 +23,7 @@ fs::path own_file() {
     return map->l_name;
   }
   std::error_code error;  // the program itself has no name there
-  const fs::path program = fs::read_symlink("/proc/self/exe", error);
+  fs::path program = fs::read_symlink("/proc/self/exe", error);
   if (error) fail(ErrorCode::device, "[cuda] {}: the program's folder is not known", kPluginFile);
   return program;
 }
