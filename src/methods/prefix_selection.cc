@@ -94,9 +94,10 @@ SelectPrefix by_block_mass(int block, double share) {
     std::vector<Rows> lists;
     for (size_t h = 0; h < heads; ++h) {
       const auto* of_head = mass.data() + h * static_cast<size_t>(keys.rows);
-      std::vector<float> sums;
+      std::vector<float> sums(static_cast<size_t>(blocks));
       for (int b = 0; b < blocks; ++b) {
-        sums.push_back(std::accumulate(of_head + b * block, of_head + (b + 1) * block, 0.0F));
+        sums[static_cast<size_t>(b)] =
+            std::accumulate(of_head + b * block, of_head + (b + 1) * block, 0.0F);
       }
       std::vector<int> positions;
       for (const int b : largest(sums, keep)) {
