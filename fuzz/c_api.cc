@@ -12,7 +12,7 @@ namespace unmask::fuzz {
 
 namespace {
 
-unmask_model* demo() {
+unmask_model* load_demo() {
   const char* const options[] = {"threads=1", nullptr};
   unmask_model* model = nullptr;
   require(unmask_model_load(UNMASK_DEMO_DIRECTORY, options, &model) == UNMASK_OK,
@@ -22,7 +22,7 @@ unmask_model* demo() {
 
 /// Loaded at the first call: no other target needs it.
 unmask_model* shared_model() {
-  static unmask_model* const model = demo();
+  static unmask_model* const model = load_demo();
   return model;
 }
 
