@@ -27,7 +27,8 @@ constexpr std::pair<std::string_view, Target> kTargets[] = {
     {"results", unmask::fuzz::results},
     {"members", unmask::fuzz::members},
     {"schema", unmask::fuzz::schema},
-    {"request", unmask::fuzz::request}};
+    {"request", unmask::fuzz::request},
+    {"c_api", unmask::fuzz::c_api}};
 
 Target chosen() {
   const char* name = std::getenv("FUZZ_TARGET");

@@ -25,5 +25,7 @@ void members(std::string_view input);
 // What clients send.
 void schema(std::string_view input);
 void request(std::string_view input);
+// What programs call.
+void c_api(std::string_view input);
 
 }  // namespace unmask::fuzz

@@ -26,7 +26,8 @@ OPCODES = {
     0x9c5: "warpgroup fence or wait",
 }
 
-# For each kernel the counts that its template argument, the size of a head, leads to.
+# For each kernel the counts that its template argument leads to: the size of a head, or the rows of a
+# tile of a grouped product.
 RULES = {
     "flash_sm90_kernel": lambda d: {"warpgroup product from memory": 2 * d // 16,
                                     "warpgroup product from registers": 16,
@@ -38,6 +39,9 @@ RULES = {
     "flash_mma_kernel": lambda d: {"warp product": d},
     "lse_mma_kernel": lambda d: {"warp product": d // 2},
     "block_sums_mma_kernel": lambda d: {"warp product": d // 2},
+    "grouped_kernel": lambda rows: {"warp product": 16 if rows == 16 else 32},
+    "group_kernel": lambda d: {},
+    "route_kernel": lambda d: {},
     "combine_kernel": lambda d: {},
     "select_kernel": lambda d: {},
 }

@@ -1,10 +1,11 @@
 #!/usr/bin/env python3
 """Checks the direction of #include lines between the folders of src/.
 
-    core < io, kernels < constrain, model < methods, sampling < generate < session < eval, bench < serve < apps
+    core < io, kernels < constrain, model < methods, sampling < generate < session < eval, bench < api, serve < apps
 
 and inside src/apps, terminal < draw, options < reports < commands. A folder may include itself and
-what stands to its left; folders between two commas do not see each other. In src/kernels/cpu and
+what stands to its left; folders between two commas do not see each other. The headers of
+include/unmask, which programs see, include each other alone, and of src/ only api sees them. In src/kernels/cpu and
 src/kernels/cuda groups of files stand for folders, see GROUPS. Kernels are reached
 through their interface only, and methods see of the model only model/method.h. tests/ and tools/
 may include any folder, but kernel internals only in tests/kernels and in tools/gpu_check, which
@@ -17,7 +18,7 @@ import re
 import sys
 
 LEVELS = [["core"], ["io", "kernels"], ["constrain", "model"], ["methods", "sampling"],
-          ["generate"], ["session"], ["eval", "bench"], ["serve"], ["apps"]]
+          ["generate"], ["session"], ["eval", "bench"], ["api", "serve"], ["apps"]]
 INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["commands"]]}
 
 # From the ground up, as folders: names are folders, files or files without their ending.
@@ -32,16 +33,18 @@ GROUPS = {
     "kernels/cuda": {
         "ground": ["check", "instructions", "instructions_sm90", "launch", "matrix_descriptor",
                    "plugin.h", "query_tiles", "types"],
-        "kernels": ["attention", "flash", "flash_mma", "flash_sm90", "scores", "scores_mma",
-                    "scores_sm90", "select", "selection", "softmax", "tensor_box", "tensor_map",
-                    "tile_mma", "tiles_sm90"],
+        "kernels": ["attention", "experts", "flash", "flash_mma", "flash_sm90", "grouped", "route",
+                    "scores", "scores_mma", "scores_sm90", "select", "selection", "softmax",
+                    "tensor_box", "tensor_map", "tile_mma", "tiles_sm90"],
         "work": ["cell_work", "launches", "reveal_work", "row_work", "tensor_view", "work"],
         "device": ["cudnn_attention", "cudnn_library", "device", "index_lists", "library_attention",
                    "products", "weights"],
-        "host": ["attention_tasks", "backend", "choices", "device_series"],
+        "host": ["attention_tasks", "backend", "choices", "device_series", "expert_tasks"],
         "border": ["load", "plugin.cc"],
     },
 }
+PUBLIC = "unmask/"  # headers of include/
+SEES_PUBLIC = ("include/", "src/api/", "tests/api/", "fuzz/")
 WITHOUT_LIBRARY = ("src/kernels/cpu/portable/", "src/kernels/cpu/x86/")
 SEEN_WITHOUT_LIBRARY = {"kernels/cpu/table.h", "stdint.h", "immintrin.h"}
 
@@ -135,6 +138,10 @@ def check_line(root: pathlib.Path, source: str, quote: str, target: str) -> str 
         return "relative include, expected a path below src/"
     if reason := library_objection(source, target):
         return reason
+    if (root / "include" / target).is_file():
+        return None if source.startswith(SEES_PUBLIC) else f"only {', '.join(SEES_PUBLIC)} see it"
+    if source.startswith("include/"):
+        return None if quote == "<" else f"public headers see {PUBLIC} and the standard library"
     if (root / "src" / target).is_file():
         return objection(source, target)
     if quote == "<":
@@ -150,7 +157,7 @@ def check_line(root: pathlib.Path, source: str, quote: str, target: str) -> str 
 def check(root: pathlib.Path) -> list[str]:
     """All violations below `root`, as lines of path:line: include: reason."""
     found = []
-    files = [f for area in ("src", "tests", "tools") for f in (root / area).rglob("*")]
+    files = [f for area in ("include", "src", "tests", "tools") for f in (root / area).rglob("*")]
     for file in sorted(f for f in files if f.suffix in SOURCES):
         source = file.relative_to(root).as_posix()
         for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):

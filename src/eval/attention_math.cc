@@ -35,7 +35,7 @@ std::vector<int> key_positions(const Method& method, const AttendScope& scope,
                                const Attention& attention, int kv_head) {
   if (attention.kv.k.data == scope.k.data) return {scope.positions.begin(), scope.positions.end()};
   std::vector<int> positions = method.slot_positions(scope, kv_head);
-  if (static_cast<int>(positions.size()) != attention.kv.k.rows) {
+  if (positions.empty() || static_cast<int>(positions.size()) > attention.kv.k.rows) {
     fail(
         "[attention] method '{}' does not say which positions its cache holds; choose another "
         "method",

@@ -9,6 +9,13 @@ namespace unmask {
 
 namespace {
 
+/// Hides the keys from position `end` on.
+void hide_from(int end, std::span<const int> positions, std::span<double> scores) {
+  for (size_t j = 0; j < scores.size(); ++j) {
+    if (positions[j] >= end) scores[j] = -std::numeric_limits<double>::infinity();
+  }
+}
+
 /// Hides the keys that a query's block does not look at.
 void mask(const ChosenBlocks& chosen, int query, std::span<const int> positions,
           std::span<double> scores) {
@@ -76,6 +83,7 @@ HeadObservation AttentionProbe::observe(const AttendScope& scope, const Attentio
     const int query = scope.positions[r];
     const auto width = static_cast<size_t>(dim);
     attention_scores(std::span(q).subspan(r * width, width), k, scores);
+    hide_from(scope.visibility.end(query, scope.step.length()), positions, scores);
     probabilities = scores;
     softmax(probabilities);
     blocks.add(query, positions, probabilities);

@@ -37,8 +37,9 @@ struct QueryLoss {
   double squared_norm;
 };
 
-QueryLoss loss_of(const HeadRows& rows, int query, const std::vector<bool>& seen) {
-  std::vector<double> p(seen.size());
+/// Of the keys before `end`, which the model lets the query see.
+QueryLoss loss_of(const HeadRows& rows, int query, int end, const std::vector<bool>& seen) {
+  std::vector<double> p(static_cast<size_t>(end));
   attention_scores(rows.query(query), rows.k, p);
   softmax(p);
   double mass = 0;
@@ -93,8 +94,9 @@ Attention LossProbe::attend(AttendScope& scope) {
                         static_cast<size_t>(shape.head_dim)};
     QueryLoss sum{0, 0, 0};
     for (int query = block.begin; query < block.end; ++query) {
-      const QueryLoss loss =
-          loss_of(rows, query, seen.seen_by(query, head, kv_head, scope.step.length()));
+      const int length = scope.step.length();
+      const QueryLoss loss = loss_of(rows, query, scope.visibility.end(query, length),
+                                     seen.seen_by(query, head, kv_head, length));
       sum.mass += loss.mass;
       sum.squared_error += loss.squared_error;
       sum.squared_norm += loss.squared_norm;

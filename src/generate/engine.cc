@@ -76,9 +76,12 @@ void Engine::admit() {
     waiting_.pop_front();
     const RequestId id = next.id;
     try {
-      running_.push_back(
-          std::make_unique<RunningRequest>(std::move(next), model_.config(), least_served()));
-      planned_bytes_ += running_.back()->bytes;
+      auto r = std::make_unique<RunningRequest>(std::move(next), model_.config(), least_served());
+      if (options_.prefixes != nullptr) {
+        r->result.reused = r->sequence.resume(*options_.prefixes, model_.backend());
+      }
+      planned_bytes_ += r->bytes;
+      running_.push_back(std::move(r));
     } catch (...) {
       ended_[id] = {{}, std::current_exception()};
     }
@@ -137,7 +140,10 @@ bool Engine::run(const Participants& participants) {
   try {
     compute(ready);
   } catch (const Stopped&) {
-    for (RunningRequest* r : ready) r->sequence.cancel();
+    for (RunningRequest* r : ready) {
+      r->torn = true;
+      r->sequence.cancel();
+    }
   } catch (const LogicError&) {
     raised_ = std::current_exception();
     end(ready, raised_);
@@ -199,6 +205,7 @@ void Engine::compute(const Participants& participants) {
     if (r->error) continue;
     r->decide();
     r->end_step(r->seconds());
+    if (r->step.index == 0) keep_prefix(*r);  // others may wait with the same prompt
   }
   for (RunningRequest* r : participants) notify(*r);
 }
@@ -330,6 +337,7 @@ void Engine::end(const Participants& participants, const std::exception_ptr& err
 void Engine::collect() {
   for (const auto& r : running_) {
     if (!r->over()) continue;
+    keep_prefix(*r);
     conclude(r->sequence, r->result);
     ended_[r->id] = {r->result, r->error};
   }
@@ -341,6 +349,15 @@ void Engine::collect() {
   // Whoever comes next may need little of it and much of other memory.
   model_.release_workspace();
   rows_->release();
+}
+
+void Engine::keep_prefix(RunningRequest& r) {
+  if (options_.prefixes == nullptr || r.error || r.torn) return;
+  try {
+    r.sequence.keep(*options_.prefixes, model_.backend());
+  } catch (const Error&) {  // no memory for what nobody has asked for yet
+  } catch (const std::bad_alloc&) {
+  }
 }
 
 RunningRequest& Engine::find(RequestId id) const {

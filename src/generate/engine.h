@@ -18,6 +18,7 @@
 
 namespace unmask {
 
+class PrefixPool;
 class RowReader;
 class Sequence;
 struct RunningRequest;
@@ -54,6 +55,7 @@ struct Result {
   int masks_left = 0;           // in the generated part; 0 unless cancelled or starved of steps
   bool stopped_early = false;
   bool cancelled = false;
+  int reused = 0;        // positions of the prompt that came from a PrefixPool
   bool hurried = false;  // the constraint kept the model from a longer text, which would not fit
   double seconds = 0;    // from the first step's beginning to the last step's end
   double seconds_to_first_text = 0;  // until the first generated position was decided for good
@@ -72,6 +74,9 @@ struct EngineOptions {
   /// Bytes that a request holds at most while it runs alone, caches and workspace. Without it every
   /// request counts as nothing.
   std::function<int64_t(const Request&)> planned_bytes{};
+  /// Lets requests begin with what others before them have computed, where that is exact. Its bytes
+  /// are its own. Null: every request begins anew. Outlives the engine.
+  PrefixPool* prefixes = nullptr;
 };
 
 /// Denoises requests side by side, each with its own method, sampler and state; the matrix products
@@ -148,6 +153,8 @@ class Engine {
   /// the backend and the plan allow. False when they do not.
   bool take_series(RunningRequest& r);
   void notify(RunningRequest& r);
+  /// Lets the pool have what a request is done with.
+  void keep_prefix(RunningRequest& r);
   void end(const Participants& participants, const std::exception_ptr& error);
   /// Moves everyone who is done to ended_.
   void collect();
@@ -166,6 +173,6 @@ class Engine {
 /// Denoises the requests side by side and returns their results in order; StepEvent::request is the
 /// index. Throws Error when a request is impossible, before any work, and what ended a step.
 std::vector<Result> generate(Transformer& model, std::span<const Request> requests,
-                             const StepCallback& on_step = {});
+                             const StepCallback& on_step = {}, EngineOptions options = {});
 
 }  // namespace unmask

@@ -3,8 +3,8 @@
 namespace unmask {
 
 std::vector<Result> generate(Transformer& model, std::span<const Request> requests,
-                             const StepCallback& on_step) {
-  Engine engine(model);
+                             const StepCallback& on_step, EngineOptions options) {
+  Engine engine(model, std::move(options));
   for (const Request& request : requests) engine.submit(request, on_step);
   while (engine.step()) {
   }

@@ -77,6 +77,7 @@ struct RunningRequest {
     Range block;
     int rows = 0;
   } step;                    // the last one
+  bool torn = false;         // stopped in the midst of a pass
   std::exception_ptr error;  // that ends the request
 };
 

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <numeric>
 
+#include "generate/prefix_pool.h"
+
 namespace unmask {
 
 namespace {
@@ -43,6 +45,23 @@ Sequence::Sequence(Request request, const ModelConfig& config)
   }
   block_ = {request_.prompt_length, request_.prompt_length};
   begin_block();
+}
+
+int Sequence::resume(PrefixPool& pool, Backend& backend) {
+  // Both passes of guidance compute the same rows, and the one without the prompt shares nothing.
+  if (!method_->reusable() || guided()) return 0;
+  const auto prompt = std::span(tokens_).first(static_cast<size_t>(request_.prompt_length));
+  pooled_ = pool.lend(backend, prompt, config_.visibility.of(request_.prompt_length), stores_);
+  if (pooled_ > 0) method_->resume(pooled_);
+  return pooled_;
+}
+
+void Sequence::keep(PrefixPool& pool, Backend& backend) {
+  const int reusable = method_->reusable().value_or(0);
+  if (reusable <= pooled_) return;
+  pooled_ = reusable;
+  pool.keep(backend, std::span(tokens_).first(static_cast<size_t>(reusable)),
+            config_.visibility.of(request_.prompt_length), stores_);
 }
 
 Range Sequence::block_at(int begin) const {

@@ -13,6 +13,8 @@
 
 namespace unmask {
 
+class PrefixPool;
+
 class Sequence {
  public:
   /// `config` outlives the sequence.
@@ -23,6 +25,12 @@ class Sequence {
   bool done() const { return done_; }
   const Request& request() const { return request_; }
   bool guided() const { return request_.cfg_scale > 0; }
+
+  /// Begins with what the pool knows of the canvas, where the method can, and returns its
+  /// positions. Before the first step.
+  int resume(PrefixPool& pool, Backend& backend);
+  /// Lets the pool keep what will not change any more.
+  void keep(PrefixPool& pool, Backend& backend);
 
   /// Where the loop stands; valid until the next apply().
   Step step() const;
@@ -135,6 +143,7 @@ class Sequence {
   double threshold_scale_ = 1;     // as in StepPlan
   std::vector<int> candidates_;
   std::vector<Decision> decided_;
+  int pooled_ = 0;  // positions that a pool knows
   bool done_ = false;
   bool stopped_early_ = false;
   bool cancelled_ = false;

@@ -1,6 +1,7 @@
 #include "kernels/experts.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <numeric>
@@ -13,6 +14,19 @@ namespace {
 
 constexpr float kNever = -std::numeric_limits<float>::infinity();
 
+/// Added up as the 32 lanes of a warp do, so that equal logits give equal scores on every backend:
+/// every 32nd value, then the sums of lanes whose numbers differ in one bit.
+float sum_by_lanes(std::span<const float> values) {
+  constexpr size_t kLanes = 32;
+  std::array<float, kLanes> sums{};
+  for (size_t i = 0; i < values.size(); ++i) sums[i % kLanes] += values[i];
+  for (size_t distance = 1; distance < kLanes; distance *= 2) {
+    const auto before = sums;
+    for (size_t lane = 0; lane < kLanes; ++lane) sums[lane] += before[lane ^ distance];
+  }
+  return sums[0];
+}
+
 std::vector<float> scores_of(std::span<const float> logits, bool sigmoid) {
   std::vector<float> scores(logits.begin(), logits.end());
   if (sigmoid) {
@@ -21,7 +35,7 @@ std::vector<float> scores_of(std::span<const float> logits, bool sigmoid) {
   }
   const float largest = *std::max_element(scores.begin(), scores.end());
   for (float& s : scores) s = std::exp(s - largest);
-  const float sum = std::accumulate(scores.begin(), scores.end(), 0.0F);
+  const float sum = sum_by_lanes(scores);
   for (float& s : scores) s /= sum;
   return scores;
 }

@@ -32,20 +32,8 @@ void EvictingCache::build(AttendScope& scope) {
   if (scope.layer >= static_cast<int>(kept_.size())) kept_.resize(kept_.size() + 1);
   std::vector<Rows>& lists = kept_[static_cast<size_t>(scope.layer)];
   lists = select(scope);
-  // Evicting layer by layer means that no more than the survivors ever stays in memory. Keys carry
-  // their rotation and attention knows no order, so a slot may stand for another position in every
-  // head.
-  const Range survivors{0, lists[0].size()};
-  scope.store.reset(scope.backend, survivors.size() + scope.step.block.size(), scope.k.cols);
-  const KvView store = scope.store.view();
-  const int width = scope.k.cols / static_cast<int>(lists.size());
-  for (size_t i = 0; i < lists.size(); ++i) {
-    const Range columns{static_cast<int>(i) * width, static_cast<int>(i + 1) * width};
-    scope.backend.gather(scope.k.columns(columns), lists[i],
-                         store.k.slice(survivors).columns(columns));
-    scope.backend.gather(scope.v.columns(columns), lists[i],
-                         store.v.slice(survivors).columns(columns));
-  }
+  // Evicting layer by layer means that no more than the survivors ever stays in memory.
+  keep_slots(scope.backend, {scope.k, scope.v}, lists, scope.step.block.size(), scope.store);
 }
 
 const Rows& EvictingCache::kept(int layer, int kv_head) const {

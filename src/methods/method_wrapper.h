@@ -23,6 +23,8 @@ class MethodWrapper : public Method {
   bool stops_after_end() const override { return inner_->stops_after_end(); }
   bool allows_growth() const override { return inner_->allows_growth(); }
   bool allows_moves() const override { return inner_->allows_moves(); }
+  std::optional<int> reusable() const override { return inner_->reusable(); }
+  void resume(int positions) override { inner_->resume(positions); }
   StepPlan plan_step(const Step& step) override { return inner_->plan_step(step); }
   LayerPlan plan_layer(LayerScope& scope) override { return inner_->plan_layer(scope); }
   Attention attend(AttendScope& scope) override { return inner_->attend(scope); }

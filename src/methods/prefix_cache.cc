@@ -55,17 +55,19 @@ Attention PrefixCache::attend(AttendScope& scope) {
 }
 
 std::vector<int> PrefixCache::slot_positions(const AttendScope& scope, int kv_head) const {
-  if (known_ < scope.store.slots()) return {};
-  return PositionCache::slot_positions(scope, kv_head);
+  std::vector<int> positions = PositionCache::slot_positions(scope, kv_head);
+  positions.resize(std::min(positions.size(), static_cast<size_t>(known_)));
+  return positions;
+}
+
+PrefixCacheOptions prefix_cache_options(const ModelConfig& config) {
+  return {.logit_shift = config.logit_shift, .first_alone = config.family == Family::fast_dllm_v2};
 }
 
 std::unique_ptr<Method> create_prefix_cache(Options& options, const MethodContext& context) {
-  const ModelConfig& config = context.config;
-  return std::make_unique<PrefixCache>(
-      config.visibility,
-      PrefixCacheOptions{.logit_shift = config.logit_shift,
-                         .first_alone = config.family == Family::fast_dllm_v2,
-                         .sub_block = options.count("sub_block", 0, 0, 1 << 20)});
+  PrefixCacheOptions o = prefix_cache_options(context.config);
+  o.sub_block = options.count("sub_block", 0, 0, 1 << 20);
+  return std::make_unique<PrefixCache>(context.config.visibility, o);
 }
 
 }  // namespace unmask

@@ -31,11 +31,15 @@ class PrefixCache final : public PositionCache {
     return visibility.is_block_causal();
   }
   bool allows_growth() const override { return true; }
+  std::optional<int> reusable() const override { return final_; }
+  void resume(int positions) override { final_ = planned_ = known_ = positions; }
   /// From the first position that is not final to the last one that the block sees; no rows in a
   /// step that has nothing to decide.
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
-  /// None while some slots wait for their first pass.
+  /// Positions whose keys and values never change again once the planned pass has been computed.
+  int planned_final() const { return planned_; }
+  /// Those that have been computed; the slots behind them are empty.
   std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override;
 
  private:
@@ -49,6 +53,9 @@ class PrefixCache final : public PositionCache {
   int known_ = 0;    // positions that have keys and values
   int whole_ = 0;    // end of the block that a pass has computed as a whole
 };
+
+/// What the model asks of its cache.
+PrefixCacheOptions prefix_cache_options(const ModelConfig& config);
 
 /// sub_block.
 std::unique_ptr<Method> create_prefix_cache(Options& options, const MethodContext& context);

@@ -10,6 +10,7 @@
 #include "methods/maskkv.h"
 #include "methods/options.h"
 #include "methods/prefix_cache.h"
+#include "methods/prefix_selection.h"
 #include "methods/refresh_pattern.h"
 #include "methods/sparse_dllm.h"
 #include "methods/sparsed.h"
@@ -46,6 +47,7 @@ enum class Kind : uint8_t { alone, cache, pattern };
 struct Entry {
   Factory create;
   Kind kind;
+  Factory create_block_causal = nullptr;  // where the method means something else there
 };
 
 const std::map<std::string, Entry, std::less<>>& entries() {
@@ -56,11 +58,11 @@ const std::map<std::string, Entry, std::less<>>& entries() {
       {"fast-dllm", {create_fast_dllm, Kind::cache}},
       {"full", {create_full, Kind::alone}},
       {"maskkv", {create_maskkv, Kind::cache}},
-      {"sliding-window", {create_sliding_window, Kind::pattern}},
-      {"sparse-dllm", {create_sparse_dllm, Kind::cache}},
-      {"sparsed", {create_sparsed, Kind::pattern}},
+      {"sliding-window", {create_sliding_window, Kind::pattern, create_prefix_window}},
+      {"sparse-dllm", {create_sparse_dllm, Kind::cache, create_prefix_sparse_dllm}},
+      {"sparsed", {create_sparsed, Kind::pattern, create_prefix_sparsed}},
       {"streaming-dllm", {create_streaming_dllm, Kind::alone}},
-      {"streaming-llm", {create_streaming_llm, Kind::pattern}},
+      {"streaming-llm", {create_streaming_llm, Kind::pattern, create_prefix_streaming}},
   };
   return list;
 }
@@ -98,14 +100,28 @@ std::unique_ptr<Method> create_one(std::string_view spec, const MethodContext& c
   const std::string_view name = name_of(spec);
   const Entry& entry = entry_of(name);
   Options options(name, name.size() < spec.size() ? spec.substr(name.size() + 1) : "");
-  auto method = entry.create(options, context);
+  const bool own = context.config.visibility.is_block_causal() && entry.create_block_causal;
+  auto method = (own ? entry.create_block_causal : entry.create)(options, context);
   options.check_all_read();
   return method;
+}
+
+[[noreturn]] void refuse_visibility(std::string_view spec, const MethodContext& context) {
+  const Visibility& visibility = context.config.visibility;
+  std::vector<std::string> able;
+  for (const std::string& name : method_names()) {
+    if (create_one(name, context)->supports(visibility)) able.push_back(name);
+  }
+  fail("[method] '{}' does not fit this model, whose positions see {}; what fits is {}",
+       printable(spec), visibility.is_block_causal() ? "only their block and those before" : "all",
+       fmt::join(able, ", "));
 }
 
 std::unique_ptr<Method> create(std::string_view spec, const MethodContext& context) {
   const size_t plus = find_plus(spec);
   if (plus == std::string_view::npos) return create_one(spec, context);
+  // No pass of a block-causal model is a refresh.
+  if (context.config.visibility.is_block_causal()) refuse_visibility(spec, context);
   const std::string_view cache = spec.substr(0, plus);
   const std::string_view pattern = spec.substr(plus + 1);
   if (find_plus(pattern) != std::string_view::npos ||
@@ -118,17 +134,6 @@ std::unique_ptr<Method> create(std::string_view spec, const MethodContext& conte
         fmt::join(names_of(Kind::pattern), ", "));
   }
   return std::make_unique<RefreshPattern>(create_one(cache, context), create_one(pattern, context));
-}
-
-[[noreturn]] void refuse_visibility(std::string_view spec, const MethodContext& context) {
-  const Visibility& visibility = context.config.visibility;
-  std::vector<std::string> able;
-  for (const std::string& name : method_names()) {
-    if (create_one(name, context)->supports(visibility)) able.push_back(name);
-  }
-  fail("[method] '{}' does not fit this model, whose positions see {}; what fits is {}",
-       printable(spec), visibility.is_block_causal() ? "only their block and those before" : "all",
-       fmt::join(able, ", "));
 }
 
 }  // namespace

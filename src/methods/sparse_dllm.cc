@@ -14,31 +14,25 @@ constexpr uint32_t kKeepStream = 0xA0000000U;
 
 }  // namespace
 
-SparseDllm::SparseDllm(const SparseDllmOptions& options)
-    : EvictingCache(options.steps), options_(options) {
-  if (options.kernel % 2 == 0) {
-    fail("[method] sparse-dllm: option 'kernel': found {}, expected an odd number", options.kernel);
-  }
-}
-
-std::vector<float> SparseDllm::scores(const AttendScope& scope) const {
-  std::vector<float> all(static_cast<size_t>(scope.k.rows));
-  if (options_.random) {
-    const Philox draw(options_.seed);
+std::vector<float> position_scores(const AttendScope& scope, Tensor q, Tensor keys,
+                                   const SparseDllmOptions& options) {
+  std::vector<float> all(static_cast<size_t>(keys.rows));
+  if (options.random) {
+    const Philox draw(options.seed);
     for (size_t p = 0; p < all.size(); ++p) {
       const auto drawn = draw(static_cast<uint32_t>(scope.layer), static_cast<uint32_t>(p),
                               static_cast<uint32_t>(scope.step.index), kKeepStream);
       all[p] = static_cast<float>(open_unit(drawn[0], drawn[1]));
     }
   } else {
-    scope.backend.mean_query_scores(scope.q.slice(scope.step.block), scope.k, scope.shape, all);
+    scope.backend.mean_query_scores(q, keys, scope.shape, all);
   }
   return all;
 }
 
 std::vector<Rows> SparseDllm::select(const AttendScope& scope) const {
   const Range block = scope.step.block;
-  const std::vector<float> all = scores(scope);
+  const std::vector<float> all = position_scores(scope, scope.q.slice(block), scope.k, options_);
   // The gap that the block leaves is closed: the pooling sees its two neighbours side by side.
   std::vector<int> outside;
   std::vector<float> candidates;
@@ -58,16 +52,23 @@ std::vector<Rows> SparseDllm::select(const AttendScope& scope) const {
   return {Rows(std::move(kept))};
 }
 
-std::unique_ptr<Method> create_sparse_dllm(Options& options, const MethodContext& context) {
+SparseDllmOptions read_sparse_dllm(Options& options, const MethodContext& context) {
   constexpr int kMax = std::numeric_limits<int>::max();
   const SparseDllmOptions defaults;
-  return std::make_unique<SparseDllm>(
-      SparseDllmOptions{.keep = options.number("keep", defaults.keep, 0, 1),
-                        .kernel = options.count("kernel", defaults.kernel, 1, kMax),
-                        .random = options.choice("score", {"query", "random"}) == "random",
-                        .seed = context.seed,
-                        .prefix_only = options.flag("prefix_only", defaults.prefix_only),
-                        .steps = read_eviction_steps(options, context)});
+  SparseDllmOptions o{.keep = options.number("keep", defaults.keep, 0, 1),
+                      .kernel = options.count("kernel", defaults.kernel, 1, kMax),
+                      .random = options.choice("score", {"query", "random"}) == "random",
+                      .seed = context.seed,
+                      .prefix_only = options.flag("prefix_only", defaults.prefix_only),
+                      .steps = read_eviction_steps(options, context)};
+  if (o.kernel % 2 == 0) {
+    fail("[method] sparse-dllm: option 'kernel': found {}, expected an odd number", o.kernel);
+  }
+  return o;
+}
+
+std::unique_ptr<Method> create_sparse_dllm(Options& options, const MethodContext& context) {
+  return std::make_unique<SparseDllm>(read_sparse_dllm(options, context));
 }
 
 }  // namespace unmask

@@ -19,21 +19,24 @@ struct SparseDllmOptions {
   EvictionSteps steps{};
 };
 
+/// One score for each of `keys` [positions, n_kv_heads * head_dim] by the queries `q` of a block.
+std::vector<float> position_scores(const AttendScope& scope, Tensor q, Tensor keys,
+                                   const SparseDllmOptions& options);
+
 class SparseDllm final : public EvictingCache {
  public:
-  /// Throws Error for an even kernel.
-  explicit SparseDllm(const SparseDllmOptions& options);
+  explicit SparseDllm(const SparseDllmOptions& options)
+      : EvictingCache(options.steps), options_(options) {}
   std::string_view name() const override { return "sparse-dllm"; }
 
  private:
-  /// One score a position.
-  std::vector<float> scores(const AttendScope& scope) const;
   std::vector<Rows> select(const AttendScope& scope) const override;
 
   SparseDllmOptions options_;
 };
 
-/// keep, kernel, delay, prefix_only, score.
+/// keep, kernel, delay, prefix_only, score. Throws Error for an even kernel.
+SparseDllmOptions read_sparse_dllm(Options& options, const MethodContext& context);
 std::unique_ptr<Method> create_sparse_dllm(Options& options, const MethodContext& context);
 
 }  // namespace unmask

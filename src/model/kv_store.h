@@ -41,7 +41,17 @@ class KvStore {
     slots_ = slots;
     packed_.forget();
   }
+  /// Becomes the first `slots` slots of another one.
+  void copy(Backend& backend, const KvStore& other, int slots) {
+    reset(backend, slots, other.width_);
+    const Rows first(Range{0, slots});
+    const KvView to = whole();
+    backend.gather(other.keys_.view(other.slots_, width_, type_), first, to.k);
+    backend.gather(other.values_.view(other.slots_, width_, type_), first, to.v);
+  }
   int slots() const { return slots_; }
+  /// Of one key and one value; 0 while there is no slot.
+  size_t slot_bytes() const { return slots_ == 0 ? 0 : 2 * dense_bytes(1, width_, type_); }
   size_t bytes() const {
     return keys_.bytes() + values_.bytes() + packed_.keys.bytes() + packed_.values.bytes();
   }

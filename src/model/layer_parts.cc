@@ -6,12 +6,13 @@ namespace unmask {
 
 namespace {
 
-/// Where the keys end that the queries of a sequence see; empty: they see every slot. A method that
-/// supports a block-causal model keeps slot == position.
-std::vector<int> key_ends(const Visibility& visibility, std::span<const int> positions, int slots) {
+/// Where the keys end that the queries of a sequence see; empty: they see every slot. Slots are
+/// positions in their order, but for `left_out` before the queries' block that have none.
+std::vector<int> key_ends(const Visibility& visibility, std::span<const int> positions, int slots,
+                          int left_out) {
   std::vector<int> ends;
   if (!visibility.is_block_causal()) return ends;
-  for (const int p : positions) ends.push_back(visibility.end(p, slots));
+  for (const int p : positions) ends.push_back(visibility.end(p, slots + left_out) - left_out);
   const bool all = std::all_of(ends.begin(), ends.end(), [&](int end) { return end == slots; });
   return all ? std::vector<int>() : ends;
 }
@@ -93,13 +94,14 @@ void LayerParts::attention(int layer, std::span<SequencePass> batch, const Layer
                       .backend = backend_,
                       .store = (*batch[i].stores)[static_cast<size_t>(layer)],
                       .shape = shape_,
+                      .visibility = config_.visibility.of(batch[i].step.prompt_length),
                       .positions = rows.positions_of(i),
                       .q = projected.q.slice(part.queries),
                       .k = projected.k.slice(part.keys),
                       .v = projected.v.slice(part.keys)};
     const Attention attention = batch[i].method->attend(scope);
-    ends[i] = key_ends(config_.visibility.of(batch[i].step.prompt_length),
-                       rows.query_positions_of(i), attention.kv.k.rows);
+    ends[i] = key_ends(scope.visibility, rows.query_positions_of(i), attention.kv.k.rows,
+                       attention.left_out);
     tasks.push_back({.q = scope.q,
                      .kv = attention.kv,
                      .out = context.slice(part.queries),

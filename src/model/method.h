@@ -77,6 +77,7 @@ struct AttendScope {
   Backend& backend;
   KvStore& store;  // of this sequence and layer; kept between steps
   const HeadShape& shape;
+  Visibility visibility{};         // of this sequence
   std::span<const int> positions;  // of the rows of k and v
   Tensor q;  // [query rows, n_heads * head_dim]; fewer rows than k in the last
              // layer unless the step plan wants all queries
@@ -87,6 +88,9 @@ struct AttendScope {
 /// What the fresh queries of a layer look at, and what the method wants to learn on the way.
 struct Attention {
   KvView kv;
+  /// Of a block-causal model: positions before the block that have no slot. Without any, slots are
+  /// positions.
+  int left_out = 0;
   const BlockPattern* pattern = nullptr;  // null: everything in kv; lives until the layer is done
   BlockImportance* importance = nullptr;  // filled when not null; needs all queries
 };
@@ -120,6 +124,14 @@ class Method {
   virtual bool allows_growth() const { return false; }
   /// Whether positions may move between steps: nothing is kept that a later step reads.
   virtual bool allows_moves() const { return false; }
+  /// Positions from the first on whose stored keys and values never change again and lie in the
+  /// slots of their numbers: another generation that begins with their tokens may begin with them.
+  /// None: the method keeps nothing of this kind.
+  virtual std::optional<int> reusable() const { return std::nullopt; }
+  /// Before the first step: the stores hold such keys and values of the first `positions`.
+  virtual void resume(int /*positions*/) {
+    throw LogicError("a method without reusable positions cannot resume");
+  }
   /// All rows, or none in a step that has nothing to decide.
   virtual StepPlan plan_step(const Step& step) {
     return {.rows = step.due == 0 ? Rows() : Rows(step.all())};

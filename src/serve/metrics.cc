@@ -50,6 +50,8 @@ struct Metrics::State {
   Counter& steps = counter("unmask_denoise_steps_total", "Steps of all requests");
   Counter& passes = counter("unmask_forward_passes_total", "Passes of all requests");
   Counter& rows = counter("unmask_rows_total", "Rows that went through the network");
+  Counter& reused =
+      counter("unmask_cached_tokens_total", "Tokens of prompts that were not computed");
   Counter& early = counter("unmask_early_stops_total", "Answers that ended before their canvas");
   Counter& forced =
       counter("unmask_constraint_forced_total", "Answers that a schema ended for want of room");
@@ -66,6 +68,7 @@ struct Metrics::State {
   Gauge& running = gauge("unmask_requests_running", "Requests that the engine works on");
   Gauge& waiting = gauge("unmask_requests_waiting", "Requests in the queue");
   Gauge& kv_bytes = gauge("unmask_kv_bytes", "Keys and values of running requests");
+  Gauge& prefix_bytes = gauge("unmask_prefix_bytes", "Finished blocks kept for later prompts");
   Gauge& budget = gauge("unmask_memory_budget_bytes", "What running requests may hold");
   Gauge& connections = gauge("unmask_connections", "Open connections");
 };
@@ -110,6 +113,7 @@ void Metrics::count_engine_step(double seconds, size_t requests) {
 void Metrics::count_result(const Result& result) {
   state_->passes.Increment(result.forward_passes);
   state_->rows.Increment(static_cast<double>(result.rows));
+  state_->reused.Increment(result.reused);
   if (result.stopped_early) state_->early.Increment();
   if (result.hurried) state_->forced.Increment();
 }
@@ -125,10 +129,11 @@ void Metrics::count_tokens(int prompt, int answer, int canvas, int passes,
 
 void Metrics::count_first_text(double seconds) { state_->first_text.Observe(seconds); }
 
-void Metrics::set_state(int running, int waiting, size_t kv_bytes) {
+void Metrics::set_state(int running, int waiting, size_t kv_bytes, size_t prefix_bytes) {
   state_->running.Set(running);
   state_->waiting.Set(waiting);
   state_->kv_bytes.Set(static_cast<double>(kv_bytes));
+  state_->prefix_bytes.Set(static_cast<double>(prefix_bytes));
 }
 
 void Metrics::set_connections(size_t connections) {

@@ -38,7 +38,7 @@ class Metrics {
   void count_tokens(int prompt, int answer, int canvas, int passes, std::string_view method);
   /// From the request's arrival to the first text that went out.
   void count_first_text(double seconds);
-  void set_state(int running, int waiting, size_t kv_bytes);
+  void set_state(int running, int waiting, size_t kv_bytes, size_t prefix_bytes);
   void set_connections(size_t connections);
   void set_memory_budget(int64_t bytes);
 

@@ -79,6 +79,7 @@ void Service::open(Model& model, ApiContext context) {
     metrics_.set_memory_budget(context_->memory_limit);
     EngineOptions& engine = options_.scheduler.engine;
     engine.memory_limit = context_->memory_limit;
+    engine.prefixes = &model.prefixes();
     engine.planned_bytes = [costs = context_->costs](const Request& r) {
       return costs.request_bytes(r);
     };

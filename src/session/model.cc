@@ -37,6 +37,7 @@ Model::Model(const ModelFiles& files, const LoadOptions& options)
       adapters_(open_adapters(options.adapters)),
       backend_(create_backend(device_, threads_, weight_type_, options.stop)),
       weights_(adapt_and_load(files_, adapters_, *backend_, threads_, options)),
-      transformer_(files_.config(), weights_, *backend_) {}
+      transformer_(files_.config(), weights_, *backend_),
+      prefixes_(options.prefix_bytes) {}
 
 }  // namespace unmask

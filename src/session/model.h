@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "generate/prefix_pool.h"
 #include "model/transformer.h"
 #include "session/adapters.h"
 #include "session/costs.h"
@@ -19,7 +20,8 @@ struct LoadOptions {
   int threads = 0;                                   // 0: every processor this process may use
   std::vector<AdapterChoice> adapters = {};          // merged into the weights
   LoadProgress progress = {};                        // optional
-  StopToken stop = {};  // ends loading and steps on the CPU with Stopped
+  size_t prefix_bytes = 0;  // of finished blocks that requests leave to others, see PrefixPool
+  StopToken stop = {};      // ends loading and steps on the CPU with Stopped
 };
 
 /// The owner of everything that belongs to a model.
@@ -45,6 +47,9 @@ class Model {
   WeightType weight_type() const { return weight_type_; }
   /// Threads of the host that compute.
   int threads() const { return threads_; }
+  /// For EngineOptions::prefixes.
+  PrefixPool& prefixes() { return prefixes_; }
+  const PrefixPool& prefixes() const { return prefixes_; }
   Costs costs() const { return {config(), sizes_}; }
 
  private:
@@ -57,6 +62,7 @@ class Model {
   std::unique_ptr<Backend> backend_;
   Weights weights_;
   Transformer transformer_;
+  PrefixPool prefixes_;  // in the backend's memory
 };
 
 }  // namespace unmask

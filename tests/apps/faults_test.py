@@ -264,7 +264,7 @@ class TwoWriters(cli.Case):
                 time.sleep(0.01)
             time.sleep(0.2)
             self.assert_error(cli.unmask(*command[1:]), "another process")
-            first.communicate(timeout=60)
+            first.communicate(timeout=300)
             self.assertEqual(first.returncode, 0)
             again = cli.unmask(*command[1:], "--json")
             self.assertEqual(json.loads(again.stdout)["methods"][0]["examples"], 40)

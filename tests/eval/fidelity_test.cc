@@ -4,6 +4,7 @@
 
 #include "core/error.h"
 #include "eval/seen_keys.h"
+#include "support/block_causal.h"
 #include "support/model_fixture.h"
 
 namespace unmask {
@@ -68,6 +69,23 @@ TEST(Fidelity, CountsWhatCachesAndPatternsShow) {
   const double window = measure(model, "sliding-window:window=8,block=8").mean_retained_mass();
   EXPECT_GT(window, 0);
   EXPECT_LT(window, 0.9);
+}
+
+TEST(Fidelity, OfBlockCausalModelsIsThatOfTheKeysTheySee) {
+  testing::BlockCausal model("llada-tiny", 8);
+  const auto measure_on_blocks = [&](const std::string& method) {
+    const Request full = model.request("full", 24, 16, 8, 8);
+    return measure_fidelity(model.transformer(), model.request(method, 24, 16, 8, 8),
+                            model.run(full));
+  };
+  const Fidelity exact = measure_on_blocks("block-cache");
+  EXPECT_EQ(exact.token_agreement, 1);
+  EXPECT_NEAR(exact.mean_retained_mass(), 1, 1e-9);
+  EXPECT_NEAR(exact.output_error, 0, 1e-9);
+  const Fidelity half = measure_on_blocks("sparse-dllm:keep=0.5,delay=0");
+  EXPECT_LT(half.mean_retained_mass(), 1);
+  EXPECT_GT(half.mean_retained_mass(),
+            measure_on_blocks("sparse-dllm:keep=0,delay=0").mean_retained_mass());
 }
 
 TEST(Fidelity, RefusesWhatCannotAgree) {

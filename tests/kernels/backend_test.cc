@@ -11,6 +11,7 @@
 
 #include "kernels/backend_subject.h"
 #include "kernels/create_backend.h"
+#include "kernels/expert_case.h"
 #include "kernels/metered/backend.h"
 #include "support/device_tensor.h"
 #include "support/far_backend.h"
@@ -186,6 +187,15 @@ struct AttentionShape {
   int queries;
   int slots;
   float scale = 1;  // of queries and keys
+  int block = 0;    // of a block-causal model, whose last positions the queries are; 0: all see all
+
+  std::vector<int> ends() const {
+    std::vector<int> ends;
+    for (int p = slots - queries; block > 0 && p < slots; ++p) {
+      ends.push_back(std::min(slots, (p / block + 1) * block));
+    }
+    return ends;
+  }
 };
 
 TEST_P(BackendTest, Attention) {
@@ -195,7 +205,10 @@ TEST_P(BackendTest, Attention) {
         AttentionShape{{4, 2, 32}, 5, 257}, AttentionShape{{7, 1, 16}, 65, 63},
         AttentionShape{{2, 2, 64}, 130, 96}, AttentionShape{{2, 1, 96}, 8, 1030},
         AttentionShape{{2, 2, 128}, 33, 300}, AttentionShape{{3, 3, 20}, 9, 31},
-        AttentionShape{{1, 1, 32}, 3, 70, 30}}) {  // scores of thousands
+        AttentionShape{{1, 1, 32}, 3, 70, 30},  // scores of thousands
+        AttentionShape{{4, 2, 32}, 37, 37, 1, 4}, AttentionShape{{4, 1, 64}, 150, 291, 1, 32},
+        AttentionShape{{2, 2, 20}, 8, 300, 1, 5}}) {
+    const std::vector<int> ends = s.ends();
     const int dim = s.heads.head_dim;
     const RandomTensor q = random(narrow, s.queries, s.heads.n_heads * dim, 8, s.scale);
     const RandomTensor k = random(narrow, s.slots, s.heads.n_kv_heads * dim, 1, s.scale);
@@ -205,8 +218,10 @@ TEST_P(BackendTest, Attention) {
     const DeviceTensor dq = put(q);
     const DeviceTensor dk = put(k);
     const DeviceTensor dv = put(v);
-    const AttentionTask task{dq.view(), {dk.view(), dv.view()}, found.view()};
-    const AttentionTask host{q.view(), {k.view(), v.view()}, expected.view()};
+    const AttentionTask task{
+        .q = dq.view(), .kv = {dk.view(), dv.view()}, .out = found.view(), .key_ends = ends};
+    const AttentionTask host{
+        .q = q.view(), .kv = {k.view(), v.view()}, .out = expected.view(), .key_ends = ends};
     backend_->attention(std::span(&task, 1), s.heads);
     reference_->attention(std::span(&host, 1), s.heads);
     // What a score is off by, a weight is off by as a share of itself.
@@ -216,6 +231,34 @@ TEST_P(BackendTest, Attention) {
     const double results = GetParam().narrow_results ? kUnit16 : 0;
     const double bound = largest(v.view()) * (weights + rounding + results);
     expect_close(found, expected.view(), [&](int, int) { return bound; });
+  }
+}
+
+TEST_P(BackendTest, Experts) {
+  for (const testing::ExpertShape& shape : testing::expert_shapes()) {
+    testing::ExpertCase c(random_, shape);
+    if (GetParam().narrow_weights) c.narrow();
+    const DeviceTensor x = put(c.x);
+    // Rounded: a shared gate, its up, what goes into the last product and comes out of it.
+    const double rounding = GetParam().narrow_inputs ? 6 * kUnit16 : 0;
+    for (const Into into : {Into::store, Into::add}) {
+      const RandomTensor before(random_, shape.rows, shape.dim, 2);
+      const RandomTensor expected(before);
+      const RandomTensor terms(before);
+      for (int r = 0; r < shape.rows; ++r) {
+        for (int i = 0; i < shape.dim; ++i) {
+          const auto value = c.expected(r, i);
+          const double old = into == Into::add ? before.view().f32(r)[i] : 0;
+          expected.view().f32(r)[i] = static_cast<float>(old + value.value);
+          terms.view().f32(r)[i] = static_cast<float>(std::abs(old) + value.terms);
+        }
+      }
+      const DeviceTensor found = put(before);
+      c.run(*backend_, x.view(), found.view(), into);
+      expect_close(found, expected.view(), [&](int r, int i) {
+        return terms.view().f32(r)[i] * (32 * kUnit32 + rounding);
+      });
+    }
   }
 }
 

@@ -21,6 +21,8 @@ class MockMethod : public Method {
   MOCK_METHOD(bool, supports, (const Visibility&), (const, override));
   MOCK_METHOD(bool, needs_order, (), (const, override));
   MOCK_METHOD(bool, stops_after_end, (), (const, override));
+  MOCK_METHOD(std::optional<int>, reusable, (), (const, override));
+  MOCK_METHOD(void, resume, (int), (override));
   MOCK_METHOD(StepPlan, plan_step, (const Step&), (override));
   MOCK_METHOD(LayerPlan, plan_layer, (LayerScope&), (override));
   MOCK_METHOD(Attention, attend, (AttendScope&), (override));
@@ -65,6 +67,8 @@ TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
   EXPECT_CALL(*mock_, supports(Visibility::block_causal(3))).WillOnce(Return(true));
   EXPECT_CALL(*mock_, needs_order()).WillOnce(Return(true));
   EXPECT_CALL(*mock_, stops_after_end()).WillOnce(Return(true));
+  EXPECT_CALL(*mock_, reusable()).WillOnce(Return(9));
+  EXPECT_CALL(*mock_, resume(5));
   EXPECT_CALL(*mock_, plan_step(Ref(step_))).WillOnce([] {
     StepPlan plan;
     plan.steady = true;
@@ -78,6 +82,8 @@ TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
   EXPECT_CALL(*mock_, state_bytes()).WillOnce(Return(17));
   EXPECT_CALL(*mock_, slot_positions(Ref(attend_), 2)).WillOnce(Return(std::vector<int>{4, 1}));
   const std::unique_ptr<Method> wrapper = std::make_unique<MethodWrapper>(std::move(mock_));
+  EXPECT_EQ(wrapper->reusable(), 9);
+  wrapper->resume(5);
   EXPECT_EQ(wrapper->name(), "inner");
   EXPECT_TRUE(wrapper->supports(Visibility::block_causal(3)));
   EXPECT_TRUE(wrapper->needs_order());

@@ -22,11 +22,12 @@ TEST(Metrics, CountsWhatItIsTold) {
   Result result;
   result.forward_passes = 5;
   result.rows = 70;
+  result.reused = 9;
   result.stopped_early = true;
   metrics.count_result(result);
   metrics.count_tokens(10, 20, 64, 5, "fast-dllm");
   metrics.count_first_text(0.04);
-  metrics.set_state(2, 7, 4096);
+  metrics.set_state(2, 7, 4096, 512);
   metrics.set_connections(3);
   metrics.set_memory_budget(1 << 20);
   const std::string text = metrics.text();
@@ -44,6 +45,8 @@ TEST(Metrics, CountsWhatItIsTold) {
                            "unmask_requests_running 2",
                            "unmask_requests_waiting 7",
                            "unmask_kv_bytes 4096",
+                           "unmask_prefix_bytes 512",
+                           "unmask_cached_tokens_total 9",
                            "unmask_connections 3",
                            "unmask_memory_budget_bytes 1048576",
                            "unmask_tokens_per_forward_sum 4",

@@ -46,6 +46,18 @@ class Streams(unittest.TestCase):
         self.assertEqual({e["id"] for e in events[:-1]}, {first["id"]})
         self.assertEqual({e["usage"] for e in events[:-2] if e["usage"] is not None}, set())
 
+    def test_a_conversation_goes_on_from_what_is_kept(self):
+        with start("--model-block", "32") as server:
+            first, again = (server.post(CHAT_PATH, CHAT).json for _ in range(2))
+            metrics = server.metrics()
+        texts = [reply["choices"][0]["message"]["content"] for reply in (first, again)]
+        self.assertEqual(texts[0], texts[1])
+        cached = [r["usage"]["prompt_tokens_details"]["cached_tokens"] for r in (first, again)]
+        self.assertEqual((cached[0], cached[1] % 32), (0, 0))
+        self.assertGreater(cached[1], 0)
+        self.assertEqual(metrics["unmask_cached_tokens_total"], cached[1])
+        self.assertGreater(metrics["unmask_prefix_bytes"], 0)
+
     def test_pieces_make_the_whole_reply(self):
         for members in ({}, {"stop": ["zz", "4"]}, {"n": 3, "temperature": 1.2}, {"max_tokens": 5},
                         {"diffusion": {"preset": "exact"}}, {"diffusion": {"method": "sparse-dllm"}}):

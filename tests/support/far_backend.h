@@ -43,6 +43,7 @@ class FarBackend : public BackendWrapper {
   void experts(Tensor x, const Experts& experts, Tensor out, Into into) override {
     Experts near = experts;
     near.router = moved(near.router);
+    near.router_bias = moved(near.router_bias);
     inner().experts(moved(x), near, moved(out), into);
   }
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {

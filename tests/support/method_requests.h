@@ -29,7 +29,7 @@ inline std::vector<std::string> methods_of(const std::string& model) {
                                 "fast-dllm:cache=dual+sliding-window:window=16,block=8",
                                 "dkv-cache:refresh=3+sparsed:skip=0,select=0.3,block=8,every=2",
                                 "maskkv+streaming-llm:window=16,block=8"};
-  if (model == "llada-tiny") {
+  if (model.starts_with("llada")) {
     list.emplace_back("dkv-cache:variant=greedy,refresh=3,window=2");
   } else {
     list.emplace_back("dkv-cache:shift=un_right");

@@ -103,6 +103,23 @@ class CheckIncludes(unittest.TestCase):
             self.assertEqual(len(found), 1, found)
             self.assertTrue(found[0].startswith("tests/io/b_test.cc:1"), found)
 
+    def test_public_headers_see_each_other_alone(self):
+        with tempfile.TemporaryDirectory() as folder:
+            root = pathlib.Path(folder)
+            includes = {"include/unmask/model.h": ["<unmask/error.h>", "<vector>", '"unmask/error.h"'],
+                        "src/api/model.cc": ['"unmask/model.h"', '"core/error.h"'],
+                        "src/core/error.h": [], "include/unmask/error.h": [],
+                        "include/unmask/leak.h": ['"core/error.h"'],  # 1
+                        "src/core/leak.cc": ['"unmask/model.h"']}  # 2
+            for name, lines in includes.items():
+                (root / name).parent.mkdir(parents=True, exist_ok=True)
+                (root / name).write_text("".join(f"#include {line}\n" for line in lines),
+                                         encoding="utf-8")
+            found = check_includes.check(root)
+            self.assertEqual(len(found), 2, found)
+            self.assertTrue(found[0].startswith("include/unmask/leak.h:1"), found)
+            self.assertTrue(found[1].startswith("src/core/leak.cc:1"), found)
+
     def test_angle_brackets_hide_nothing(self):
         self.assertEqual(len(violations("src/core/dtype.cc", "#include <io/text/tokenizer.h>")), 1)
         self.assertEqual(violations("src/core/dtype.cc", "#include <vector>"), [])

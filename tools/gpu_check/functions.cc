@@ -36,7 +36,21 @@ class FunctionCheck {
       attention({32, 32, 128}, 1000, 1000);  // heads of LLaDA-8B
       attention({28, 4, 128}, 33, 777);      // and of Dream-7B
       by_cudnn();
-      attention({4, 2, 40}, 129, 129);  // a head size that is padded
+      experts({.rows = 1, .experts = 64, .routing = {.top_k = 8}});  // as LLaDA-MoE
+      experts(
+          {.rows = 32, .experts = 128, .routing = {.top_k = 8, .normalized = true}});  // as SDAR
+      const Routing grouped{.top_k = 8,
+                            .sigmoid = true,
+                            .normalized = true,
+                            .scale = 2.5F,
+                            .groups = 8,
+                            .groups_kept = 4};
+      experts({.rows = 40, .experts = 256, .routing = grouped, .shared = true});  // as LLaDA2
+      experts({.rows = 300, .experts = 16, .routing = {.top_k = 4}});
+      experts({.rows = 900, .experts = 16, .routing = {.top_k = 4}, .shared = true});
+      attention({4, 2, 40}, 129, 129);                     // a head size that is padded
+      attention({16, 4, 128}, 1000, 1000, {.block = 32});  // a prefill of LLaDA2
+      attention({16, 4, 128}, 64, 1000, {.block = 32});    // and a step
       patterns({8, 2, 128}, 1000, 128);
       patterns({4, 4, 64}, 500, 32);
     }
@@ -122,7 +136,19 @@ class FunctionCheck {
   void rows_and_cells();
   void tokens();
   void measures();
-  void attention(const HeadShape& shape, int rows, int slots, const std::string& by = "");
+  struct How {
+    int block = 0;  // of a block-causal model, whose last positions the rows are; 0: all see all
+    std::string by{};
+  };
+  void attention(const HeadShape& shape, int rows, int slots, const How& how);
+  void attention(const HeadShape& shape, int rows, int slots) { attention(shape, rows, slots, {}); }
+  struct ExpertShape {
+    int rows;
+    int experts;
+    Routing routing;
+    bool shared = false;
+  };
+  void experts(const ExpertShape& shape);
   /// The attention that gains are measured against is right, too.
   void by_cudnn();
   void patterns(const HeadShape& shape, int length, int block);
@@ -236,28 +262,74 @@ void FunctionCheck::by_cudnn() {
   auto other = make_({.attention = CudaAttention::cudnn});
   device_.swap(other);
   try {
-    attention({32, 32, 128}, 1024, 1024, " by cuDNN");
-    attention({28, 4, 128}, 256, 768, " by cuDNN");
+    attention({32, 32, 128}, 1024, 1024, {.by = " by cuDNN"});
+    attention({28, 4, 128}, 256, 768, {.by = " by cuDNN"});
   } catch (const Error& error) {
     report_.fail("functions", error.what());
   }
   device_.swap(other);
 }
 
-void FunctionCheck::attention(const HeadShape& shape, int rows, int slots, const std::string& by) {
+void FunctionCheck::attention(const HeadShape& shape, int rows, int slots, const How& how) {
+  std::vector<int> ends;
+  for (int p = slots - rows; how.block > 0 && p < slots; ++p) {
+    ends.push_back(std::min(slots, (p / how.block + 1) * how.block));
+  }
   const Pair q = random(rows, shape.n_heads * shape.head_dim);
   const Pair k = random(slots, shape.n_kv_heads * shape.head_dim);
   const Pair v = random(slots, shape.n_kv_heads * shape.head_dim);
   const Pair out = poisoned(rows, shape.n_heads * shape.head_dim);
   both(
       [&](Backend& b, Tensor tq, Tensor tk, Tensor tv, Tensor to) {
-        const AttentionTask task{.q = tq, .kv = {tk, tv}, .out = to};
+        const AttentionTask task{.q = tq, .kv = {tk, tv}, .out = to, .key_ends = ends};
         b.attention(std::span(&task, 1), shape);
       },
       q, k, v, out);
-  compare(fmt::format("attention {} x {}, {} of {} heads of {}{}", rows, slots, shape.n_heads,
-                      shape.n_kv_heads, shape.head_dim, by),
-          out, kAttentionError);
+  compare(
+      fmt::format("attention {} x {}, {} of {} heads of {}{}{}", rows, slots, shape.n_heads,
+                  shape.n_kv_heads, shape.head_dim, ends.empty() ? "" : ", block-causal", how.by),
+      out, kAttentionError);
+}
+
+void FunctionCheck::experts(const ExpertShape& shape) {
+  constexpr int kDim = 384;
+  constexpr int kWidth = 200;
+  const int matrices = 3 * (shape.experts + (shape.shared ? 1 : 0));
+  std::vector<std::vector<float>> weights;
+  weights.reserve(static_cast<size_t>(matrices));
+  for (int i = 0; i < matrices; ++i) weights.push_back(values(kWidth, kDim, 0.05F));
+  const Pair x = random(shape.rows, kDim);
+  const Pair router = wide(shape.experts, kDim, 0.05F);
+  const Pair bias = wide(1, shape.experts, 0.01F);
+  const Pair out = poisoned(shape.rows, kDim);
+  const auto apply = [&](Backend& b, Tensor in, Tensor logits, Tensor offset, Tensor result) {
+    std::vector<std::unique_ptr<PackedMatrix>> packed;
+    packed.reserve(weights.size());
+    for (size_t i = 0; i < weights.size(); ++i) {
+      const bool down = i % 3 == 2;
+      packed.push_back(
+          b.pack({weights[i].data(), DType::f32, down ? kDim : kWidth, down ? kWidth : kDim}));
+    }
+    std::vector<GatedMaps> maps;
+    maps.reserve(packed.size() / 3);
+    for (size_t i = 0; i < packed.size(); i += 3) {
+      maps.push_back({packed[i].get(), packed[i + 1].get(), packed[i + 2].get()});
+    }
+    const std::span<const GatedMaps> chosen(maps.data(), static_cast<size_t>(shape.experts));
+    b.experts(in,
+              {.router = logits,
+               .router_bias = shape.routing.sigmoid ? offset : Tensor{},
+               .maps = chosen,
+               .shared = shape.shared ? &maps.back() : nullptr,
+               .routing = shape.routing},
+              result, Into::store);
+  };
+  both(apply, x, router, bias, out);
+  // 1e-2: inner rows and outputs of experts in bfloat16. A row that took another expert is off by a
+  // third or more.
+  compare(fmt::format("experts, {} rows of {} of {}{}", shape.rows, shape.routing.top_k,
+                      shape.experts, shape.shared ? " and a shared one" : ""),
+          out, 1e-2);
 }
 
 void FunctionCheck::patterns(const HeadShape& shape, int length, int block) {

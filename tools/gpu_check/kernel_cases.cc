@@ -42,6 +42,10 @@ void run(Device& device, const DeviceTraits& traits, const AttentionCase& c) {
   const DeviceArray<uint16_t> blocks(device, host.lists.blocks,
                                      lists * static_cast<size_t>(host.lists.stride));
   const DeviceArray<int32_t> counts(device, host.lists.counts, lists);
+  const size_t ends = host.key_ends == nullptr ? 0 : static_cast<size_t>(host.rows);
+  const DeviceArray<int32_t> key_ends(device, host.key_ends, ends);
+  const DeviceArray<cuda::KeyEnds> tile_ends(device, host.tile_ends,
+                                             (ends + cuda::kMaxTileRows - 1) / cuda::kMaxTileRows);
   const DeviceArray<cuda::QueryTile> tiles(device, host.tiles, static_cast<size_t>(host.n_tiles));
   DeviceAttention task = host;
   task.q = q.data();
@@ -52,6 +56,10 @@ void run(Device& device, const DeviceTraits& traits, const AttentionCase& c) {
   if (lists > 0) task.lists.blocks = blocks.data();
   task.lists.counts = counts.data();
   if (host.tiles != nullptr) task.tiles = tiles.data();
+  if (ends > 0) {
+    task.key_ends = key_ends.data();
+    task.tile_ends = tile_ends.data();
+  }
   const DeviceArray<std::byte> workspace(device, attention_workspace(traits, task));
   launch_attention(traits, task, workspace.data(), device.stream());
   out.download(host.out);
@@ -82,6 +90,7 @@ std::string name_of(const CaseShape& s) {
                                  s.n_kv_heads, s.head_dim);
   if (s.block_size > 0) name += fmt::format(", up to {} blocks of {}", s.longest, s.block_size);
   if (!s.positions.empty()) name += ", some rows";
+  if (!s.ends.empty()) name += ", ends of keys";
   if (s.spread != 1) name += ", large scores";
   return name;
 }
@@ -124,6 +133,21 @@ std::vector<CaseShape> attention_shapes() {
                     .n_kv_heads = 2,
                     .block_size = 128,
                     .positions = {0, 127, 128, 999}});
+  for (const int dim : {64, 128}) {
+    // A prefill and a step of a block-causal model.
+    shapes.push_back({.rows = 4224,
+                      .keys = 4224,
+                      .n_heads = 4,
+                      .n_kv_heads = 1,
+                      .head_dim = dim,
+                      .ends = cuda::testing::block_ends(4224, 4224, 32)});
+    shapes.push_back({.rows = 64,
+                      .keys = 5000,
+                      .n_heads = 16,
+                      .n_kv_heads = 4,
+                      .head_dim = dim,
+                      .ends = cuda::testing::block_ends(64, 5000, 32, 4900)});
+  }
   return shapes;
 }
 

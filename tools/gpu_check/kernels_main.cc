@@ -1,4 +1,4 @@
-// Checks and times the attention kernels on the first CUDA device.
+// Checks and times the kernels of attention and of experts on the first CUDA device.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <fmt/format.h>
@@ -20,6 +20,7 @@ int run(const Options& options) {
   fmt::print("{}\nseed {}\n", device.name(), options.seed);
   Report report({{"device", device.name()}, {"seed", options.seed}}, options.json);
   check_kernels(device, options.seed, report);
+  check_experts(device, options.seed, report);
   time_kernels(device, options.lengths, options.seed, report);
   fmt::print("{}\n", report.passed() ? "everything passed" : "something FAILED");
   return report.passed() ? 0 : 1;
@@ -27,7 +28,7 @@ int run(const Options& options) {
 
 int main_checked(int argc, char** argv) {
   Options options;
-  CLI::App app("Checks and times the attention kernels on a CUDA device");
+  CLI::App app("Checks and times the kernels of attention and of experts on a CUDA device");
   app.add_option("--lengths", options.lengths, "positions of the timed sequences")->delimiter(',');
   app.add_option("--json", options.json, "file for the findings");
   app.add_option("--seed", options.seed, "of the random values; drawn where it is not given");

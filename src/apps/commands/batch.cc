@@ -124,8 +124,8 @@ class Batch {
     double share = 0;  // of it that is done
   };
 
-  static EngineOptions options(const BatchArguments& a, const Model& model) {
-    EngineOptions options{.max_running = a.batch_size};
+  static EngineOptions options(const BatchArguments& a, Model& model) {
+    EngineOptions options{.max_running = a.batch_size, .prefixes = &model.prefixes()};
     const auto left = memory_for_requests(a.model, model);
     if (!left) return options;
     options.memory_limit = *left;
@@ -221,6 +221,7 @@ int conclude(const Batch& batch, const Sieve& sieve, size_t lines, Console& cons
 CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
   CLI::App* command = app.add_subcommand("batch", "Answer many prompts, several at a time");
   add_model_arguments(*command, a.model);
+  add_prefix_cache(*command, a.model);
   command
       ->add_option("-f,--file", a.file,
                    "JSON lines (-: standard input), each an object with a \"prompt\" or with "

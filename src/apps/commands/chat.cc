@@ -58,6 +58,7 @@ std::optional<std::string> Lines::next() {
 CLI::App* add_chat(CLI::App& app, ConverseArguments& a) {
   CLI::App* command = app.add_subcommand("chat", "Talk with a model, line by line");
   add_model_arguments(*command, a.model);
+  add_prefix_cache(*command, a.model);
   add_chat_arguments(*command, a.chat);
   add_generation_arguments(*command, a.generation);
   command

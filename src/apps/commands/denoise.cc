@@ -60,7 +60,9 @@ std::optional<int64_t> memory_for_requests(const ModelArguments& arguments, cons
   if (model.device() != DeviceKind::cpu || !allowed) return std::nullopt;
   // The system tells the pages of a packed file to be free, since it could drop them.
   const bool counts_weights = arguments.max_memory || model.files().checkpoint().packed_type();
-  return std::max<int64_t>(0, *allowed - (counts_weights ? model.costs().weight_bytes() : 0));
+  const int64_t held = (counts_weights ? model.costs().weight_bytes() : 0) +
+                       static_cast<int64_t>(model.prefixes().most_bytes());
+  return std::max<int64_t>(0, *allowed - held);
 }
 
 Model load_model(const ModelArguments& arguments, const ModelFiles& files, int canvas,
@@ -86,6 +88,7 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files, int c
                        .threads = threads_for(arguments.threads, console),
                        .adapters = std::move(adapters),
                        .progress = on_progress,
+                       .prefix_bytes = prefix_cache_bytes(arguments, files.config()),
                        .stop = interrupt_token()});
 }
 
@@ -111,7 +114,9 @@ Result denoise(Model& model, const Request& request, const Watch& watch, Console
     }
     return !interrupted();
   };
-  return std::move(generate(model.transformer(), {&request, 1}, on_step).front());
+  return std::move(
+      generate(model.transformer(), {&request, 1}, on_step, {.prefixes = &model.prefixes()})
+          .front());
 }
 
 void show_note(const ModelFiles& files, Console& console) {

@@ -249,6 +249,7 @@ void add_limit_arguments(CLI::App& app, ServeArguments& a) {
 CLI::App* add_serve(CLI::App& app, ServeArguments& a) {
   CLI::App* command = app.add_subcommand("serve", "Serve a model over HTTP, as OpenAI's API");
   add_model_arguments(*command, a.model);
+  add_prefix_cache(*command, a.model);
   add_address_arguments(*command, a);
   add_access_arguments(*command, a);
   add_limit_arguments(*command, a);

@@ -167,6 +167,28 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
   add_override_arguments(app, m.overrides);
 }
 
+void add_prefix_cache(CLI::App& app, ModelArguments& m) {
+  m.shares_prefixes = true;
+  app.add_option("--prefix-cache", m.prefix_cache,
+                 "Gigabytes of finished blocks kept for prompts that begin alike, of block-causal "
+                 "models (0.5); 0: none")
+      ->check(CLI::Range(0.0, 1e6).description(""))
+      ->type_name("GB")
+      ->group(kModelGroup);
+}
+
+size_t prefix_cache_bytes(const ModelArguments& arguments, const ModelConfig& config) {
+  constexpr double kUsual = 0.5;
+  if (config.visibility.is_block_causal()) {
+    const double otherwise = arguments.shares_prefixes ? kUsual : 0;
+    return static_cast<size_t>(arguments.prefix_cache.value_or(otherwise) * 1e9);
+  }
+  if (arguments.prefix_cache.value_or(0) == 0) return 0;
+  fail(
+      "[prefix-cache] in this model what follows a prompt changes its keys and values, so there "
+      "is nothing exact to keep; leave --prefix-cache out");
+}
+
 int threads_for(int asked, Console& console) {
   const int processors = available_threads();
   if (asked <= processors) return asked == 0 ? processors : asked;

@@ -22,8 +22,10 @@ struct ModelArguments {
   std::string device = "cpu";
   int threads = 0;
   std::string dtype = "auto";
-  std::vector<std::string> adapters{};  // DIR or DIR:SCALE
-  std::optional<double> max_memory{};   // GB
+  std::vector<std::string> adapters{};   // DIR or DIR:SCALE
+  std::optional<double> max_memory{};    // GB
+  std::optional<double> prefix_cache{};  // GB
+  bool shares_prefixes = false;          // the command may answer prompts that begin alike
   ModelOverrides overrides{};
 };
 
@@ -43,6 +45,11 @@ void add_directory(CLI::App& app, std::string& directory);
 void add_override_arguments(CLI::App& app, ModelOverrides& overrides);
 /// --model, --device, --threads, --dtype, --max-memory, --lora, --mask-id, --eos-id.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
+/// --prefix-cache.
+void add_prefix_cache(CLI::App& app, ModelArguments& arguments);
+/// Bytes of what --prefix-cache says, by default for block-causal models only. Throws Error when it
+/// was given for another one.
+size_t prefix_cache_bytes(const ModelArguments& arguments, const ModelConfig& config);
 /// Bytes of the host that weights and canvases may take: --max-memory, else what is free; nothing
 /// where that is not known.
 std::optional<int64_t> memory_for(const ModelArguments& arguments);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/check_experts.h"
 #include "kernels/cpu/reserve.h"
 
 namespace unmask::cpu {
@@ -23,18 +24,6 @@ void for_rows(ThreadPool& pool, int n, int cols, const Task& task) {
   for (int i = 0; i < n; ++i) task(i);
 }
 
-void check(Tensor x, const Experts& experts, Tensor out, Into into) {
-  const auto n = static_cast<int>(experts.maps.size());
-  UNMASK_CHECK(into != Into::gate, "the output of experts gates nothing");
-  UNMASK_CHECK(out.rows == x.rows && out.cols == x.cols, "shapes of experts");
-  UNMASK_CHECK(experts.router.rows == n && experts.router.cols == x.cols, "shape of a router");
-  const Routing& routing = experts.routing;
-  UNMASK_CHECK(1 <= routing.top_k && routing.top_k <= n, "a row takes one expert to all of them");
-  UNMASK_CHECK(n % routing.groups == 0 && routing.groups_kept <= routing.groups &&
-                   routing.top_k <= n / routing.groups * routing.groups_kept,
-               "groups of experts");
-}
-
 /// Where the next whole experts end that pass together: so many choices that the rest of a pass
 /// hides how regions begin and end, few enough for their rows to stay in memory that is reused.
 template <typename Choice>
@@ -48,7 +37,7 @@ size_t end_of_experts(const std::vector<Choice>& choices, size_t begin) {
 }  // namespace
 
 void ExpertProducts::run(Tensor x, const Experts& experts, Tensor out, Into into) {
-  check(x, experts, out, into);
+  check_experts(x, experts, out, into);
   if (x.rows == 0) return;
   if (into == Into::store) {
     for (int r = 0; r < out.rows; ++r) std::fill_n(out.f32(r), out.cols, 0.0F);

@@ -72,12 +72,6 @@ bool every_position(const AttentionTask& task) {
 
 void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
   check_attention(task, shape);
-  if (!task.key_ends.empty()) {
-    fail(
-        "[cuda] attention: found queries that see different keys, as block-causal models have "
-        "them; "
-        "expected queries that all see the same");
-  }
   if (task.q.rows == 0) return;
   head_dim_ = shape.head_dim;
   padded_ = padded_head(head_dim_);
@@ -106,6 +100,7 @@ void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
         lse_.fit<float>(static_cast<size_t>(shape.n_heads) * static_cast<size_t>(task.q.rows));
   }
   if (task.pattern != nullptr) set_pattern(task, work);
+  if (!task.key_ends.empty()) set_ends(task.key_ends, work);
   launch_task(work);
   if (out.data != task.out.data) {
     launch(CopyParts{.rows = task.out.rows,
@@ -122,7 +117,8 @@ void AttentionTasks::run(const AttentionTask& task, const HeadShape& shape) {
 }
 
 void AttentionTasks::launch_task(const DeviceAttention& work) {
-  const bool full = work.lists.blocks == nullptr && work.lse == nullptr && work.rows >= kManyRows;
+  const bool full = work.lists.blocks == nullptr && work.key_ends == nullptr &&
+                    work.lse == nullptr && work.rows >= kManyRows;
   if (full && full_ == CudaAttention::cudnn) return library_->run(work);
   void* workspace = workspace_.fit<std::byte>(attention_workspace(device_.traits(), work));
   launch_attention(device_.traits(), work, workspace, device_.stream());
@@ -198,6 +194,18 @@ void AttentionTasks::set_pattern(const AttentionTask& task, DeviceAttention& wor
   }
   work.tiles = reinterpret_cast<const QueryTile*>(index_lists_.on_device(numbers));
   work.n_tiles = static_cast<int>(tiles.size());
+}
+
+void AttentionTasks::set_ends(std::span<const int> ends, DeviceAttention& work) {
+  static_assert(sizeof(KeyEnds) == 2 * sizeof(int) && alignof(KeyEnds) == alignof(int));
+  std::vector<int> numbers(ends.begin(), ends.end());
+  for (const KeyEnds& tile : tile_ends(ends)) {
+    numbers.insert(numbers.end(), {tile.least, tile.most});
+  }
+  work.key_ends = index_lists_.on_device(numbers);
+  work.tile_ends = reinterpret_cast<const KeyEnds*>(work.key_ends + ends.size());
+  // Nobody sees the others: a kernel that shares out the keys need not know of them.
+  work.keys = *std::max_element(ends.begin(), ends.end());
 }
 
 void AttentionTasks::measure(const AttentionTask& task, const DeviceAttention& done) {

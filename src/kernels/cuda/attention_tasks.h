@@ -41,6 +41,7 @@ class AttentionTasks {
   /// Queues attention by our kernels, or by a library where one is wanted and has what it takes.
   void launch_task(const DeviceAttention& work);
   void set_pattern(const AttentionTask& task, DeviceAttention& work);
+  void set_ends(std::span<const int> ends, DeviceAttention& work);
   void measure(const AttentionTask& task, const DeviceAttention& done);
   /// Fills `importance.chosen` from tables on the device.
   void choose(BlockImportance& importance, const DeviceImportance& tables);

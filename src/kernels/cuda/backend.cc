@@ -1,14 +1,17 @@
 #include "kernels/cuda/backend.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 
 #include "core/parallel.h"
 #include "core/platform/processor.h"
+#include "kernels/check_experts.h"
 #include "kernels/cuda/attention_tasks.h"
 #include "kernels/cuda/cell_work.h"
 #include "kernels/cuda/choices.h"
 #include "kernels/cuda/device_series.h"
+#include "kernels/cuda/expert_tasks.h"
 #include "kernels/cuda/products.h"
 #include "kernels/cuda/row_work.h"
 #include "kernels/cuda/tensor_view.h"
@@ -19,35 +22,9 @@ namespace unmask::cuda {
 
 namespace {
 
-/// Rows of bfloat16 that a product reads.
-struct Operand {
-  const Bf16* data;
-  int64_t stride;
-};
-
 // Up to here a product waits for its weights, and one of several matrices fills the device better;
 // beyond it the extra pass over the result costs more (docs/cuda.md, "Few rows").
 constexpr int kFewRows = 256;
-
-const DeviceMatrix& matrix_of(const LinearMap& map) {
-  return dynamic_cast<const DeviceMatrix&>(*map.weights);
-}
-
-/// How many of the first maps can be one product: some that are stored, or a gate and what it
-/// multiplies.
-size_t count_joined(std::span<const LinearMap> maps) {
-  size_t count = 1;
-  while (count < std::min<size_t>(maps.size(), Split::kParts) && maps[0].into == Into::store &&
-         maps[count].into == Into::store &&
-         matrix_of(maps[count]).follows(matrix_of(maps[count - 1]))) {
-    ++count;
-  }
-  const bool gated = count == 1 && maps.size() > 1 && maps[0].into == Into::store &&
-                     maps[1].into == Into::gate && maps[1].out.data == maps[0].out.data &&
-                     !maps[0].bias && !maps[1].bias &&
-                     matrix_of(maps[1]).follows(matrix_of(maps[0]));
-  return gated ? 2 : count;
-}
 
 class CudaBackend final : public Backend {
  public:
@@ -78,6 +55,7 @@ class CudaBackend final : public Backend {
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override;
   using Backend::linear;
   void linear(Tensor x, std::span<const LinearMap> maps) override;
+  void experts(Tensor x, const Experts& experts, Tensor out, Into into) override;
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
   void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override;
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
@@ -128,10 +106,12 @@ class CudaBackend final : public Backend {
   Products products_;
   IndexLists lists_{device_};
   AttentionTasks attention_;
+  ExpertTasks experts_{device_, products_};
   DeviceTable table_{device_};
   Scratch input_{device_};        // of a product, in bfloat16
   Scratch bias_{device_};         // of a product, in bfloat16
   Scratch gated_{device_};        // what a gate multiplies
+  Scratch shared_{device_};       // the inner rows of a shared expert, in bfloat16
   Scratch joined_{device_};       // products of several matrices, in float32
   Scratch frequencies_{device_};  // of rotation_
   Rotation rotation_;
@@ -175,7 +155,7 @@ void CudaBackend::linear(Tensor x, std::span<const LinearMap> maps) {
     UNMASK_CHECK(!map.bias || map.bias.dtype == DType::f32, "biases are float32");
   }
   if (x.rows == 0 || maps.empty()) return;
-  const int depth = matrix_of(maps[0]).depth();
+  const int depth = matrix_of(maps[0].weights).depth();
   const Operand input = readable(x, depth);
   while (!maps.empty()) {
     const size_t joined = x.rows <= kFewRows ? count_joined(maps) : 1;
@@ -210,7 +190,7 @@ void CudaBackend::apply(const Operand& input, int depth, const LinearMap& map) {
   }
   products_.run({.x = input.data,
                  .x_stride = input.stride,
-                 .weights = matrix_of(map).values(),
+                 .weights = matrix_of(map.weights).values(),
                  .bias = converted(map.bias, out.narrow),
                  .out = out,
                  .rows = map.out.rows,
@@ -233,7 +213,7 @@ void CudaBackend::apply_joined(const Operand& input, int depth, std::span<const 
   split.from = {joined_.fit<float>(cells), split.cols, false};
   products_.run({.x = input.data,
                  .x_stride = input.stride,
-                 .weights = matrix_of(maps[0]).values(),
+                 .weights = matrix_of(maps[0].weights).values(),
                  .out = split.from,
                  .rows = split.rows,
                  .cols = split.cols,
@@ -244,6 +224,19 @@ void CudaBackend::apply_joined(const Operand& input, int depth, std::span<const 
   } else {
     queue(split);
   }
+}
+
+void CudaBackend::experts(Tensor x, const Experts& experts, Tensor out, Into into) {
+  check_experts(x, experts, out, into);
+  if (x.rows == 0) return;
+  experts_.run(readable(x, matrix_of(experts.maps[0].gate).depth()), x.rows, experts, out, into);
+  if (experts.shared == nullptr) return;
+  const GatedMaps& shared = *experts.shared;
+  const int width = shared.gate->out();
+  auto* rows = shared_.fit<Bf16>(static_cast<size_t>(x.rows) * static_cast<size_t>(width));
+  const Tensor inner{rows, DType::bf16, x.rows, width, width};
+  linear(x, std::array{LinearMap{shared.gate, inner}, LinearMap{shared.up, inner, {}, Into::gate}});
+  linear(inner, {.weights = shared.down, .out = out, .into = Into::add});
 }
 
 void CudaBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {

@@ -107,6 +107,50 @@ struct CopyParts {
   }
 };
 
+/// Float32 as three bfloat16 that add up to it: each takes what rounding to the one before has
+/// left. out [3 * rows, cols]: part i of all rows lies behind part i - 1.
+struct SplitFloat {
+  static constexpr int kParts = 3;
+  struct Parts {
+    float parts[kParts];
+  };
+  int rows, cols;
+  View from;
+  int from_cols;  // zeros behind them
+  View out;
+  UNMASK_BOTH_SIDES Parts value(int row, int col) const {
+    Parts v{};
+    float left = col < from_cols ? from(row, col) : 0;
+    for (float& part : v.parts) {
+      part = bf16_to_f32(f32_to_bf16(left));
+      left -= part;
+    }
+    return v;
+  }
+  UNMASK_BOTH_SIDES void put(int row, int col, const Parts& v) const {
+    for (int i = 0; i < kParts; ++i) out.set(i * rows + row, col, v.parts[i]);
+  }
+};
+
+/// The weighted outputs of a row's experts, added up in their order.
+struct AddExperts {
+  int rows, cols;
+  View from;             // [rows * top_k, cols]
+  const int* places;     // [rows, top_k], rows of `from`
+  const float* weights;  // [rows, top_k]
+  int top_k;
+  bool adds;  // to what is in out
+  View out;
+  UNMASK_BOTH_SIDES float value(int row, int col) const {
+    float sum = adds ? out(row, col) : 0;
+    for (int64_t i = int64_t{row} * top_k; i < (int64_t{row} + 1) * top_k; ++i) {
+      sum += weights[i] * from(places[i], col);
+    }
+    return sum;
+  }
+  UNMASK_BOTH_SIDES void put(int row, int col, float value) const { out.set(row, col, value); }
+};
+
 /// Rotates the pairs (i, i + half) of every head. A column is a pair in some heads, which share its
 /// angle.
 struct Rope {

@@ -19,7 +19,9 @@ struct FlashParams {
   const uint16_t* blocks;  // null: every tile of keys
   const int32_t* counts;
   int list_stride;
-  float* lse;  // null: not wanted
+  float* lse;               // null: not wanted
+  const int32_t* key_ends;  // null: rows see all keys
+  const KeyEnds* tile_ends;
   int rows;
   int keys;
   int n_heads;
@@ -34,6 +36,8 @@ inline FlashParams flash_params(const DeviceAttention& task) {
           .counts = task.lists.counts,
           .list_stride = task.lists.stride,
           .lse = task.lse,
+          .key_ends = task.key_ends,
+          .tile_ends = task.tile_ends,
           .rows = task.rows,
           .keys = task.keys,
           .n_heads = task.n_heads,

@@ -22,7 +22,9 @@ struct MmaParams {
   const Bf16* k;
   const Bf16* v;
   Bf16* out;
-  float* lse;  // null: not wanted
+  float* lse;               // null: not wanted
+  const int32_t* key_ends;  // null: rows see all keys of their tile
+  const KeyEnds* tile_ends;
   int64_t q_stride, k_stride, v_stride, out_stride;
   int rows;
   int keys;
@@ -62,6 +64,8 @@ inline MmaParams mma_params(const DeviceTraits& device, const DeviceAttention& t
               .v = t.v,
               .out = t.out,
               .lse = t.lse,
+              .key_ends = t.key_ends,
+              .tile_ends = t.tile_ends,
               .q_stride = t.q_stride,
               .k_stride = t.k_stride,
               .v_stride = t.v_stride,

@@ -48,6 +48,8 @@ GPU_FN float exp2_fast(float x) {
   asm("ex2.approx.ftz.f32 %0, %1;" : "=f"(y) : "f"(x));
   return y;
 }
+/// e^x to the last bit or the one before.
+GPU_FN float exponential(float x) { return expf(x); }
 GPU_FN float log2_fast(float x) { return __log2f(x); }
 GPU_FN float multiply_add(float a, float b, float c) { return __fmaf_rn(a, b, c); }
 GPU_FN float maximum(float a, float b) { return fmaxf(a, b); }

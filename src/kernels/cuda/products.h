@@ -14,6 +14,12 @@ namespace unmask::cuda {
 /// load at once.
 inline constexpr int kDepthMultiple = 8;
 
+/// Rows of bfloat16 that a product reads.
+struct Operand {
+  const Bf16* data;
+  int64_t stride;  // a multiple of kDepthMultiple
+};
+
 /// out = x weights^T + bias, or what is added to out; summed in float32.
 struct Product {
   const Bf16* x = nullptr;        // [rows, depth]

@@ -1,4 +1,4 @@
-// Query rows cut into tiles that lie in one query block each.
+// Query rows cut into tiles.
 #pragma once
 
 #include <span>
@@ -8,7 +8,11 @@
 
 namespace unmask::cuda {
 
-/// Tiles of the rows whose ascending positions are given, all in host memory.
+/// Tiles, each in one query block, of the rows whose ascending positions are given, all in host
+/// memory.
 std::vector<QueryTile> query_tiles(std::span<const int> positions, int block_size);
+
+/// Least and most of the ends of every kMaxTileRows rows (DeviceAttention::tile_ends).
+std::vector<KeyEnds> tile_ends(std::span<const int> key_ends);
 
 }  // namespace unmask::cuda

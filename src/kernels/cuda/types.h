@@ -29,6 +29,13 @@ struct QueryTile {
 };
 inline constexpr int kMaxTileRows = 128;
 
+/// Where the keys end that some rows see: of the row that sees fewest and of the one that sees
+/// most.
+struct KeyEnds {
+  int32_t least = 0;
+  int32_t most = 0;
+};
+
 /// The key blocks that each head and query block reads: a BlockPattern with rows of equal length.
 /// List `head * n_blocks + query_block` starts at blocks[list * stride] and holds counts[list] >= 1
 /// ascending numbers without repetition; what lies behind them is not read.
@@ -40,8 +47,8 @@ struct DeviceLists {
   int n_blocks = 0;    // ceil(positions / block_size)
 };
 
-/// out = softmax(scale * q k^T) v over all keys, or over the listed ones. q and out may not
-/// overlap.
+/// out = softmax(scale * q k^T) v over all keys, those before a row's end, or the listed ones. q
+/// and out may not overlap.
 struct DeviceAttention {
   const Bf16* q = nullptr;  // [rows, n_heads * head_dim]
   const Bf16* k = nullptr;  // [keys, n_kv_heads * head_dim]
@@ -59,6 +66,9 @@ struct DeviceAttention {
   int head_dim = 0;    // 32, 64, 96 or 128
   float scale = 0;     // 1 / sqrt(head_dim) for all supported models
 
+  /// [rows], 1 to `keys`: a row sees the keys before its end. Null: all. Without lists only.
+  const int32_t* key_ends = nullptr;
+  const KeyEnds* tile_ends = nullptr;  // of every kMaxTileRows of them (tile_ends())
   DeviceLists lists{};
   /// With lists: which rows share a query block (query_tiles()). Null: row i is position i.
   const QueryTile* tiles = nullptr;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "kernels/cuda/cell_work.h"
 #include "kernels/cuda/products.h"
 
 namespace unmask::cuda {
@@ -66,6 +67,19 @@ std::vector<std::unique_ptr<PackedMatrix>> DeviceMatrix::pack(Device& device,
     packed.push_back(std::move(matrix));
   }
   return packed;
+}
+
+size_t count_joined(std::span<const LinearMap> maps) {
+  const auto matrix = [&](size_t i) -> const DeviceMatrix& { return matrix_of(maps[i].weights); };
+  size_t count = 1;
+  while (count < std::min<size_t>(maps.size(), Split::kParts) && maps[0].into == Into::store &&
+         maps[count].into == Into::store && matrix(count).follows(matrix(count - 1))) {
+    ++count;
+  }
+  const bool gated = count == 1 && maps.size() > 1 && maps[0].into == Into::store &&
+                     maps[1].into == Into::gate && maps[1].out.data == maps[0].out.data &&
+                     !maps[0].bias && !maps[1].bias && matrix(1).follows(matrix(0));
+  return gated ? 2 : count;
 }
 
 View DeviceTable::rows(const HostMatrix& table) {

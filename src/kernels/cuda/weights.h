@@ -40,6 +40,14 @@ class DeviceMatrix final : public PackedMatrix {
   Bf16* values_;
 };
 
+inline const DeviceMatrix& matrix_of(const PackedMatrix* weights) {
+  return dynamic_cast<const DeviceMatrix&>(*weights);
+}
+
+/// How many of the first maps can be one product: some that are stored, or a gate and what it
+/// multiplies.
+size_t count_joined(std::span<const LinearMap> maps);
+
 /// The table of embeddings, of which rows are gathered: bfloat16 where it came so, else
 /// float32.
 class DeviceTable {

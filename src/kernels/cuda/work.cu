@@ -9,8 +9,10 @@ namespace unmask::cuda {
 namespace {
 
 constexpr int kThreads = 256;       // of a block
+constexpr int kNarrowThreads = 64;  // for rows of one head, of which a norm has tens a position
+constexpr int kNarrowRow = 256;     // columns: 4 for each of so few threads
 constexpr int kWideThreads = 1024;  // for rows of a vocabulary, of which few are reduced at a time
-constexpr int kWideRow = 16384;      // columns: 16 for each of so many threads
+constexpr int kWideRow = 16384;     // columns: 16 for each of so many threads
 constexpr int kWarp = 32;
 // To fill a device: the 132 multiprocessors of an H200 hold 8 blocks of 256 threads each.
 constexpr unsigned kEnoughBlocks = 1024;
@@ -122,7 +124,9 @@ template <typename Work>
 void launch(const Work& work, Stream stream) {
   if (work.rows <= 0 || work.cols <= 0) return;
   if constexpr (Reduces<Work>) {
-    const int threads = work.cols >= kWideRow ? kWideThreads : kThreads;
+    const int threads = work.cols >= kWideRow     ? kWideThreads
+                        : work.cols <= kNarrowRow ? kNarrowThreads
+                                                  : kThreads;
     run_row<<<static_cast<unsigned>(work.rows), static_cast<unsigned>(threads), 0, stream>>>(work);
   } else {
     unsigned across = kWarp;

@@ -29,11 +29,11 @@ http::Reply error_reply(const ApiError& error) {
 
 std::string event(const Json& value) { return "data: " + compact(value) + "\n\n"; }
 
-Json usage(int prompt_tokens, int answer_tokens) {
+Json usage(int prompt_tokens, int answer_tokens, int reused) {
   return {{"prompt_tokens", prompt_tokens},
           {"completion_tokens", answer_tokens},
           {"total_tokens", prompt_tokens + answer_tokens},
-          {"prompt_tokens_details", {{"cached_tokens", 0}}}};
+          {"prompt_tokens_details", {{"cached_tokens", reused}}}};
 }
 
 Json diffusion_report(const Report& report) {

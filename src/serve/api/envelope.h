@@ -25,8 +25,9 @@ Json error_body(const ApiError& error);
 /// An event of a stream.
 std::string event(const Json& value);
 
-/// Tokens of prompt and answers, in the words of OpenAI's API.
-Json usage(int prompt_tokens, int answer_tokens);
+/// Tokens of prompt and answers, in the words of OpenAI's API; `reused` of the prompt's were not
+/// computed.
+Json usage(int prompt_tokens, int answer_tokens, int reused = 0);
 
 /// What a generation was: its settings and what they cost, all choices together.
 struct Report {

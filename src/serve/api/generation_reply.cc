@@ -78,6 +78,8 @@ class GenerationReply final : public Watcher,
   Json envelope(bool streamed) const;
   Json report() const;
   int answer_tokens() const;
+  /// Of the prompts' that were not computed.
+  int reused_tokens() const;
 
   GenerationPlan plan_;
   std::shared_ptr<http::Exchange> exchange_;
@@ -232,7 +234,7 @@ void GenerationReply::conclude() {
     if (plan_.fields.include_usage) {
       Json last = envelope(true);
       last["choices"] = Json::array();
-      last["usage"] = usage(prompt_tokens_, answer_tokens());
+      last["usage"] = usage(prompt_tokens_, answer_tokens(), reused_tokens());
       exchange_->write(event(last));
     }
     exchange_->write("data: [DONE]\n\n");
@@ -249,7 +251,7 @@ void GenerationReply::conclude() {
     }
     Json reply = envelope(false);
     reply["choices"] = std::move(choices);
-    reply["usage"] = usage(prompt_tokens_, answer_tokens());
+    reply["usage"] = usage(prompt_tokens_, answer_tokens(), reused_tokens());
     reply["diffusion"] = report();
     exchange_->reply(json_reply(plan_.wording->complete(std::move(reply), finished)));
   }
@@ -295,6 +297,14 @@ Json GenerationReply::envelope(bool streamed) const {
           {"created", std::chrono::system_clock::to_time_t(std::chrono::system_clock::now())},
           {"model", context.model},
           {"system_fingerprint", context.fingerprint}};
+}
+
+int GenerationReply::reused_tokens() const {
+  int sum = 0;
+  for (size_t i = 0; i < choices_.size(); i += static_cast<size_t>(plan_.fields.choices)) {
+    sum += choices_[i].finished->result.reused;
+  }
+  return sum;
 }
 
 Json GenerationReply::report() const {

@@ -6,6 +6,7 @@
 
 #include "core/error.h"
 #include "core/stop.h"
+#include "generate/prefix_pool.h"
 #include "serve/metrics.h"
 
 namespace unmask {
@@ -109,7 +110,8 @@ void Scheduler::run() {
     run_errand();
     step();
     collect();
-    metrics_.set_state(running_, waiting_, engine_.state_bytes());
+    metrics_.set_state(running_, waiting_, engine_.state_bytes(),
+                       options_.engine.prefixes ? options_.engine.prefixes->bytes() : 0);
     flush();
   }
   say(std::move(when_empty_));

@@ -23,7 +23,16 @@ std::vector<Bf16> random_matrix(std::mt19937& random, int rows, int64_t stride, 
 
 }  // namespace
 
-AttentionCase::AttentionCase(const CaseShape& shape, uint64_t seed) : positions_(shape.positions) {
+std::vector<int> block_ends(int rows, int keys, int block, int first) {
+  std::vector<int> ends;
+  for (int r = 0; r < rows; ++r) {
+    ends.push_back(std::min(keys, ((first + r) / block + 1) * block));
+  }
+  return ends;
+}
+
+AttentionCase::AttentionCase(const CaseShape& shape, uint64_t seed)
+    : positions_(shape.positions), ends_(shape.ends), tile_ends_(tile_ends(shape.ends)) {
   std::mt19937 random(static_cast<unsigned>(seed));
   // Rows are wider than the heads: a kernel that writes beside its columns is noticed.
   const int64_t q_stride = shape.n_heads * shape.head_dim + 8;
@@ -47,7 +56,9 @@ AttentionCase::AttentionCase(const CaseShape& shape, uint64_t seed) : positions_
            .n_heads = shape.n_heads,
            .n_kv_heads = shape.n_kv_heads,
            .head_dim = shape.head_dim,
-           .scale = 1 / std::sqrt(static_cast<float>(shape.head_dim))};
+           .scale = 1 / std::sqrt(static_cast<float>(shape.head_dim)),
+           .key_ends = ends_.empty() ? nullptr : ends_.data(),
+           .tile_ends = tile_ends_.data()};
   if (shape.block_size > 0) draw_lists(shape, random);
 }
 
@@ -76,7 +87,8 @@ void AttentionCase::draw_lists(const CaseShape& shape, std::mt19937& random) {
 std::vector<int> AttentionCase::seen_keys(int head, int row) const {
   std::vector<int> keys;
   if (task_.lists.blocks == nullptr) {
-    keys.resize(static_cast<size_t>(task_.keys));
+    const int end = ends_.empty() ? task_.keys : ends_[static_cast<size_t>(row)];
+    keys.resize(static_cast<size_t>(end));
     std::iota(keys.begin(), keys.end(), 0);
     return keys;
   }

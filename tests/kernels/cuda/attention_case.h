@@ -20,8 +20,12 @@ struct CaseShape {
   int block_size = 0;  // 0: dense; else rows are positions, or `positions` are
   int longest = 4;     // of the lists
   std::vector<int> positions{};
-  float spread = 1;  // standard deviation of the queries
+  std::vector<int> ends{};  // of the keys that rows see
+  float spread = 1;         // standard deviation of the queries
 };
+
+/// Ends of `keys` keys as a block-causal model has them for rows that begin at position `first`.
+std::vector<int> block_ends(int rows, int keys, int block, int first = 0);
 
 struct Errors {
   double relative_l2 = 0;  // of the outputs
@@ -55,6 +59,8 @@ class AttentionCase {
   std::vector<uint16_t> blocks_;
   std::vector<int32_t> counts_;
   std::vector<int> positions_;
+  std::vector<int> ends_;
+  std::vector<KeyEnds> tile_ends_;
   std::vector<QueryTile> tiles_;
   DeviceAttention task_;
 };

@@ -8,8 +8,9 @@
 namespace unmask {
 namespace {
 
-testing::LoadedModel load(const std::string& name, std::unique_ptr<Backend> backend) {
-  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, std::move(backend)};
+testing::LoadedModel load(const std::string& name, std::unique_ptr<Backend> backend,
+                          const ModelOverrides& overrides = {}) {
+  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, std::move(backend), overrides};
 }
 
 /// Keeps nothing between calls and chooses blocks on the host.
@@ -28,12 +29,20 @@ class Forgetful final : public testing::FarBackend {
   }
 };
 
-TEST(CudaModel, RefusesQueriesThatSeeDifferentKeys) {
-  auto model = load("llada-tiny", cuda::create_backend({.threads = 1}));
-  model.config.visibility = Visibility::block_causal(8);
-  Transformer transformer(model.config, model.weights, *model.backend);
-  const Request r = testing::method_request(model, "full", 16, 16, 8, 8);
-  EXPECT_THROW(generate(transformer, {&r, 1}), Error);
+TEST(CudaModel, BlockCausalCachesGiveTheTokensOfNoCache) {
+  for (const std::string name : {"llada-tiny", "dream-tiny"}) {
+    for (const int visible : {4, 8, 13}) {
+      auto model = load(name, cuda::create_backend({.threads = 1}));
+      model.config.visibility = Visibility::block_causal(visible);
+      Transformer transformer(model.config, model.weights, *model.backend);
+      const Request full = testing::method_request(model, "full", 19, 24, 8, 12);
+      Request cached = full;
+      cached.method = "block-cache";
+      EXPECT_EQ(generate(transformer, {&cached, 1})[0].tokens,
+                generate(transformer, {&full, 1})[0].tokens)
+          << name << ", blocks of " << visible;
+    }
+  }
 }
 
 TEST(CudaModel, ANeighbourThatComputesSomeRowsChangesNoRounding) {
@@ -78,21 +87,32 @@ TEST(CudaModel, WhatIsKeptOnTheDeviceChangesNothing) {
 }
 
 /// Rounding to bfloat16 moves logits by about 1 %, so a near-tie may fall the other way, and what
-/// follows it then differs: most tokens of a short text must agree.
+/// follows it then differs: most tokens of a short text must agree. Where experts nearly tie, a row
+/// may take another one as well.
 TEST(CudaModel, GivesTheTextOfFloat32) {
-  for (const std::string name : {"llada-tiny", "dream-tiny"}) {
-    auto exact = load(name, create_cpu_backend({.threads = 1}));
-    auto cuda = load(name, cuda::create_backend({.threads = 1}));
+  // The files of the last three, which have experts, name no mask; those of the last two no block.
+  const ModelOverrides masks{.mask_id = 501};
+  const ModelOverrides blocks{.mask_id = 501, .block = 4};
+  for (const auto& [name, overrides] :
+       {std::pair("llada-tiny", ModelOverrides()), std::pair("dream-tiny", ModelOverrides()),
+        std::pair("lladamoe-tiny", masks), std::pair("llada2-tiny", blocks),
+        std::pair("sdar-moe-tiny", blocks)}) {
+    auto exact = load(name, create_cpu_backend({.threads = 1}), overrides);
+    auto cuda = load(name, cuda::create_backend({.threads = 1}), overrides);
     int same = 0;
     for (int prompt = 5; prompt < 25; prompt += 5) {
-      const Request r = testing::method_request(exact, "full", prompt, 12, 12, 6);
+      Request r = testing::method_request(exact, "full", prompt, 12, 12, 6);
+      if (exact.config.visibility.is_block_causal()) {
+        r.method = "block-cache";
+        r.block_length = 4;
+      }
       const auto expected = generate(exact.transformer, {&r, 1})[0].tokens;
       const auto found = generate(cuda.transformer, {&r, 1})[0].tokens;
       for (size_t i = static_cast<size_t>(prompt); i < found.size(); ++i) {
         same += found[i] == expected[i] ? 1 : 0;
       }
     }
-    EXPECT_GE(same, 40) << name << ", of 48";
+    EXPECT_GE(same, 36) << name << ", of 48";
   }
 }
 

@@ -72,6 +72,12 @@ void attend(const DeviceAttention& task) {
         hide_unlisted(task.lists, head * task.lists.n_blocks + blocks[static_cast<size_t>(row)],
                       scores);
       }
+      if (task.key_ends != nullptr) {
+        const KeyEnds tile = task.tile_ends[row / kMaxTileRows];
+        UNMASK_CHECK(tile.least <= task.key_ends[row] && task.key_ends[row] <= tile.most,
+                     "ends of a tile of rows");
+        std::fill(scores.begin() + task.key_ends[row], scores.end(), kHidden);
+      }
       const float lse = softmax(scores);
       if (task.lse != nullptr) task.lse[int64_t{head} * task.rows + row] = lse;
       for (int d = 0; d < dim; ++d) {

@@ -64,6 +64,16 @@ TEST(CudaAttentionChoice, ListsOfItsBlocksGoToHopper) {
   EXPECT_EQ(kernel_of(kHopper, task), "mma");
 }
 
+TEST(CudaAttentionChoice, EndsOfKeysChangeNothing) {
+  const std::vector<int32_t> ends(4096, 4096);
+  DeviceAttention task = dense(4096, 32);
+  task.key_ends = ends.data();
+  EXPECT_EQ(kernel_of(kHopper, task), "sm_90");
+  task = dense(32, 32);
+  task.key_ends = ends.data();
+  EXPECT_EQ(kernel_of(kHopper, task), "mma");
+}
+
 TEST(CudaAttentionChoice, OnlySplitKeysNeedAWorkspaceAndFitOneRound) {
   EXPECT_EQ(attention_workspace(kHopper, dense(4096, 32)), 0);
   // 12 splits of 32 heads: 384 blocks of the 3 x 132 that run at a time, each with the rows' parts

@@ -102,6 +102,31 @@ TEST(CudaFlashMma, FewRowsSplitTheKeys) {
   expect_exact(shape, 4);
 }
 
+TEST(CudaFlashMma, RowsSeeTheKeysBeforeTheirEnds) {
+  for (const int block : {1, 4, 32, 100, 128}) {
+    expect_exact({.rows = 260,
+                  .keys = 260,
+                  .n_heads = 4,
+                  .n_kv_heads = 2,
+                  .head_dim = 32,
+                  .ends = testing::block_ends(260, 260, block)});
+  }
+  expect_exact({.rows = 6,
+                .keys = 130,
+                .n_heads = 3,
+                .n_kv_heads = 1,
+                .head_dim = 128,
+                .ends = {130, 1, 63, 64, 65, 2}});
+}
+
+TEST(CudaFlashMma, SplitsBehindTheEndsWeighNothing) {
+  CaseShape shape{.rows = 5, .keys = 1000, .n_heads = 6, .n_kv_heads = 2, .head_dim = 64};
+  shape.ends = {1000, 1, 64, 250, 257};  // in every one of the splits
+  expect_exact(shape, 4);
+  shape.ends = {3, 1, 64, 250, 200};  // in the first one
+  expect_exact(shape, 4);
+}
+
 TEST(CudaFlashMma, MistakesAreNoticed) {
   const CaseShape shape{
       .rows = 40, .keys = 200, .n_heads = 1, .n_kv_heads = 1, .head_dim = 64, .block_size = 64};

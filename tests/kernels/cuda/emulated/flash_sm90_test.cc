@@ -72,6 +72,28 @@ TEST(CudaFlashSm90, LargeScores) {
   expect_exact({.rows = 140, .keys = 270, .n_heads = 1, .n_kv_heads = 1, .spread = 300}, 12);
 }
 
+TEST(CudaFlashSm90, RowsSeeTheKeysBeforeTheirEnds) {
+  for (const int block : {4, 32, 100, 128, 200}) {
+    expect_exact({.rows = 300,
+                  .keys = 300,
+                  .n_heads = 2,
+                  .n_kv_heads = 1,
+                  .ends = testing::block_ends(300, 300, block)},
+                 13);
+  }
+  // A step behind a cache, and ends in any order.
+  expect_exact({.rows = 140,
+                .keys = 390,
+                .n_heads = 2,
+                .n_kv_heads = 2,
+                .head_dim = 64,
+                .ends = testing::block_ends(140, 390, 32, 250)},
+               14);
+  std::vector<int> ends;
+  for (int r = 0; r < 200; ++r) ends.push_back(1 + r * 37 % 385);
+  expect_exact({.rows = 200, .keys = 385, .n_heads = 2, .n_kv_heads = 1, .ends = ends}, 15);
+}
+
 /// Whether a faulty machine is noticed, by a Defect or by the numbers, in one of a few orders of
 /// events.
 bool noticed(const CaseShape& shape, Fault fault) {

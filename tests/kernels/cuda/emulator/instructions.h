@@ -49,6 +49,7 @@ GPU_FN float load_shared(SharedAddress at) {
 GPU_FN void store_pair(uint16_t* to, uint32_t pair) { std::memcpy(to, &pair, 4); }
 
 GPU_FN float exp2_fast(float x) { return std::exp2(x); }
+GPU_FN float exponential(float x) { return std::exp(x); }
 GPU_FN float log2_fast(float x) { return std::log2(x); }
 GPU_FN float multiply_add(float a, float b, float c) { return std::fma(a, b, c); }
 GPU_FN float maximum(float a, float b) { return std::fmax(a, b); }
