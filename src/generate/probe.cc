@@ -89,8 +89,7 @@ void Probe::each_row(std::span<const ProbeCanvas> canvases, const UseRow& use) {
       if (!std::isfinite(log_sum_exp(row))) {
         fail(ErrorCode::not_finite,
              "[probe] the logits of position {} are no finite numbers: values overflowed on the "
-             "way, "
-             "or a packed file is damaged{}",
+             "way, or a packed file is damaged{}",
              point->position, place_of_overflow(model_, canvas->tokens));
       }
       use(*point, row);

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <utility>
 
 #include "kernels/block_pattern.h"
 #include "methods/selection.h"
@@ -15,7 +16,8 @@ StepPlan PrefixSelection::plan_step(const Step& step) {
   if (step.in_block == 0) selected_ = false;
   StepPlan plan = cache_->plan_step(step);
   if (plan.rows.empty()) return plan;
-  prefix_ = cache_->planned_final();
+  // A mask in the prompt that was decided lets the prefix grow in the midst of a block.
+  if (std::exchange(prefix_, cache_->planned_final()) != cache_->planned_final()) selected_ = false;
   pass_ = selected_ ? Pass::selected : Pass::whole;
   // A pass that commits the block before may leave this one out.
   const bool computes_block = plan.rows[plan.rows.size() - 1] >= step.block.end - 1 && prefix_ > 0;

@@ -14,9 +14,8 @@
 namespace unmask {
 
 /// Ascending positions before `prefix` that a block goes on seeing: one list for all key heads, or
-/// one for each and all of a length. `rows` of scope.q are the block's; `keys` [positions,
-/// n_kv_heads
-/// * head_dim] those of all positions that the block sees.
+/// one for each and all of a length. `rows` of scope.q are the block's; `keys` are those of all
+/// positions that it sees, [positions, n_kv_heads * head_dim].
 using SelectPrefix =
     std::function<std::vector<Rows>(const AttendScope& scope, Range rows, Tensor keys, int prefix)>;
 
