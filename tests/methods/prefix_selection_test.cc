@@ -136,6 +136,24 @@ TEST(PrefixSelection, KeepingEverythingLosesNothing) {
   }
 }
 
+TEST(PrefixSelection, AMaskInThePromptMayBeDecidedInTheMidstOfABlock) {
+  for (const std::string name : {"llada-tiny", "dream-tiny"}) {
+    BlockCausal model(name, 8);
+    for (const int hole : {12, 13, 19, 20, 21}) {
+      Request r = model.request("block-cache", 24, 16, 8, 16);
+      // Any order, so that the hole's turn comes early, too.
+      r.sampler.algorithm = Algorithm::random;
+      r.sampler.seed = static_cast<uint64_t>(hole);
+      r.tokens[static_cast<size_t>(hole)] = model.config().mask_id;
+      const Result exact = model.run(r);
+      for (const char* method : {"sparse-dllm:keep=1,delay=0", "sparsed:select=1,block=4"}) {
+        r.method = method;
+        EXPECT_EQ(model.run(r).tokens, exact.tokens) << name << hole << method;
+      }
+    }
+  }
+}
+
 TEST(PrefixSelection, SparseDllmKeepsWhatTheMeanQueryScoresHighest) {
   BlockCausal model("llada-tiny", kBlock);
   const auto steps = watch(model, "sparse-dllm:keep=0.5,kernel=1,delay=1");
