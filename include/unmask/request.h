@@ -52,10 +52,14 @@ struct RequestOptions {
   std::optional<double> threshold{};  // decide all tokens at least this probable
   std::optional<double> factor{};     // decide the longest prefix that the factor rule allows
   std::optional<double> edit{};       // replace tokens by others more probable than this (LLaDA2.1)
+  std::optional<double> leap{};       // with threshold: as probable will do near one that passes it
+  std::optional<int> leap_radius{};   // how near, in positions (4)
+  bool credit = false;                // adds what earlier passes of a block proposed
   double cfg_scale = 0;               // guidance; above 0 each step takes two passes
   std::uint64_t seed = 0;             // of all randomness
   bool suppress_eos = false;          // end tokens are never chosen
   bool defer_eos = false;             // end tokens are decided last
+  bool attach_eos = false;            // they carry no confidence apart from the text
   bool early_stop = true;             // no more steps once the answer is complete
   std::optional<std::string> method{};  // NAME or NAME:OPTION=VALUE,...; see methods()
 

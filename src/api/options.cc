@@ -59,12 +59,16 @@ unmask::RequestOptions generation_options(const RequestOptions& o) {
   out.threshold = o.threshold;
   out.factor = o.factor;
   out.edit = o.edit;
+  out.leap = o.leap;
+  out.leap_radius = o.leap_radius;
+  out.credit = o.credit;
   out.top_k = o.top_k;
   if (o.eps) out.eps = static_cast<float>(*o.eps);
   out.cfg_scale = o.cfg_scale;
   out.seed = o.seed;
   out.suppress_eos = o.suppress_eos;
   out.defer_eos = o.defer_eos;
+  out.attach_eos = o.attach_eos;
   out.early_stop = o.early_stop;
   out.method = o.method;
   out.grow = o.grow;

@@ -74,10 +74,12 @@ void check_constraint(const Request& request, const ModelConfig& config) {
     fail(ErrorCode::sampler,
          "[sampler] editing and remasking: found one of them with a schema, expected none");
   }
-  if (sampler.top_p || sampler.top_k || sampler.suppress_eos || sampler.defer_eos) {
-    fail(ErrorCode::sampler,
-         "[sampler] top_p, top_k, suppress_eos and defer_eos: found one of them with a schema, "
-         "which says itself what may follow, expected none");
+  if (sampler.top_p || sampler.top_k || sampler.suppress_eos || sampler.defer_eos ||
+      sampler.attach_eos || sampler.credit) {
+    fail(
+        ErrorCode::sampler,
+        "[sampler] top_p, top_k, credit, suppress_eos, defer_eos and attach_eos: found one of them "
+        "with a schema, which says itself what may follow, expected none");
   }
   const auto masks = std::count(request.tokens.begin() + request.prompt_length,
                                 request.tokens.end(), config.mask_id);

@@ -8,10 +8,11 @@ void RowReader::read(RunningRequest& r, Tensor hidden) {
   const Sequence& sequence = r.sequence;
   const Request& request = sequence.request();
   const TokenAutomaton* const constraint = request.constraint.get();
-  const bool to_host = constraint != nullptr || request.alternatives;
+  const bool to_host = constraint != nullptr || request.alternatives || r.credit;
   const TokenQuery query = sequence.query();
   const std::span<const int> positions = sequence.candidates();
   std::vector<TokenStats> stats(positions.size());
+  if (r.credit) r.credit->begin_pass(sequence.step().block.begin);
   tiles_.each(hidden, [&](Tensor logits, int begin) {
     const auto first = static_cast<size_t>(begin);
     const auto count = static_cast<size_t>(logits.rows);
@@ -26,8 +27,9 @@ void RowReader::read(RunningRequest& r, Tensor hidden) {
                 sequence.step_index());  // before anything is made of the rows
     for (size_t i = 0; to_host && i < count; ++i) {
       const auto row = std::span(host_).subspan(i * vocab, vocab);
-      const TokenStats& chosen = stats[first + i];
+      TokenStats& chosen = stats[first + i];
       const int position = positions[first + i];
+      if (r.credit) r.credit->vote(position, row, chosen);
       if (request.alternatives) {
         r.considered[position] = find_alternatives(row, chosen.token, *request.alternatives);
       }

@@ -28,7 +28,9 @@ struct RunningRequest {
         sequence(std::move(w.request), config),
         on_step(std::move(w.on_step)),
         bytes(w.bytes),
-        served(served) {}
+        served(served) {
+    if (const auto& rule = sequence.request().sampler.credit) credit.emplace(*rule);
+  }
 
   double seconds() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - *start).count();
@@ -70,6 +72,7 @@ struct RunningRequest {
   std::optional<SequencePass> twin;                            // its unconditional half
   std::vector<TokenStats> stats;                               // of the present pass
   std::vector<ConstrainedRow> constrained;                     // the same, with a constraint
+  std::optional<Credit> credit;
   std::map<int, Alternatives> considered;  // by candidate, where the request asks for it
   std::vector<Alternatives> alternatives;  // of what the last step decided
   struct {

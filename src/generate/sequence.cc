@@ -286,9 +286,13 @@ std::optional<int> Sequence::settled_end() const {
   for (int p = request_.prompt_length; p < static_cast<int>(tokens_.size()); ++p) {
     const TokenId token = tokens_[static_cast<size_t>(p)];
     if (token == config_.mask_id) return std::nullopt;
-    if (std::count(request_.eos_ids.begin(), request_.eos_ids.end(), token) > 0) return p;
+    if (ends(token)) return p;
   }
   return std::nullopt;
+}
+
+bool Sequence::ends(TokenId token) const {
+  return std::count(request_.eos_ids.begin(), request_.eos_ids.end(), token) > 0;
 }
 
 }  // namespace unmask

@@ -112,6 +112,10 @@ class Sequence {
   /// had no other choice are decided, whatever the schedule says.
   std::vector<Decision> follow_witness(std::span<Candidate> candidates,
                                        std::span<const ConstrainedRow> rows);
+  /// Takes the confidence of end tokens that stand apart from the text
+  /// (SamplerOptions::attach_eos).
+  void hold_ends(std::span<Candidate> candidates) const;
+  bool ends(TokenId token) const;
   /// What a step decides, by the sampler's rules.
   std::vector<Decision> choose(std::span<const Candidate> candidates, const Budget& budget);
   void find_candidates(const StepPlan& plan);

@@ -63,10 +63,20 @@ std::vector<Decision> Sequence::choose(std::span<const Candidate> candidates,
   return decided;
 }
 
+void Sequence::hold_ends(std::span<Candidate> candidates) const {
+  const auto generated = std::span(tokens_).subspan(static_cast<size_t>(request_.prompt_length));
+  if (std::ranges::any_of(generated, [&](TokenId token) { return ends(token); })) return;
+  for (Candidate& c : candidates) {
+    const bool attached = c.position == 0 || !masked(c.position - 1);
+    if (ends(c.stats.token) && !attached) c.stats.probability = 0;
+  }
+}
+
 void Sequence::apply(std::span<const TokenStats> stats, std::span<const ConstrainedRow> rows) {
   UNMASK_CHECK(stats.size() == candidates_.size(), "one statistic for each candidate");
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < stats.size(); ++i) candidates.push_back({candidates_[i], stats[i]});
+  if (request_.sampler.attach_eos) hold_ends(candidates);
   std::vector<Decision> forced;
   if (witness_ && !candidates.empty()) forced = follow_witness(candidates, rows);
   const Budget budget = plan_decides_

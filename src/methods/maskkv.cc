@@ -1,35 +1,48 @@
 #include "methods/maskkv.h"
 
+#include <algorithm>
+#include <utility>
+
 #include "methods/selection.h"
 
 namespace unmask {
 
 namespace {
 
-/// Rows of the block that are still masked; all of them once none is.
-Rows voters(const Step& step) {
+/// Those of the block's rows of q that are still masked; all of them once none is.
+Rows voters(const Step& step, Range block_rows) {
   std::vector<int> masks;
-  for (int p = step.block.begin; p < step.block.end; ++p) {
-    if (step.masked(p)) masks.push_back(p);
+  for (int i = 0; i < step.block.size(); ++i) {
+    if (step.masked(step.block.begin + i)) masks.push_back(block_rows.begin + i);
   }
-  return masks.empty() ? Rows(step.block) : Rows(std::move(masks));
+  return masks.empty() ? Rows(block_rows) : Rows(std::move(masks));
 }
 
 }  // namespace
 
-std::vector<Rows> MaskKv::select(const AttendScope& scope) const {
-  const auto keys = static_cast<size_t>(scope.k.rows);
+std::vector<Rows> MaskKv::select(const AttendScope& scope, const PresentKeys& present) const {
+  const auto keys = static_cast<size_t>(present.k.rows);
   std::vector<float> votes(keys * static_cast<size_t>(scope.shape.n_kv_heads));
-  scope.backend.attention_mass(scope.q, voters(scope.step), scope.k, scope.shape, votes);
-  const auto prompt = static_cast<size_t>(scope.step.prompt_length);
-  const int keep = static_cast<int>(static_cast<double>(prompt) * options_.keep);
+  scope.backend.attention_mass(scope.q, voters(scope.step, present.block), present.k, scope.shape,
+                               votes);
+  const int prompt = scope.step.prompt_length;
   std::vector<Rows> kept;
   for (size_t h = 0; h < static_cast<size_t>(scope.shape.n_kv_heads); ++h) {
-    const Rows chosen = largest(std::span(votes).subspan(h * keys, prompt), keep);
-    std::vector<int> rows(chosen.begin(), chosen.end());
-    for (int p = scope.step.prompt_length; p < scope.step.length(); ++p) {
-      if (!scope.step.block.contains(p)) rows.push_back(p);
+    const std::vector<int>& positions = present.positions[present.positions.size() == 1 ? 0 : h];
+    std::vector<std::pair<int, float>> voted;  // positions of the prompt and their votes
+    std::vector<int> rows;
+    for (size_t slot = 0; slot < keys; ++slot) {
+      const int p = positions[slot];
+      if (p < prompt) voted.emplace_back(p, votes[h * keys + slot]);
+      if (p >= prompt && !scope.step.block.contains(p)) rows.push_back(p);
     }
+    std::ranges::sort(voted, {}, &std::pair<int, float>::first);
+    std::vector<float> scores;
+    for (const auto& [position, vote] : voted) scores.push_back(vote);
+    const int keep = std::min(static_cast<int>(voted.size()),
+                              static_cast<int>(static_cast<double>(prompt) * options_.keep));
+    for (const int i : largest(scores, keep)) rows.push_back(voted[static_cast<size_t>(i)].first);
+    std::ranges::sort(rows);
     kept.emplace_back(std::move(rows));
   }
   return kept;
@@ -37,8 +50,10 @@ std::vector<Rows> MaskKv::select(const AttendScope& scope) const {
 
 std::unique_ptr<Method> create_maskkv(Options& options, const MethodContext& context) {
   const MaskKvOptions defaults;
-  return std::make_unique<MaskKv>(MaskKvOptions{.keep = options.number("keep", defaults.keep, 0, 1),
-                                                .steps = read_eviction_steps(options, context)});
+  MaskKvOptions o{.keep = options.number("keep", defaults.keep, 0, 1),
+                  .steps = read_eviction_steps(options, context)};
+  o.steps.refresh.whole_prompt = true;  // every key head keeps as many of it
+  return std::make_unique<MaskKv>(o);
 }
 
 }  // namespace unmask

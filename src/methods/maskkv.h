@@ -22,7 +22,7 @@ class MaskKv final : public EvictingCache {
   std::string_view name() const override { return "maskkv"; }
 
  private:
-  std::vector<Rows> select(const AttendScope& scope) const override;
+  std::vector<Rows> select(const AttendScope& scope, const PresentKeys& present) const override;
 
   MaskKvOptions options_;
 };

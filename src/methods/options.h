@@ -28,6 +28,9 @@ class Options {
   /// One of `words`; the first is the default.
   std::string_view choice(std::string_view name, std::initializer_list<std::string_view> words);
 
+  /// Whether the user gave the option.
+  bool given(std::string_view name) const { return given_.contains(name); }
+
   /// To be called after the last reader: throws Error for an option that nobody read.
   void check_all_read() const;
   /// Names that were asked for.

@@ -1,6 +1,8 @@
 #include "methods/sparse_dllm.h"
 
+#include <algorithm>
 #include <limits>
+#include <utility>
 
 #include "core/random.h"
 #include "methods/selection.h"
@@ -30,25 +32,33 @@ std::vector<float> position_scores(const AttendScope& scope, Tensor q, Tensor ke
   return all;
 }
 
-std::vector<Rows> SparseDllm::select(const AttendScope& scope) const {
+std::vector<Rows> SparseDllm::select(const AttendScope& scope, const PresentKeys& present) const {
   const Range block = scope.step.block;
-  const std::vector<float> all = position_scores(scope, scope.q.slice(block), scope.k, options_);
+  const std::vector<float> all =
+      position_scores(scope, scope.q.slice(present.block), present.k, options_);
   // The gap that the block leaves is closed: the pooling sees its two neighbours side by side.
-  std::vector<int> outside;
-  std::vector<float> candidates;
-  for (int p = 0; p < (options_.prefix_only ? block.begin : scope.step.length()); ++p) {
-    if (block.contains(p)) continue;
-    outside.push_back(p);
-    candidates.push_back(all[static_cast<size_t>(p)]);
+  const std::vector<int>& positions = present.positions[0];
+  const int end = options_.prefix_only ? block.begin : scope.step.length();
+  std::vector<std::pair<int, float>> outside;  // position and score
+  for (size_t slot = 0; slot < positions.size(); ++slot) {
+    const int p = positions[slot];
+    if (p < end && !block.contains(p)) outside.emplace_back(p, all[slot]);
   }
-  const int keep = static_cast<int>(static_cast<double>(candidates.size()) * options_.keep);
+  std::ranges::sort(outside, {}, &std::pair<int, float>::first);
+  std::vector<float> scores;
+  for (const auto& [position, score] : outside) scores.push_back(score);
+  // Of all positions, those that an earlier block evicted included.
+  const int whole = end - (end > block.begin ? block.size() : 0);
+  const int keep = std::min(static_cast<int>(scores.size()),
+                            static_cast<int>(static_cast<double>(whole) * options_.keep));
   std::vector<int> kept;
-  for (const int i : largest(max_pool(candidates, options_.kernel), keep)) {
-    kept.push_back(outside[static_cast<size_t>(i)]);
+  for (const int i : largest(max_pool(scores, options_.kernel), keep)) {
+    kept.push_back(outside[static_cast<size_t>(i)].first);
   }
-  if (options_.prefix_only) {
-    for (int p = block.end; p < scope.step.length(); ++p) kept.push_back(p);
+  for (const int p : positions) {
+    if (options_.prefix_only && p >= block.end) kept.push_back(p);
   }
+  std::ranges::sort(kept);
   return {Rows(std::move(kept))};
 }
 

@@ -30,7 +30,7 @@ class SparseDllm final : public EvictingCache {
   std::string_view name() const override { return "sparse-dllm"; }
 
  private:
-  std::vector<Rows> select(const AttendScope& scope) const override;
+  std::vector<Rows> select(const AttendScope& scope, const PresentKeys& present) const override;
 
   SparseDllmOptions options_;
 };

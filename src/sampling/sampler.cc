@@ -54,6 +54,23 @@ int threshold_prefix(const SamplerOptions& options, const std::vector<Decision>&
   return n;
 }
 
+/// Moves those that leap over the threshold, or pass it, to the front and counts them: at least
+/// one.
+int leap_front(const SamplerOptions& options, std::vector<Decision>& surest_first) {
+  const auto anchors = static_cast<size_t>(threshold_prefix(options, surest_first, 0));
+  const std::vector<Decision> sure(surest_first.begin(),
+                                   surest_first.begin() + static_cast<ptrdiff_t>(anchors));
+  const auto is_near = [&](const Decision& d) {
+    return d.confidence >= options.leap->threshold &&
+           std::ranges::any_of(sure, [&](const Decision& anchor) {
+             return std::abs(anchor.position - d.position) <= options.leap->radius;
+           });
+  };
+  const auto rest = surest_first.begin() + static_cast<ptrdiff_t>(anchors);
+  const auto end = std::stable_partition(rest, surest_first.end(), is_near);
+  return std::max(1, static_cast<int>(end - surest_first.begin()));
+}
+
 /// The order in which positions are served: confidence, or with alg_temp a draw without replacement
 /// from softmax(confidence / alg_temp), which is the order of confidence / alg_temp plus Gumbel
 /// noise.
@@ -95,6 +112,30 @@ std::vector<Decision> draw_origin(const SamplerOptions& options, std::vector<Dec
 template <typename... Args>
 [[noreturn]] void refuse(fmt::format_string<Args...> format, Args&&... args) {
   fail(ErrorCode::sampler, format, std::forward<Args>(args)...);
+}
+
+void check_rules(const SamplerOptions& o) {
+  if (o.leap && !o.threshold) {
+    refuse("[sampler] leap: found no threshold, which is what a token leaps over; give one");
+  }
+  if (o.leap && !(o.leap->threshold > 0 && o.leap->threshold <= *o.threshold)) {
+    refuse("[sampler] leap: found {}, expected a probability above 0, at most the threshold of {}",
+           o.leap->threshold, *o.threshold);
+  }
+  if (o.leap && o.leap->radius < 1) {
+    refuse("[sampler] leap: found a radius of {}, expected at least 1", o.leap->radius);
+  }
+  if (o.credit && (o.temperature > 0 || o.top_p || o.top_k || o.remask)) {
+    refuse(
+        "[sampler] credit: found a temperature, a filter or remasking, expected none: it ranks the "
+        "most likely tokens");
+  }
+  const bool probabilities =
+      o.algorithm == Algorithm::low_confidence || o.algorithm == Algorithm::maskgit_plus;
+  if (o.credit && !probabilities) {
+    refuse("[sampler] credit: found '{}', expected low_confidence or maskgit_plus",
+           algorithm_name(o.algorithm));
+  }
 }
 
 }  // namespace
@@ -142,6 +183,7 @@ void check_options(const SamplerOptions& o) {
   if (!o.threshold && (o.paced || o.above || o.least)) {
     refuse("[sampler] paced, above and least have a meaning only with a threshold");
   }
+  check_rules(o);
   if (o.per_step < 1) refuse("[sampler] per_step: found {}, expected at least 1", o.per_step);
   if (o.editing && !(o.editing->threshold >= 0 && o.editing->threshold <= 1)) {
     refuse("[sampler] editing: found threshold {}, expected a probability in [0, 1]",
@@ -191,7 +233,7 @@ TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
 std::optional<Surety> plain_surety(const SamplerOptions& o) {
   const bool filtered = o.top_k || (o.top_p && *o.top_p < 1);
   if (o.temperature > 0 || o.alg_temp > 0 || filtered || o.dynamic()) return std::nullopt;
-  if (o.editing || o.remask) return std::nullopt;
+  if (o.editing || o.remask || o.credit || o.attach_eos) return std::nullopt;
   switch (o.algorithm) {
     case Algorithm::low_confidence:
     case Algorithm::maskgit_plus: return Surety::probability;
@@ -270,7 +312,10 @@ std::vector<Decision> decide(const SamplerOptions& options, std::span<const Cand
 
   std::vector<Decision> chosen = surest_first(options, std::move(all), step);
   int count = budget.count;
-  if (options.threshold && options.least) {
+  if (options.leap) {
+    const int leapt = leap_front(options, chosen);
+    count = options.least ? std::max(count, leapt) : std::min(count, leapt);
+  } else if (options.threshold && options.least) {
     count = threshold_prefix(options, chosen, count);
   } else if (options.threshold) {
     count = std::min(count, threshold_prefix(options, chosen, 1));

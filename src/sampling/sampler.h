@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "kernels/backend.h"
+#include "sampling/credit.h"
 
 namespace unmask {
 
@@ -42,6 +43,13 @@ struct Editing {
   int rounds = 16;  // passes over a block without masks, at most; it is left when one edits nothing
 };
 
+/// LocalLeap (arXiv 2510.07081): a token that passes the threshold makes its neighbourhood surer,
+/// so that less will do there.
+struct Leap {
+  double threshold = 0.75;  // of a mask within `radius` of one that passes the sampler's threshold
+  int radius = 4;           // positions on either side
+};
+
 /// Throws Error listing the names for an unknown one.
 Algorithm parse_algorithm(std::string_view name);
 std::string_view algorithm_name(Algorithm algorithm);
@@ -62,7 +70,9 @@ struct SamplerOptions {
   std::optional<double> threshold{};  // decide all that are at least this probable (Fast-dLLM)
   bool above = false;                 // with threshold: that are more probable than it
   bool least = false;  // with threshold: at least as many as the counts say (LLaDA2, SDAR)
-  std::optional<double> factor{};  // decide the longest prefix with c_i >= 1 - factor / (i + 1)
+  std::optional<double> factor{};      // decide the longest prefix with c_i >= 1 - factor / (i + 1)
+  std::optional<Leap> leap{};          // with threshold
+  std::optional<CreditRule> credit{};  // adds what earlier passes of the block proposed
   bool paced = false;  // with threshold: no more than an even schedule plus what earlier steps left
                        // (Fast-dLLM on Dream without blocks)
   std::vector<int> order{};  // algorithm random: positions in the order in which they are decided;
@@ -73,7 +83,9 @@ struct SamplerOptions {
   std::vector<TokenId> suppressed{};  // cannot be chosen
   std::vector<TokenId> deferred{};    // carry no confidence when chosen
   bool suppress_eos = false;          // end tokens cannot be chosen (LLaDA: logits_eos_inf)
-  bool defer_eos = false;  // end tokens carry no confidence (LLaDA: confidence_eos_eot_inf)
+  bool defer_eos = false;   // end tokens carry no confidence (LLaDA: confidence_eos_eot_inf)
+  bool attach_eos = false;  // they carry none before the text is decided up to them or has an end
+                            // already (ES-dLLM)
   uint64_t seed = 0;
 
   /// Decisions depend on confidences, so the number of steps is open.

@@ -102,10 +102,14 @@ void read_diffusion(Fields& d, GenerationFields& fields) {
   take(d.number("threshold", 0, 1), o.threshold);
   take(d.number("factor", 0, 1e6), o.factor);
   take(d.number("edit", 0, 1), o.edit);
+  take(d.number("leap", 0, 1), o.leap);
+  take(d.count("leap_radius", 1), o.leap_radius);
+  o.credit = d.flag("credit").value_or(o.credit);
   take(d.count("grow", 0), o.grow);
   o.cfg_scale = d.number("cfg_scale", 0, 100).value_or(o.cfg_scale);
   o.suppress_eos = d.flag("suppress_eos").value_or(o.suppress_eos);
   o.defer_eos = d.flag("defer_eos").value_or(o.defer_eos);
+  o.attach_eos = d.flag("attach_eos").value_or(o.attach_eos);
   o.early_stop = d.flag("early_stop").value_or(o.early_stop);
   fields.frames = d.choice("stream", {"text", "frames"}) == "frames";
   if (fields.frames && o.grow) {

@@ -89,6 +89,11 @@ SamplerOptions sampler_options(const RequestOptions& a, const ModelConfig& confi
   options.least = options.threshold && rules.least;
   options.remask = rules.remask && !options.dynamic() && !a.algorithm;
   options.top_k_first = rules.top_k_first;
+  if (a.leap || a.leap_radius) {
+    if (!a.leap) fail("[sampler] leap_radius: found without leap, expected both");
+    options.leap = Leap{.threshold = *a.leap, .radius = a.leap_radius.value_or(Leap().radius)};
+  }
+  if (a.credit) options.credit.emplace();
   if (a.edit) options.editing = Editing{.threshold = *a.edit};
   const bool ranks = options.algorithm != Algorithm::origin && !options.dynamic();
   options.temperature = a.temperature.value_or(
@@ -99,6 +104,7 @@ SamplerOptions sampler_options(const RequestOptions& a, const ModelConfig& confi
   options.eps = a.eps.value_or(advice.eps.value_or(options.eps));
   options.suppress_eos = a.suppress_eos;
   options.defer_eos = a.defer_eos;
+  options.attach_eos = a.attach_eos;
   options.seed = a.seed;
   return options;
 }

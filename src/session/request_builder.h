@@ -51,6 +51,9 @@ struct RequestOptions {
   std::optional<std::string> algorithm{};
   std::optional<double> temperature{}, top_p{}, alg_temp{}, threshold{}, factor{};
   std::optional<double> edit{};  // threshold of SamplerOptions::editing
+  std::optional<double> leap{};  // threshold of SamplerOptions::leap
+  std::optional<int> leap_radius{};
+  bool credit = false;  // SamplerOptions::credit, as published
   std::optional<int> top_k{};
   std::optional<float> eps{};
   double cfg_scale = 0;
@@ -58,6 +61,7 @@ struct RequestOptions {
   bool seed_drawn = false;  // nobody chose it, so whoever shows results has to name it
   bool suppress_eos = false;
   bool defer_eos = false;
+  bool attach_eos = false;
   bool early_stop = true;
   std::optional<std::string> method{};
   /// Holes find their own length, which takes a model that was trained for it (DreamOn): tokens

@@ -41,7 +41,11 @@ std::vector<SamplerOptions> all_samplers() {
           {.threshold = 0.4},
           {.factor = 1.0},
           {.suppress_eos = true},
-          {.defer_eos = true}};
+          {.defer_eos = true},
+          {.attach_eos = true},
+          {.threshold = 0.4, .leap = Leap{.threshold = 0.2, .radius = 3}},
+          {.algorithm = Algorithm::maskgit_plus, .threshold = 0.4, .credit = CreditRule{}},
+          {.credit = CreditRule{}}};
 }
 
 TEST(Generate, EverySamplerEndsAndTouchesOnlyMasks) {
@@ -156,6 +160,33 @@ TEST(Generate, SuppressedEndTokensNeverAppear) {
   const Result result = run(model, r);
   EXPECT_EQ(std::count(result.tokens.begin() + 20, result.tokens.end(), r.eos_ids[0]), 0);
   EXPECT_EQ(result.answer, (Range{20, 52}));
+}
+
+TEST(Generate, AttachedEndTokensAreDecidedWhereTheTextReachesThem) {
+  auto model = load("llada-tiny");
+  Request r = request(model, 20, 32, 32, 32);
+  r.eos_ids = {run(model, r).tokens[40]};
+  // Decisions of the first end token while a mask stands before it.
+  const auto apart = [&] {
+    int count = 0;
+    bool ended = false;
+    std::vector<TokenId> before = r.tokens;
+    run(model, r, [&](const StepEvent& e) {
+      for (const Decision& d : e.decided) {
+        const bool ends = d.token == r.eos_ids[0];
+        const TokenId left = before[static_cast<size_t>(d.position) - 1];
+        count += ends && !ended && left == model.config.mask_id && d.confidence > 0 ? 1 : 0;
+        ended |= ends;
+      }
+      before.assign(e.tokens.begin(), e.tokens.end());
+      return true;
+    });
+    return count;
+  };
+  EXPECT_EQ(apart(), 1);
+  r.sampler.attach_eos = true;
+  EXPECT_EQ(apart(), 0);
+  EXPECT_EQ(run(model, r).masks_left, 0);
 }
 
 TEST(Generate, StepsWithNothingToDecideCostNothing) {

@@ -28,7 +28,13 @@ inline std::vector<std::string> methods_of(const std::string& model) {
                                 "sparse-dllm:score=random",
                                 "fast-dllm:cache=dual+sliding-window:window=16,block=8",
                                 "dkv-cache:refresh=3+sparsed:skip=0,select=0.3,block=8,every=2",
-                                "maskkv+streaming-llm:window=16,block=8"};
+                                "maskkv+streaming-llm:window=16,block=8",
+                                "fast-dllm:cache=dual,refresh=window,before=1,after=0",
+                                "fast-dllm:refresh=window,window_every=2,prompt_every=2",
+                                "sparse-dllm:keep=0.4,refresh=window,suffix=keep",
+                                "sparse-dllm:delay=0,prompt_every=2,prefix_only=true",
+                                "maskkv:keep=0.4,refresh=window,before=1,full_every=9",
+                                "streaming-dllm:window=6,refresh=window,before=0"};
   if (model.starts_with("llada")) {
     list.emplace_back("dkv-cache:variant=greedy,refresh=3,window=2");
   } else {

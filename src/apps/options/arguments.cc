@@ -62,12 +62,22 @@ void add_sampler_arguments(CLI::App& app, RequestOptions& g) {
              "Replace decided tokens of the block by others that are more probable than this "
              "(LLaDA2.1: 0.9)");
   add_number(app, "--factor", g.factor, "Decide the longest prefix that the factor rule allows");
+  add_number(app, "--leap", g.leap,
+             "With --threshold: this will do near a token that passes it (LocalLeap: 0.75)");
+  add_number(app, "--leap-radius", g.leap_radius, "How near, in positions (4)");
+  app.add_flag("--credit", g.credit,
+               "Tokens that earlier passes of the block proposed, too, are taken for surer "
+               "(CreditDecoding)")
+      ->group(kSamplingGroup);
   add_number(app, "--cfg-scale,--cfg", g.cfg_scale, "Guidance; above 0 each step takes two passes");
   add_seed_argument(app, g.seed, g.seed_drawn, "Seed of all randomness (0); -1 draws one",
                     kSamplingGroup);
   app.add_flag("--suppress-eos", g.suppress_eos, "End tokens are never chosen")
       ->group(kSamplingGroup);
   app.add_flag("--defer-eos", g.defer_eos, "End tokens are decided last")->group(kSamplingGroup);
+  app.add_flag("--attach-eos", g.attach_eos,
+               "An end token carries no confidence before the text reaches it (ES-dLLM)")
+      ->group(kSamplingGroup);
 }
 
 void add_preset_argument(CLI::App& app, RequestOptions& g) {

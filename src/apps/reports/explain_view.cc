@@ -30,6 +30,10 @@ bool alike(const PlannedStep& a, const PlannedStep& b) {
 std::string rule(const SamplerOptions& sampler) {
   std::string text(algorithm_name(sampler.algorithm));
   if (sampler.threshold) text += fmt::format(", threshold {}", *sampler.threshold);
+  if (sampler.leap) {
+    text += fmt::format(", leap {} within {}", sampler.leap->threshold, sampler.leap->radius);
+  }
+  if (sampler.credit) text += ", credit";
   if (sampler.factor) text += fmt::format(", factor {}", *sampler.factor);
   return text;
 }
