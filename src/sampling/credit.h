@@ -6,7 +6,7 @@
 #include <span>
 #include <vector>
 
-#include "kernels/token_query.h"
+#include "kernels/backend.h"
 
 namespace unmask {
 
