@@ -2,10 +2,11 @@
 # Components: program, data, library, dev, python, cuda; portable is the program with all it needs.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
-# Manual pages and completions are what the program says of itself.
+# Manual pages and completions are what the program says of itself. Zsh looks into site-functions of
+# /usr/local, where Debian builds it, and into vendor-completions of /usr.
 set(described ${CMAKE_BINARY_DIR}/described)
-set(completions share/bash-completion/completions/unmask share/zsh/site-functions/_unmask
-  share/fish/vendor_completions.d/unmask.fish)
+set(completions share/bash-completion/completions/unmask share/fish/vendor_completions.d/unmask.fish
+  share/zsh/site-functions/_unmask share/zsh/vendor-completions/_unmask)
 set(commands)
 foreach(completion ${completions})
   string(REGEX MATCH "bash|zsh|fish" shell ${completion})
@@ -43,7 +44,8 @@ else()
 endif()
 add_executable(unmask_launcher EXCLUDE_FROM_ALL tools/package/launcher.c)
 target_compile_definitions(unmask_launcher PRIVATE UNMASK_LOADER="${loader}")
-target_link_options(unmask_launcher PRIVATE -static -s)
+set_target_properties(unmask_launcher PROPERTIES POSITION_INDEPENDENT_CODE ON)
+target_link_options(unmask_launcher PRIVATE -static-pie -s)
 install(PROGRAMS $<TARGET_FILE:unmask_launcher> DESTINATION bin RENAME unmask COMPONENT portable
   EXCLUDE_FROM_ALL)
 install(TARGETS unmask_cli RUNTIME_DEPENDENCY_SET bundled RUNTIME DESTINATION lib/unmask
