@@ -28,12 +28,16 @@ fs::path own_file() {
   return program;
 }
 
-/// As chosen, else beside this code: by its whole path, because a mere name would be looked for
-/// in the folders of LD_LIBRARY_PATH, and an empty one among them is the current folder.
+/// As chosen, else beside this code, else where a program in PREFIX/bin has its libraries: by its
+/// whole path, because a mere name would be looked for in the folders of LD_LIBRARY_PATH, and an
+/// empty one among them is the current folder.
 std::string plugin_path(const std::string& chosen) {
   std::error_code error;
   if (!chosen.empty()) return fs::absolute(chosen, error).string();
-  return (own_file().parent_path() / kPluginFile).string();
+  const fs::path folder = own_file().parent_path();
+  const fs::path installed = folder.parent_path() / UNMASK_LIBRARY_FOLDER / kPluginFile;
+  const bool is_beside = fs::exists(folder / kPluginFile, error);
+  return (!is_beside && fs::exists(installed, error) ? installed : folder / kPluginFile).string();
 }
 
 void* open_plugin(const std::string& path) {
