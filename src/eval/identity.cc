@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 #include <fstream>
 
+#include "core/list_folder.h"
 #include "io/containers/gguf_checkpoint.h"
 #include "io/containers/packed_file.h"
 #include "io/fnv1a.h"
@@ -66,10 +67,9 @@ std::string description_fingerprint(const ModelFiles& files) {
     return hexadecimal(hash);
   }
   std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(files.path())) {
-    if (entry.is_regular_file() && describes(entry.path())) found.push_back(entry.path());
+  for (const fs::path& path : list_folder(files.path())) {
+    if (fs::is_regular_file(path) && describes(path)) found.push_back(path);
   }
-  std::sort(found.begin(), found.end());
   uint64_t hash = fnv1a("");
   for (const fs::path& path : found) hash = add_file(path, hash);
   return hexadecimal(hash);

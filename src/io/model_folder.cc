@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/list_folder.h"
 #include "io/containers/gguf_checkpoint.h"
 #include "io/containers/open_file.h"
 #include "io/containers/packed_file.h"
@@ -44,9 +45,7 @@ bool is_model_folder(const fs::path& model) {
 }
 
 std::vector<fs::path> files_in(const fs::path& folder) {
-  std::error_code none;
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder, none)) found.push_back(entry.path());
+  std::vector<fs::path> found = list_folder(folder);
   if (const auto inside = find_inside(folder); inside && found.empty()) {
     const PackedDescription packed(inside->packed);
     for (const auto& [name, text] : packed.files()) {

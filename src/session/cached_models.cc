@@ -4,6 +4,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/list_folder.h"
 #include "io/model_family.h"
 #include "model/families.h"
 
@@ -13,18 +14,24 @@ namespace fs = std::filesystem;
 
 namespace {
 
-/// Bytes of the files in a folder, behind links, too; what a broken link promises has none.
-int64_t bytes_in(const fs::path& folder) {
-  std::set<fs::path> seen;
+/// Adds the files in a folder, behind links, too, to `seen` and returns the bytes of new ones; what
+/// a broken link promises has none.
+int64_t bytes_in(const fs::path& folder, std::set<fs::path>& seen) {
   int64_t bytes = 0;
   std::error_code none;
-  for (fs::recursive_directory_iterator at(folder, none), end; at != end; at.increment(none)) {
-    const fs::path file = fs::canonical(at->path(), none);
+  for (const fs::path& path : list_folder(folder)) {
+    if (fs::is_directory(fs::symlink_status(path, none))) bytes += bytes_in(path, seen);
+    const fs::path file = fs::canonical(path, none);
     if (none || !fs::is_regular_file(file, none) || !seen.insert(file).second) continue;
     const uintmax_t size = fs::file_size(file, none);
     if (!none) bytes += static_cast<int64_t>(size);
   }
   return bytes;
+}
+
+int64_t bytes_in(const fs::path& folder) {
+  std::set<fs::path> seen;
+  return bytes_in(folder, seen);
 }
 
 void list_hub(const fs::path& hub, std::vector<CachedModel>& models) {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/list_folder.h"
 #include "io/containers/file_kind.h"
 #include "io/containers/gguf_checkpoint.h"
 #include "io/containers/open_file.h"
@@ -37,12 +38,9 @@ bool is_folder(const fs::path& path) {
 
 /// The GGUF models of a folder, sorted; of a split one the first part that is there.
 std::vector<fs::path> gguf_models_in(const fs::path& folder) {
-  std::error_code none;
   std::map<fs::path, fs::path> found;  // by where the first part should be
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (entry.path().extension() != ".gguf") continue;
-    fs::path& least = found[first_gguf_part(entry.path())];
-    if (least.empty() || entry.path() < least) least = entry.path();
+  for (const fs::path& path : list_folder(folder)) {
+    if (path.extension() == ".gguf") found.try_emplace(first_gguf_part(path), path);
   }
   std::vector<fs::path> models;
   models.reserve(found.size());
@@ -316,12 +314,8 @@ std::optional<std::string> hub_name(const fs::path& snapshot) {
 }
 
 std::vector<fs::path> folders_in(const fs::path& folder) {
-  std::error_code none;
-  std::vector<fs::path> found;
-  for (const auto& entry : fs::directory_iterator(folder, none)) {
-    if (is_folder(entry.path())) found.push_back(entry.path());
-  }
-  std::sort(found.begin(), found.end());
+  std::vector<fs::path> found = list_folder(folder);
+  std::erase_if(found, [](const fs::path& path) { return !is_folder(path); });
   return found;
 }
 

@@ -7,6 +7,7 @@
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/terminal/units.h"
+#include "core/list_folder.h"
 #include "io/containers/gguf_checkpoint.h"
 #include "io/containers/packed_file.h"
 #include "io/gguf_keys.h"
@@ -98,10 +99,8 @@ ordered_json types_json(const TensorDirectory& checkpoint) {
 /// Whether there are weights, which then should be usable.
 bool has_weight_files(const fs::path& path) {
   if (is_gguf_file(path) || is_packed_file(path)) return true;
-  std::error_code none;
-  return std::any_of(
-      fs::directory_iterator(path, none), fs::directory_iterator(),
-      [](const fs::directory_entry& entry) { return entry.path().extension() == ".safetensors"; });
+  return std::ranges::any_of(
+      list_folder(path), [](const fs::path& file) { return file.extension() == ".safetensors"; });
 }
 
 /// Adds what the weight files hold, or why they cannot be used, and the memory that they need: a

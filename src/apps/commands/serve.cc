@@ -15,6 +15,7 @@
 #include "apps/options/prompt.h"
 #include "apps/terminal/terminal.h"
 #include "core/error.h"
+#include "core/list_folder.h"
 #include "io/fnv1a.h"
 #include "serve/service.h"
 
@@ -101,12 +102,13 @@ DecisionSetup decision_setup(const ServeArguments& a, const ModelFiles& files) {
 std::string fingerprint(const ModelFiles& files) {
   std::set<std::string> lines;
   std::error_code none;
-  const auto add = [&](const std::filesystem::directory_entry& entry) {
-    if (!entry.is_regular_file(none)) return;
-    lines.insert(fmt::format("{} {}", entry.path().filename().string(), entry.file_size(none)));
+  const auto add = [&](const std::filesystem::path& path) {
+    if (!std::filesystem::is_regular_file(path, none)) return;
+    lines.insert(
+        fmt::format("{} {}", path.filename().string(), std::filesystem::file_size(path, none)));
   };
-  add(std::filesystem::directory_entry(files.path(), none));  // of GGUF
-  for (const auto& entry : std::filesystem::directory_iterator(files.path(), none)) add(entry);
+  add(files.path());  // of GGUF
+  for (const std::filesystem::path& path : list_folder(files.path())) add(path);
   const uint64_t hash = fnv1a(fmt::format("{}", fmt::join(lines, "\n")));
   return fmt::format("um-{}-{:08x}", UNMASK_VERSION, static_cast<uint32_t>(hash ^ (hash >> 32)));
 }

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "core/error.h"
+#include "core/list_folder.h"
 #include "io/containers/open_file.h"
 #include "io/json_file.h"
 
@@ -30,12 +31,10 @@ bool is_plain_file_name(std::string_view name) {
 /// Throws for a folder without weights that could be read: says what is there instead.
 [[noreturn]] void refuse_without_weights(const fs::path& directory) {
   const auto has = [&](std::string_view begin, std::string_view end) {
-    std::error_code none;
-    return std::any_of(fs::directory_iterator(directory, none), fs::directory_iterator(),
-                       [&](const fs::directory_entry& entry) {
-                         const std::string name = entry.path().filename().string();
-                         return name.starts_with(begin) && name.ends_with(end);
-                       });
+    return std::ranges::any_of(list_folder(directory), [&](const fs::path& path) {
+      const std::string name = path.filename().string();
+      return name.starts_with(begin) && name.ends_with(end);
+    });
   };
   const std::string lacks = fmt::format(
       "[checkpoint] {}: holds neither model.safetensors nor model.safetensors.index.json",
