@@ -17,6 +17,8 @@ struct Target {
   std::string next_to;   // what the figure is a ratio to, e.g. "bf16 236 GFLOP/s"
 
   bool met() const { return at_most ? figure.median <= wanted : figure.median >= wanted; }
+  /// By more than its spread: no measurement met it.
+  bool missed() const { return at_most ? figure.least > wanted : figure.most < wanted; }
 };
 
 /// Gets each target once measured, in order; what it throws ends the measurement.

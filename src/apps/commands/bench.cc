@@ -5,6 +5,7 @@
 
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
+#include "apps/reports/baseline.h"
 #include "apps/reports/bench_view.h"
 #include "apps/reports/report.h"
 #include "apps/terminal/output_file.h"
@@ -119,6 +120,10 @@ BenchRun measure(const BenchArguments& a, const std::vector<BenchCase>& cases, W
 }
 
 int measure_targets(const BenchArguments& a, int threads, Console& console) {
+  // Files first, before ten minutes of work.
+  const std::vector<Target> before = a.compare ? read_baseline(*a.compare) : std::vector<Target>();
+  std::optional<OutputFile> file;
+  if (a.save) file.emplace(*a.save);
   ProgressLine line(console.err, console.err_terminal);
   std::vector<Target> targets;
   const auto sink = [&](const Target& target) {
@@ -131,8 +136,19 @@ int measure_targets(const BenchArguments& a, int threads, Console& console) {
   };
   measure_kernel_targets(threads, sink);
   measure_method_targets(threads, sink);
-  if (a.json) console.out << json_line(targets_json(targets));
-  return kSuccess;
+  line.clear();
+  const std::vector<TargetChange> changes = compare_targets(before, targets);
+  if (a.json) {
+    console.out << json_line(targets_json(targets));
+  } else {
+    console.out << targets_summary(targets) << (a.compare ? changes_text(changes) : "");
+  }
+  if (file) {
+    file->stream() << targets_json(targets).dump(1) << '\n';
+    file->commit();
+  }
+  if (a.compare) return std::ranges::any_of(changes, &TargetChange::worse) ? kFailure : kSuccess;
+  return std::ranges::any_of(targets, &Target::missed) ? kFailure : kSuccess;
 }
 
 }  // namespace
@@ -145,13 +161,25 @@ CLI::App* add_bench(CLI::App& app, BenchArguments& a) {
       restrict_to(
           command->add_option("--preset", a.preset,
                               "Measure what this project wants to reach: kernels, steps and "
-                              "generations, about ten minutes"),
+                              "generations, about ten minutes; fails where a target is missed by "
+                              "more than its spread"),
           {"targets"})
           ->group("What is measured");
   for (const CLI::Option* other : command->get_options()) {
     const std::string& name = other->get_name();
     if (name != "--help" && name != "--preset" && name != "--threads") preset->excludes(name);
   }
+  command->add_option("--save", a.save, "With --preset: keep the figures in this file")
+      ->needs(preset)
+      ->type_name("FILE")
+      ->group("Output");
+  command
+      ->add_option("--compare", a.compare,
+                   "With --preset: tell what is worse or better than in this file, beyond the "
+                   "spread of both; fails where something is worse")
+      ->needs(preset)
+      ->type_name("FILE")
+      ->group("Output");
   command->add_flag("--json", a.json, "Print JSON")->group("Output");
   command->add_option("--plot", a.plot, "Draw seconds and memory against context: .svg or .png")
       ->type_name("FILE")
@@ -162,7 +190,8 @@ CLI::App* add_bench(CLI::App& app, BenchArguments& a) {
       "  unmask bench --shape llada-8b,layers=4 --dtype bf16,int8 --context 2048 --steps 4\n"
       "  unmask bench --shape dream-7b,layers=2 --method full --method sparsed --context 8192 \\\n"
       "    --steps 10 --plot sparsed.svg\n"
-      "  unmask bench --preset targets");
+      "  unmask bench --preset targets --save before.json\n"
+      "  unmask bench --preset targets --compare before.json");
   return command;
 }
 

@@ -103,6 +103,8 @@ struct BenchArguments {
   BenchCase about{.block_length = 0, .steps = 0};
   int threads = 0;
   std::optional<std::string> preset;
+  std::optional<std::string> save;     // file for the measured targets
+  std::optional<std::string> compare;  // file of such
   bool json = false;
   std::optional<std::string> plot;
 };

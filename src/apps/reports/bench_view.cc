@@ -134,8 +134,11 @@ std::string target_header() { return "figure  (least-most)    target\n"; }
 std::string target_line(const Target& t) {
   return fmt::format("{:6.2f}  ({:.2f}-{:.2f})  {} {:<6.2f} {:<7} {} (next to {})\n",
                      t.figure.median, t.figure.least, t.figure.most,
-                     t.at_most ? "<=" : ">=", t.wanted, t.met() ? "met" : "MISSED", t.what,
-                     t.next_to);
+                     t.at_most ? "<=" : ">=", t.wanted,
+                     t.met()      ? "met"
+                     : t.missed() ? "MISSED"
+                                  : "near",
+                     t.what, t.next_to);
 }
 
 ordered_json targets_json(const std::vector<Target>& targets) {
@@ -147,9 +150,19 @@ ordered_json targets_json(const std::vector<Target>& targets) {
                     {"most", t.figure.most},
                     {t.at_most ? "at_most" : "at_least", t.wanted},
                     {"met", t.met()},
+                    {"missed", t.missed()},
                     {"next_to", t.next_to}});
   }
   return rows;
+}
+
+std::string targets_summary(const std::vector<Target>& targets) {
+  const auto met = std::ranges::count_if(targets, &Target::met);
+  const auto missed = std::ranges::count_if(targets, &Target::missed);
+  return fmt::format(
+      "{} targets: {} met, {} near (some measurements meet them), {} missed by more than their "
+      "spread\n",
+      targets.size(), met, static_cast<ptrdiff_t>(targets.size()) - met - missed, missed);
 }
 
 }  // namespace unmask

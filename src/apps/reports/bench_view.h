@@ -32,6 +32,8 @@ std::string bench_plot(const std::vector<BenchRun>& runs, PictureFormat format);
 
 std::string target_header();
 std::string target_line(const Target& target);
+/// How many are met, near and missed, in a line.
+std::string targets_summary(const std::vector<Target>& targets);
 nlohmann::ordered_json targets_json(const std::vector<Target>& targets);
 
 }  // namespace unmask

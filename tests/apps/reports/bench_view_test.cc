@@ -63,11 +63,25 @@ TEST(BenchView, TargetsAreMetFromTheirSide) {
   const Target cost{"attention", {1.3, 1.2, 1.4}, 1.25, true, "dense"};
   EXPECT_TRUE(speed.met());
   EXPECT_FALSE(cost.met());
-  EXPECT_THAT(target_line(cost), HasSubstr("MISSED"));
+  EXPECT_THAT(target_line(cost), HasSubstr("near"));
   const auto json = targets_json({speed, cost});
   EXPECT_EQ(json[0]["at_least"], 0.85);
   EXPECT_EQ(json[1]["at_most"], 1.25);
   EXPECT_EQ(json[1]["met"], false);
+}
+
+TEST(BenchView, ATargetIsMissedWhereNoMeasurementMeetsIt) {
+  const Target near{"near", {0.8, 0.7, 0.9}, 0.85, false, ""};
+  const Target missed{"missed", {0.8, 0.7, 0.84}, 0.85, false, ""};
+  const Target dear{"dear", {1.3, 1.26, 1.4}, 1.25, true, ""};
+  const Target met{"met", {0.9, 0.8, 1}, 0.85, false, ""};
+  EXPECT_FALSE(near.missed());
+  EXPECT_TRUE(missed.missed());
+  EXPECT_TRUE(dear.missed());
+  EXPECT_FALSE(met.missed());
+  EXPECT_THAT(target_line(near), HasSubstr("near"));
+  EXPECT_THAT(targets_summary({near, missed, dear, met}),
+              HasSubstr("4 targets: 1 met, 1 near (some measurements meet them), 2 missed"));
 }
 
 }  // namespace
