@@ -157,6 +157,7 @@ void define_model(py::module_& m) {
               std::optional<std::string> chat_template, bool text_labels, int permutations,
               std::optional<std::string> calibration) {
              std::vector<Question> questions;
+             questions.reserve(asked.size());
              for (const py::dict& question : asked) questions.push_back(question_of(question));
              const Cancellation cancellation;
              const DecideOptions options{.chat_template = std::move(chat_template),

@@ -13,6 +13,7 @@ void define_errors(py::module_& m) {
   static py::exception<Error> cancelled(m, "Cancelled", error.ptr());
   error.attr("__doc__") = "What is wrong, in one line, with an ErrorCode as `code`.";
   cancelled.attr("__doc__") = "Somebody ended the work.";
+  // NOLINTNEXTLINE(performance-unnecessary-value-param): pybind11 wants this type
   py::register_exception_translator([](std::exception_ptr thrown) {
     try {
       if (thrown) std::rethrow_exception(thrown);

@@ -26,7 +26,7 @@ class LoraTest : public ::testing::Test {
   std::string reason(const json& config, const FileTensors& tensors) {
     write_adapter(dir_, config, tensors);
     try {
-      LoraAdapter{dir_.path()};
+      const LoraAdapter adapter(dir_.path());
       return "";
     } catch (const Error& error) {
       return error.what();
@@ -144,7 +144,7 @@ TEST_F(LoraTest, BrokenPairsAreNamed) {
 TEST_F(LoraTest, FoldersThatHoldNoneSayWhatIsThere) {
   const auto reason_of_folder = [&]() -> std::string {
     try {
-      LoraAdapter{dir_.path()};
+      const LoraAdapter adapter(dir_.path());
       return "";
     } catch (const Error& error) {
       return error.what();

@@ -81,7 +81,7 @@ class AdaptationTest : public ::testing::TestWithParam<Family> {
     try {
       const LoraAdapter adapter(dir_.path());
       const ScaledAdapter scaled{&adapter, 1};
-      Adaptation({&scaled, 1}, config_);
+      const Adaptation adaptation({&scaled, 1}, config_);
       return "";
     } catch (const Error& error) {
       return error.what();

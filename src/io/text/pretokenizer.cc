@@ -17,11 +17,11 @@ constexpr size_t kMaxPatternBytes = size_t{64} << 10;
 /// piece.
 constexpr uint32_t kCompileOptions =
     PCRE2_UTF | PCRE2_UCP | PCRE2_MULTILINE | PCRE2_NEVER_BACKSLASH_C | PCRE2_NO_AUTO_CAPTURE;
-constexpr uint32_t kMostGroups = 64;       // with names, which capture nevertheless
-constexpr uint32_t kMostHeap = 64U << 10;  // KiB, of the interpreter
-constexpr double kSeconds = 2;             // of the processor, for a text of any length
-constexpr double kSecondsPerByte = 2e-6;   // published patterns take 2e-8 to 1e-7
-constexpr int kPiecesPerLook = 16;         // at the clock, which costs as much as a piece
+constexpr uint32_t kMostGroups = 64;                  // with names, which capture nevertheless
+constexpr uint32_t kMostInterpreterHeap = 64U << 10;  // KiB, of the interpreter
+constexpr double kSeconds = 2;                        // of the processor, for a text of any length
+constexpr double kSecondsPerByte = 2e-6;              // published patterns take 2e-8 to 1e-7
+constexpr int kPiecesPerLook = 16;  // at the clock, which costs as much as a piece
 
 template <auto kFree>
 struct Freer {
@@ -40,7 +40,7 @@ MatchContext make_match_context(size_t text_bytes) {
   if (!context) throw std::bad_alloc();
   const size_t steps = std::clamp<size_t>(text_bytes * 16, 10'000'000, 250'000'000);
   pcre2_set_match_limit(context.get(), static_cast<uint32_t>(steps));
-  pcre2_set_heap_limit(context.get(), kMostHeap);
+  pcre2_set_heap_limit(context.get(), kMostInterpreterHeap);
   return context;
 }
 

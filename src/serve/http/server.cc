@@ -117,8 +117,12 @@ Server::Server(Limits limits, Service service) {
 }
 
 Server::~Server() {
-  for (const auto& listener : state_->listeners) listener->close();
-  for (const auto& connection : state_->copy_live()) connection->close(Gone::stopped);
+  try {
+    for (const auto& listener : state_->listeners) listener->close();
+    for (const auto& connection : state_->copy_live()) connection->close(Gone::stopped);
+  } catch (
+      const std::exception&) {  // no memory to tell the handlers: the sockets close with the state
+  }
 }
 
 int Server::listen_tcp(const std::string& host, int port) {

@@ -25,6 +25,7 @@ std::vector<Bf16> random_matrix(std::mt19937& random, int rows, int64_t stride, 
 
 std::vector<int> block_ends(int rows, int keys, int block, int first) {
   std::vector<int> ends;
+  ends.reserve(static_cast<size_t>(rows));
   for (int r = 0; r < rows; ++r) {
     ends.push_back(std::min(keys, ((first + r) / block + 1) * block));
   }
@@ -66,7 +67,7 @@ void AttentionCase::draw_lists(const CaseShape& shape, std::mt19937& random) {
   const int n = (shape.keys + shape.block_size - 1) / shape.block_size;
   const int stride = std::min(n, shape.longest);
   const int lists = shape.n_heads * n;
-  blocks_.assign(static_cast<size_t>(lists * stride), 0xffff);
+  blocks_.assign(static_cast<size_t>(lists) * static_cast<size_t>(stride), 0xffff);
   std::vector<uint16_t> all(static_cast<size_t>(n));
   std::iota(all.begin(), all.end(), uint16_t{0});
   for (int i = 0; i < lists; ++i) {
@@ -95,8 +96,9 @@ std::vector<int> AttentionCase::seen_keys(int head, int row) const {
   const int size = task_.lists.block_size;
   const int position = positions_.empty() ? row : positions_[static_cast<size_t>(row)];
   const int list = head * task_.lists.n_blocks + position / size;
+  const uint16_t* chosen = blocks_.data() + ptrdiff_t{list} * task_.lists.stride;
   for (int i = 0; i < counts_[static_cast<size_t>(list)]; ++i) {
-    const int first = blocks_[static_cast<size_t>(list * task_.lists.stride + i)] * size;
+    const int first = chosen[i] * size;
     for (int k = first; k < std::min(task_.keys, first + size); ++k) keys.push_back(k);
   }
   return keys;
@@ -145,6 +147,7 @@ namespace {
 std::vector<int> spread_over(int n, int most) {
   std::vector<int> some;
   const int count = std::min(n, most);
+  some.reserve(static_cast<size_t>(count));
   for (int i = 0; i < count; ++i) {
     some.push_back(count == 1 ? 0 : static_cast<int>(int64_t{i} * (n - 1) / (count - 1)));
   }

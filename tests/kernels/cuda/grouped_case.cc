@@ -98,10 +98,10 @@ bool GroupedCase::is_sorted() const {
 double GroupedCase::expected(int expert, const Bf16* x, int col) const {
   if (col >= shape_.cols) return 0;
   const size_t row = static_cast<size_t>(col) * static_cast<size_t>(shape_.depth);
-  const double first = dot(weights_[static_cast<size_t>(2 * expert)].data() + row, x, shape_.depth);
+  const auto* gate = weights_.data() + ptrdiff_t{expert} * 2;
+  const double first = dot(gate->data() + row, x, shape_.depth);
   if (!shape_.gated) return first;
-  return first / (1 + std::exp(-first)) *
-         dot(weights_[static_cast<size_t>(2 * expert + 1)].data() + row, x, shape_.depth);
+  return first / (1 + std::exp(-first)) * dot(gate[1].data() + row, x, shape_.depth);
 }
 
 double GroupedCase::error() const {

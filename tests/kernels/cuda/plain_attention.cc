@@ -7,6 +7,7 @@
 #include "kernels/cuda/attention.h"
 #include "kernels/cuda/library_attention.h"
 #include "kernels/cuda/plain_device.h"
+#include "kernels/cuda/plain_dot.h"
 #include "kernels/select.h"
 
 namespace unmask::cuda {
@@ -14,12 +15,6 @@ namespace unmask::cuda {
 namespace {
 
 constexpr float kHidden = -std::numeric_limits<float>::infinity();
-
-float dot(const Bf16* a, const Bf16* b, int n) {
-  float sum = 0;
-  for (int i = 0; i < n; ++i) sum += bf16_to_f32(a[i]) * bf16_to_f32(b[i]);
-  return sum;
-}
 
 /// Scores become probabilities; returns the log of the sum of exp(score).
 float softmax(std::span<float> scores) {
@@ -66,7 +61,7 @@ void attend(const DeviceAttention& task) {
       const Bf16* q = task.q + row * task.q_stride + int64_t{head} * dim;
       for (int key = 0; key < task.keys; ++key) {
         scores[static_cast<size_t>(key)] =
-            dot(q, task.k + key * task.k_stride + column, dim) * task.scale;
+            plain_dot(q, task.k + key * task.k_stride + column, dim) * task.scale;
       }
       if (sparse) {
         hide_unlisted(task.lists, head * task.lists.n_blocks + blocks[static_cast<size_t>(row)],
@@ -107,7 +102,8 @@ void measure_blocks(const DeviceImportance& task) {
         const Bf16* q = task.q + row * task.q_stride + int64_t{head} * task.head_dim;
         for (size_t i = 0; i < scores.size(); ++i) {
           const int64_t key = static_cast<int64_t>(i) + int64_t{first} * size;
-          scores[i] = dot(q, task.k + key * task.k_stride + column, task.head_dim) * task.scale;
+          scores[i] =
+              plain_dot(q, task.k + key * task.k_stride + column, task.head_dim) * task.scale;
         }
         softmax(scores);
         float* sums = table + (int64_t{head} * blocks + row / size) * width;

@@ -8,7 +8,7 @@
 
 /// The queue of a plain device, under the name that CUDA gives its own: runs work at once, or keeps
 /// it while something is recorded.
-struct CUstream_st {
+struct CUstream_st {  // NOLINT(readability-identifier-naming)
   std::vector<std::function<void()>>* recorded = nullptr;
 
   void add(std::function<void()> work) {

@@ -7,6 +7,7 @@
 #include "core/dtype.h"
 #include "kernels/cuda/experts.h"
 #include "kernels/cuda/plain_device.h"
+#include "kernels/cuda/plain_dot.h"
 #include "kernels/experts.h"
 
 namespace unmask::cuda {
@@ -46,18 +47,12 @@ void group(const DeviceGrouping& task) {
   std::partial_sum(task.begins, task.begins + task.experts + 1, task.begins);
 }
 
-float dot(const Bf16* a, const Bf16* b, int n) {
-  float sum = 0;
-  for (int i = 0; i < n; ++i) sum += bf16_to_f32(a[i]) * bf16_to_f32(b[i]);
-  return sum;
-}
-
 float cell(const GroupedProduct& task, const DeviceExpert& expert, const Bf16* x, int col) {
   if (col >= task.cols) return 0;
   const int64_t row = int64_t{col} * task.depth;
-  if (!task.gated) return dot(expert.down + row, x, task.depth);
-  const float gate = dot(expert.gate + row, x, task.depth);
-  return gate / (1 + std::exp(-gate)) * dot(expert.up + row, x, task.depth);
+  if (!task.gated) return plain_dot(expert.down + row, x, task.depth);
+  const float gate = plain_dot(expert.gate + row, x, task.depth);
+  return gate / (1 + std::exp(-gate)) * plain_dot(expert.up + row, x, task.depth);
 }
 
 void multiply(const GroupedProduct& task) {

@@ -82,10 +82,10 @@ class DecisionsApi : public ::testing::Test {
     EXPECT_EQ(error.param, param) << error.message;
   }
 
-  static std::unique_ptr<Model> model_;
+  static std::unique_ptr<Model> model_;  // NOLINT(readability-identifier-naming): a member
   ApiContext context_;
 };
-std::unique_ptr<Model> DecisionsApi::model_;
+std::unique_ptr<Model> DecisionsApi::model_;  // NOLINT(readability-identifier-naming)
 
 constexpr const char* kPredicate =
     R"({"type":"predicate","name":"p","instructions":"Does Mary live in Oslo?"})";
