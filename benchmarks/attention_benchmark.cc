@@ -19,7 +19,7 @@ namespace {
 /// The first two arguments are the number format (bf16: 1) and the head size.
 void run(benchmark::State& state, const AttentionCase& c) {
   const bool narrow = state.range(0) == 1;
-  if (narrow && !cpu_capabilities(CpuOptions{}.kernels).bf16_dot) {
+  if (narrow && !cpu_capabilities(CpuOptions{}.kernels).bf16_attention) {
     state.SkipWithError("the kernels at hand have no attention in bfloat16");
     return;
   }

@@ -28,7 +28,7 @@ GROUPS = {
         "parts": ["attention", "block_packing", "experts", "packed_products", "panels", "products", "variants",
                   "weight_layout"],
         "backend": ["backend"],
-        "instruction sets": ["portable", "x86"],
+        "instruction sets": ["arm64", "portable", "x86"],
     },
     "kernels/cuda": {
         "ground": ["check", "instructions", "instructions_sm90", "launch", "matrix_descriptor",
@@ -45,8 +45,9 @@ GROUPS = {
 }
 PUBLIC = "unmask/"  # headers of include/
 SEES_PUBLIC = ("include/", "src/api/", "tests/api/", "fuzz/")
-WITHOUT_LIBRARY = ("src/kernels/cpu/portable/", "src/kernels/cpu/x86/")
-SEEN_WITHOUT_LIBRARY = {"kernels/cpu/table.h", "stdint.h", "immintrin.h"}
+WITHOUT_LIBRARY = ("src/kernels/cpu/portable/", "src/kernels/cpu/arm64/", "src/kernels/cpu/x86/")
+SEEN_WITHOUT_LIBRARY = {"kernels/cpu/table.h", "stdint.h", "arm_neon.h", "immintrin.h"}
+COMPILED_FOR_ALL = "/variants.cc"  # beside them, for every processor of the kind
 
 
 def levels_of(levels: list[list[str]]) -> dict[str, int]:
@@ -125,7 +126,7 @@ def group_objection(source: str, target: str) -> str | None:
 
 
 def library_objection(source: str, target: str) -> str | None:
-    own = source.startswith(WITHOUT_LIBRARY)
+    own = source.startswith(WITHOUT_LIBRARY) and not source.endswith(COMPILED_FOR_ALL)
     if not own or target in SEEN_WITHOUT_LIBRARY:
         return None
     if f"src/{target}".startswith((source.rsplit("/", 1)[0], WITHOUT_LIBRARY[0])):

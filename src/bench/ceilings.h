@@ -7,10 +7,10 @@ namespace unmask {
 /// the instruction on registers that the kernels at hand (CpuOptions) multiply with. Each thread's
 /// rate is taken over its own processor time, the best of a few repetitions, so that a disturbed
 /// moment does not flatter what is compared with it.
-double f32_ceiling(int threads);   // multiply-adds; 0 without FMA
-double bf16_ceiling(int threads);  // vdpbf16ps, or what f32_ceiling() measures
-double int8_ceiling(int threads);  // vpdpbusd, or vpmaddwd with its addition; 0 without AVX2
-double int4_ceiling(int threads);  // vpdpbusd, or vpmaddubsw with its addition; 0 without AVX2
+double f32_ceiling(int threads);   // multiply-adds; 0 without fused ones
+double bf16_ceiling(int threads);  // vdpbf16ps or bfmmla, or what f32_ceiling() measures
+double int8_ceiling(int threads);  // vpdpbusd, or vpmaddwd with its addition; usmmla, sdot or smlal
+double int4_ceiling(int threads);  // vpdpbusd, or vpmaddubsw with its addition; as int8 on ARM64
 /// Bytes per second that as many threads read from more memory than any cache holds.
 double read_ceiling(int threads);
 
@@ -22,7 +22,7 @@ struct Ceilings {
   double int4 = 0;
   double read = 0;
 };
-/// Throws Error where the processor has no FMA: nothing could be compared with it.
+/// Throws Error where the processor has no fused multiply-adds: nothing could be compared with it.
 Ceilings measure_ceilings(int threads);
 
 }  // namespace unmask

@@ -153,8 +153,8 @@ class KernelTargets {
 
 void measure_kernel_targets(int threads, const TargetSink& sink) {
   const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
-  if (!kernels.bf16_dot || !kernels.int8_dot) {
-    fail("[bench] the targets are for kernels that multiply bfloat16 and int8; these do not");
+  if (!kernels.bf16_inputs || !kernels.bf16_attention) {
+    fail("[bench] the targets are for kernels with products and attention of bfloat16");
   }
   KernelTargets targets(sink);
   targets.dense_attention();

@@ -2,7 +2,8 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <sys/mman.h>
+
+#include "core/platform/memory.h"
 
 namespace unmask {
 
@@ -32,7 +33,7 @@ Buffer allocate_host(size_t bytes) {
   const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   void* data = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
   if (data == nullptr) fail("out of memory: could not allocate {} bytes", bytes);
-  if (alignment == kHugePage) madvise(data, rounded, MADV_HUGEPAGE);  // a hint; failing is harmless
+  if (alignment == kHugePage) prefer_huge_pages(data, rounded);
   std::memset(data, 0, bytes);
   return {data, bytes, [](void* p) { std::free(p); }};
 }

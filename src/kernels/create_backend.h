@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/platform/processor.h"
 #include "core/stop.h"
 #include "kernels/backend.h"
 #include "kernels/environment.h"
@@ -19,15 +20,16 @@ struct CpuOptions {
   StopToken stop{};  // looked at between the pieces that work is shared in; then Stopped is thrown
 };
 
-/// The kernels that this processor can run, the best first, of avx512_bf16, avx512_vnni, avx512,
-/// avx2_vnni, avx2 and plain.
+/// The kernels that this processor can run, the best first: of avx512_bf16, avx512_vnni, avx512,
+/// avx2_vnni, avx2 and plain on x86-64, of neon_bf16, neon_i8mm, neon_dotprod, neon and plain on
+/// ARM64.
 std::vector<std::string> cpu_kernel_names();
 
-/// What some kernels have instructions for.
+/// What some kernels do.
 struct CpuCapabilities {
-  int register_bits = 128;
-  bool bf16_dot = false;  // products and attention of bfloat16; without, they are of float32
-  bool int8_dot = false;
+  ProcessorTraits instructions;  // that they are compiled for
+  bool bf16_inputs = false;      // of products with bfloat16 weights; else float32
+  bool bf16_attention = false;   // else float32
 };
 /// Throws Error for kernels that are unknown or that this processor cannot run.
 CpuCapabilities cpu_capabilities(const std::string& kernels);

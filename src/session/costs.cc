@@ -40,7 +40,8 @@ ElementSizes sizes_of(DeviceKind device, WeightType weights, double bytes_per_we
     sizes.keeps_embeddings = true;
   } else {
     const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
-    sizes.packed_kv = weights != WeightType::f32 && kernels.bf16_dot ? DType::bf16 : DType::f32;
+    sizes.packed_kv =
+        weights != WeightType::f32 && kernels.bf16_attention ? DType::bf16 : DType::f32;
   }
   return sizes;
 }

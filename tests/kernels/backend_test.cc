@@ -39,8 +39,8 @@ std::vector<BackendSubject> subjects() {
     all.push_back({.name = "cpu_" + isa + "_with_bf16_weights",
                    .make = [isa, options] { return testing::create_cpu_backend_on(isa, options); },
                    .narrow_weights = true,
-                   .narrow_inputs = kernels.bf16_dot,
-                   .narrow_attention = kernels.bf16_dot});
+                   .narrow_inputs = kernels.bf16_inputs,
+                   .narrow_attention = kernels.bf16_attention});
   }
   const auto cpu = [] { return create_cpu_backend({.threads = 2}); };
   all.push_back({.name = "metered", .make = [cpu] { return create_metered_backend(cpu()); }});

@@ -43,7 +43,7 @@ std::vector<Variant> variants() {
   std::vector<Variant> all;
   for (const std::string& isa : testing::isa_levels()) all.push_back({isa, WeightType::f32});
   for (const std::string& isa : testing::isa_levels()) {
-    if (cpu_capabilities(isa).bf16_dot) all.push_back({isa, WeightType::bf16});
+    if (cpu_capabilities(isa).bf16_attention) all.push_back({isa, WeightType::bf16});
   }
   return all;
 }

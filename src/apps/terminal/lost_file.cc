@@ -18,7 +18,7 @@ constexpr int kFailed = 1;
 
 // Everything below runs inside a signal handler: no allocation, no stdio.
 
-/// The lines of /proc/self/maps, which says what lies where.
+/// The lines of /proc/self/maps, which says what lies where; none on a system without.
 class MapsReader {
  public:
   MapsReader() : file_(open("/proc/self/maps", O_RDONLY | O_CLOEXEC)) {}

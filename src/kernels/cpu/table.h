@@ -151,14 +151,8 @@ struct KernelTable {
 };
 
 QuantizeGroups plain_quantize_groups;
-QuantizeGroups avx2_quantize_groups;
-QuantizeGroups avx512_quantize_groups;
 
+/// Of every processor; others are in the folders of processors.
 const KernelTable& plain_table();
-const KernelTable& avx2_table();
-const KernelTable& avx2_vnni_table();
-const KernelTable& avx512_table();
-const KernelTable& avx512_vnni_table();
-const KernelTable& avx512_bf16_table();
 
 }  // namespace unmask::cpu

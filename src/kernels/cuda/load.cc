@@ -2,8 +2,8 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <filesystem>
-#include <link.h>
 
+#include "core/platform/loaded_file.h"
 #include "kernels/create_backend.h"
 #include "kernels/cuda/plugin.h"
 
@@ -13,28 +13,16 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// The file that this code was loaded from: the program, or a library of ours in another one.
-fs::path own_file() {
-  Dl_info info{};
-  link_map* map = nullptr;
-  if (dladdr1(reinterpret_cast<const void*>(&own_file), &info, reinterpret_cast<void**>(&map),
-              RTLD_DL_LINKMAP) != 0 &&
-      map != nullptr && map->l_name != nullptr && *map->l_name != '\0') {
-    return map->l_name;
-  }
-  std::error_code error;  // the program itself has no name there
-  fs::path program = fs::read_symlink("/proc/self/exe", error);
-  if (error) fail(ErrorCode::device, "[cuda] {}: the program's folder is not known", kPluginFile);
-  return program;
-}
-
 /// As chosen, else beside this code, else where a program in PREFIX/bin has its libraries: by its
 /// whole path, because a mere name would be looked for in the folders of LD_LIBRARY_PATH, and an
 /// empty one among them is the current folder.
 std::string plugin_path(const std::string& chosen) {
   std::error_code error;
   if (!chosen.empty()) return fs::absolute(chosen, error).string();
-  const fs::path folder = own_file().parent_path();
+  const fs::path own = loaded_file(reinterpret_cast<const void*>(&plugin_path));
+  if (own.empty())
+    fail(ErrorCode::device, "[cuda] {}: the program's folder is not known", kPluginFile);
+  const fs::path folder = own.parent_path();
   const fs::path installed = folder.parent_path() / UNMASK_LIBRARY_FOLDER / kPluginFile;
   const bool is_beside = fs::exists(folder / kPluginFile, error);
   return (!is_beside && fs::exists(installed, error) ? installed : folder / kPluginFile).string();

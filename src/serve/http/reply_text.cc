@@ -22,8 +22,8 @@ std::string date_text() {
 
 std::string random_id() {
   uint64_t bits = 0;
-  // 8 bytes come whole once the system has seeded its generator, which is long before servers run.
-  UNMASK_CHECK(getrandom(&bits, sizeof bits, 0) == sizeof bits, "the system has no random bytes");
+  // Waits until the system has seeded its generator, which is long before servers run.
+  UNMASK_CHECK(getentropy(&bits, sizeof bits) == 0, "the system has no random bytes");
   return fmt::format("{:016x}", bits);
 }
 

@@ -1,10 +1,11 @@
-// The kernels compiled for any x86-64 processor.
+// The kernels compiled for what every processor of x86-64 or ARM64 has.
 #include "kernels/cpu/table.h"
 
 namespace unmask::cpu {
 namespace {
 
 constexpr int kVecBytes = 16;
+constexpr int kQueryRows = 4;
 #include "kernels/cpu/portable/base.inc"
 
 // What 16 registers hold, and 32 or 64 KiB of weights.

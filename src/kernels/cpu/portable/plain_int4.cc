@@ -1,5 +1,5 @@
-// The packing of int4 compiled for any x86-64 processor: a file of its own, since it wants separate
-// roundings.
+// The packing of int4 compiled for what every processor has: a file of its own, since it wants
+// separate roundings.
 #include "kernels/cpu/table.h"
 
 namespace unmask::cpu {

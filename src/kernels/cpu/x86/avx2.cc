@@ -1,12 +1,13 @@
 // The kernels compiled for AVX2 and FMA.
 #include <immintrin.h>
 
-#include "kernels/cpu/table.h"
+#include "kernels/cpu/x86/tables.h"
 
 namespace unmask::cpu {
 namespace {
 
 constexpr int kVecBytes = 32;
+constexpr int kQueryRows = 4;
 #include "kernels/cpu/portable/base.inc"
 
 // Tiles: what 16 registers hold. Depth blocks: 32 KiB of weights stay in L1.
@@ -22,8 +23,8 @@ constexpr int kBlockRows = 3;
 // in terms of these
 #include "kernels/cpu/x86/dot_pairs.inc"
 // and products in terms of both
-#include "kernels/cpu/x86/product_blocks.inc"
-#include "kernels/cpu/x86/product_int8.inc"
+#include "kernels/cpu/portable/tiled_blocks.inc"
+#include "kernels/cpu/portable/tiled_products.inc"
 constexpr auto kQuantizeGroups = avx2_quantize_groups;
 constexpr auto kBf16Product = float_product<true>;
 constexpr bool kBf16Inputs = false;

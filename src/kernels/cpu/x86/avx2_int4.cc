@@ -1,5 +1,5 @@
 // The packing of int4 compiled for AVX2: a file of its own, since it wants separate roundings.
-#include "kernels/cpu/table.h"
+#include "kernels/cpu/x86/tables.h"
 
 namespace unmask::cpu {
 namespace {

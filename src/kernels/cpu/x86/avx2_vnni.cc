@@ -1,7 +1,7 @@
 // The kernels compiled for AVX2, FMA and AVX-VNNI.
 #include <immintrin.h>
 
-#include "kernels/cpu/table.h"
+#include "kernels/cpu/x86/tables.h"
 
 namespace unmask::cpu {
 namespace {

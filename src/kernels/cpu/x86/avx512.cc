@@ -1,12 +1,13 @@
 // The kernels compiled for AVX-512 (F, BW, DQ, VL).
 #include <immintrin.h>
 
-#include "kernels/cpu/table.h"
+#include "kernels/cpu/x86/tables.h"
 
 namespace unmask::cpu {
 namespace {
 
 constexpr int kVecBytes = 64;
+constexpr int kQueryRows = 8;
 #include "kernels/cpu/portable/base.inc"
 
 // Tiles: what 32 registers hold. Depth blocks: 32 KiB of weights, whose inputs are spread.
@@ -22,8 +23,8 @@ constexpr int kBlockRows = 6;
 // in terms of these
 #include "kernels/cpu/x86/dot_pairs.inc"
 // and products in terms of both
-#include "kernels/cpu/x86/product_blocks.inc"
-#include "kernels/cpu/x86/product_int8.inc"
+#include "kernels/cpu/portable/tiled_blocks.inc"
+#include "kernels/cpu/portable/tiled_products.inc"
 constexpr auto kQuantizeGroups = avx512_quantize_groups;
 constexpr auto kBf16Product = float_product<true>;
 constexpr bool kBf16Inputs = false;

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <fstream>
 #include <string>
+#include <sys/mman.h>
 #include <sys/resource.h>
 
 namespace unmask {
@@ -89,5 +90,7 @@ int64_t peak_memory() {
   getrusage(RUSAGE_SELF, &usage);
   return int64_t{usage.ru_maxrss} * 1024;  // Linux counts in KiB
 }
+
+void prefer_huge_pages(void* data, size_t bytes) { madvise(data, bytes, MADV_HUGEPAGE); }
 
 }  // namespace unmask
