@@ -19,9 +19,6 @@ import unittest
 
 import cli_test as cli
 
-ESCAPE = "\x1b[2J"
-C1 = "\u009b2J"  # the same as one character, which some terminals take for it, too
-
 
 @contextlib.contextmanager
 def model_copy():
@@ -196,45 +193,6 @@ class Signals(cli.Case):
             shown = on_terminal("run", "-m", cli.demo(), "-p", cli.PROMPT, "--live", "-n", "1024",
                                 "--preset", "exact", "--suppress-eos", kill_at=hidden, signals=signals)
             self.assertGreater(shown.rindex(visible), shown.rindex(hidden))
-
-
-class Terminal(cli.Case):
-    """What comes from models, files and arguments does not steer the terminal."""
-
-    def assert_harmless(self, shown: str, *parts: str):
-        for part in parts:
-            self.assertIn(part, shown)
-        for code in (ESCAPE, C1, "\x07"):
-            self.assertNotIn(code, shown)
-
-    def test_tokens_and_answers(self):
-        text = f"a{ESCAPE}{C1}\x07b"
-        ids = cli.unmask("tokenize", "-m", cli.demo(), "--ids", "-p", text).stdout.strip()
-        for form in ((), ("--json",)):
-            self.assert_harmless(on_terminal("tokenize", "-m", cli.demo(), "-p", text, *form), "a")
-            self.assert_harmless(on_terminal("tokenize", "-m", cli.demo(), "--decode", ids, *form),
-                                 "a", "b")
-            self.assert_harmless(on_terminal("score", "-m", cli.demo(), "-p", "x", "-a", text,
-                                             "--mc-samples", "16", *form), "a")
-        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-            file.write(json.dumps({"prompt": "x", "id": text}, ensure_ascii=False) + "\n")
-            file.flush()
-            self.assert_harmless(on_terminal("batch", "-m", cli.demo(), "-f", file.name, "-n", "4"),
-                                 '"id": "a')
-
-    def test_errors(self):
-        name = f"x{ESCAPE}{C1}y"
-        for words in (("run", "-m", name, "-p", "x"), ("inspect", name), (name,),
-                      ("run", "-m", cli.demo(), "-f", name),
-                      ("run", "-m", cli.demo(), "-p", "x", "--method", name),
-                      ("batch", "-m", cli.demo(), "-f", name), ("eval", "-m", cli.demo(), "-f", name)):
-            self.assert_harmless(on_terminal(*words), "unmask: error: ")
-
-    def test_json_holds_what_it_held(self):
-        result = cli.unmask("tokenize", "-m", cli.demo(), "--decode",
-                            cli.unmask("tokenize", "-m", cli.demo(), "--ids", "-p", C1).stdout, "--json")
-        self.assertNotIn(C1, result.stdout)
-        self.assertEqual(json.loads(result.stdout)["text"], C1)
 
 
 class Turns(cli.Case):

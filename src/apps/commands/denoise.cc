@@ -122,7 +122,7 @@ Result denoise(Model& model, const Request& request, const Watch& watch, Console
 void show_note(const ModelFiles& files, Console& console) {
   if (!console.err_terminal) return;
   const std::string note = printable(files.config().note, kMostOfNote);
-  if (!note.empty()) console.err << fmt::format("unmask: {}: {}\n", files.name(), note);
+  if (!note.empty()) tell(console, "{}: {}", files.name(), note);
 }
 
 void explain_blank(std::string_view text, const Result& result, Console& console) {

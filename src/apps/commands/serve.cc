@@ -71,8 +71,7 @@ ServiceOptions service_options(const ServeArguments& a, const ModelFiles& files,
   options.version = UNMASK_VERSION;
   options.model = a.name.value_or(files.name());
   options.device = a.model.device;
-  if (a.log)
-    options.log = [&console](const std::string& line) { console.err << line << std::endl; };
+  if (a.log) options.log = [&console](const std::string& line) { note_text(console, line + '\n'); };
   return options;
 }
 
@@ -143,7 +142,7 @@ class Loading {
             model.reset(new Model(load_model(a.model, files, 1, console)));
             const int64_t memory = memory_limit(a, *model);
             service.open(*model, make_context(a, *model, std::move(decisions), memory));
-            console.err << "unmask: ready\n" << std::flush;
+            tell(console, "ready");
           } catch (...) {
             problem_ = std::current_exception();
             service.shut_down();
