@@ -244,13 +244,15 @@ int eval(const EvalArguments& a, Console& console) {
   Model model = load_model(a.model, files, std::max(plan.longest(), 1), console);
   const EvalRun run{a.settings, plan};
   ProgressLine line(console.err, console.err_terminal, kLogInterval);
+  std::string far;
   const auto on_progress = [&](const EvalProgress& progress) {
     line.show(progress_text(progress));
+    far = fmt::format(" after {} of {} answers", progress.done, progress.total);
     return !interrupted();
   };
   if (!run_evaluation(run, model, store, on_progress)) {
     line.clear();
-    tell(console, "interrupted{}", a.out ? "; the same command goes on from " + *a.out : "");
+    tell(console, "interrupted{}{}", far, a.out ? "; the same command goes on from " + *a.out : "");
     return kInterrupted;
   }
   line.clear();
