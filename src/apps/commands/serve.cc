@@ -139,7 +139,7 @@ class Loading {
       : thread_([this, &a, &files, decisions = std::move(decisions), &model, &service,
                  &console]() mutable {
           try {
-            model.reset(new Model(load_model(a.model, files, 1, console)));
+            model.reset(new Model(load_model(a.model, files, {}, console)));
             const int64_t memory = memory_limit(a, *model);
             service.open(*model, make_context(a, *model, std::move(decisions), memory));
             tell(console, "ready");
