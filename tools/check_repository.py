@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the rules for the repository's text: plain sources of readable length, a library that
 neither prints nor ends the process, documents that name only existing files, no paths of somebody's
-machine, one list of dependencies, and wrappers that forward every function of their interface. Exits
+machine, limits that stand where their table says, one list of dependencies, and wrappers that forward every function of their interface. Exits
 with 77 where there is no git to list the files.
 """
 
@@ -17,6 +17,7 @@ LIMITED = (".h", ".cc", ".inc", ".cu", ".py")
 COMMENT_OR_STRING = re.compile(r'//.*|"(\\.|[^"\\])*"')
 PRINTS_OR_EXITS = re.compile(
     r"\bstd::c(out|err|log)\b|\bfmt::print|\b(f?printf|f?puts|abort|_?exit|quick_exit)\s*\(")
+NAMED_PLACE = re.compile(r"`(\w+)`, `([\w./-]+)`")
 NAMED_FILE = re.compile(r"(?<![\w/.~-])(?:src|tests|tools|benchmarks|docs|models|\.ci)/[\w./-]+")
 MACHINE_PATH = re.compile(r"(?<![\w.~/:-])/(?:home|root|Users|mnt|opt|srv|work|workspace)/\w")
 DEPENDENCY_ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)
@@ -73,6 +74,12 @@ def named_files(path: str, text: str, existing: set[str]) -> list[str]:
     return [f"{path}: names {name}, which does not exist" for name in sorted(names - existing)]
 
 
+def named_places(path: str, texts: dict[str, str]) -> list[str]:
+    """What a document names with its place, as in "`kMaxKeys`, `src/io/gguf.cc`", stands in that file."""
+    return [f"{path}: {place} has no {name}" for name, place in NAMED_PLACE.findall(texts.get(path, ""))
+            if not re.search(rf"\b{name}\b", texts.get(place, ""))]
+
+
 def dependencies(dev: str, document: str) -> list[str]:
     installed = {name for group in PACKAGE_LIST.findall(dev) for name in group.split()}
     listed = set(DEPENDENCY_ROW.findall(document))
@@ -120,6 +127,7 @@ def check(root: pathlib.Path, files: list[str]) -> list[str]:
         if path not in texts:
             continue
         found += forwarding(path, texts.get(path, ""), texts.get(interface, ""), class_name)
+    found += named_places("docs/limits.md", texts)
     return found + dependencies(texts.get("dev", ""), texts.get("docs/dependencies.md", ""))
 
 

@@ -1,6 +1,7 @@
 // The program `unmask`: real streams and signals for run_main.
 #include <cstdlib>
 #include <exception>
+#include <ext/stdio_filebuf.h>
 #include <iostream>
 #include <new>
 #include <string_view>
@@ -36,11 +37,16 @@ int main(int argc, char** argv) {
   std::set_terminate(on_terminate);
   unmask::install_interrupt_handler();
   unmask::install_lost_file_handler();
+  // Unlike that of std::cout, it takes a write up again that a signal broke off: signals end work,
+  // and an answer that waits for its reader is kept.
+  __gnu_cxx::stdio_filebuf<char> answers(STDOUT_FILENO, std::ios::out);
+  std::ostream out(&answers);
   unmask::Console console{std::cin,
-                          std::cout,
+                          out,
                           std::cerr,
                           is_terminal(STDIN_FILENO),
                           is_terminal(STDOUT_FILENO),
                           is_terminal(STDERR_FILENO)};
+  if (console.out_terminal) out << std::unitbuf;
   return unmask::run_main(argc, argv, console);
 }

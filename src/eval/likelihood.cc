@@ -98,12 +98,16 @@ Likelihood LikelihoodEstimate::result() const {
   return result;
 }
 
+int likelihood_rows(int length, int answer_tokens) {
+  return answer_tokens == 1 ? length : kGroup * length;
+}
+
 Likelihood log_likelihood(Transformer& model, std::span<const TokenId> tokens, Range answer,
                           const LikelihoodOptions& options, const LikelihoodProgress& progress) {
   LikelihoodEstimate estimate({tokens.begin(), tokens.end()}, answer, options);
   do {
     if (progress && !progress(estimate.done(), estimate.total())) break;
-  } while (estimate.step(model, kGroup * estimate.length()));
+  } while (estimate.step(model, likelihood_rows(estimate.length(), answer.size())));
   return estimate.result();
 }
 

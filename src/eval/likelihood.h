@@ -54,6 +54,9 @@ class LikelihoodEstimate {
   std::vector<double> weighed_;  // L / l times the sum of log-probabilities, one a masking
 };
 
+/// Tokens of a pass of log_likelihood(): of the maskings of a group, over texts of `length` tokens.
+int likelihood_rows(int length, int answer_tokens);
+
 /// log p(answer | the other tokens); `answer` lies in `tokens`. Throws Error for an empty answer.
 Likelihood log_likelihood(Transformer& model, std::span<const TokenId> tokens, Range answer,
                           const LikelihoodOptions& options,

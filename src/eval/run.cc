@@ -156,7 +156,8 @@ Record Worker::answer(const Job& job, const Example& example) {
 }
 
 Result Worker::generate_whole(const Request& request, const StepCallback& on_step) {
-  Result result = std::move(generate(model_.transformer(), {&request, 1}, on_step).front());
+  Result result =
+      std::move(generate(model_.transformer(), {&request, 1}, on_step, run_.engine).front());
   if (result.cancelled) throw Stopped{};
   return result;
 }

@@ -13,6 +13,7 @@ namespace unmask {
 struct EvalRun {
   const EvalSettings& settings;
   const EvalPlan& plan;
+  EngineOptions engine{};  // that generates the answers
 };
 
 /// How far an evaluation is.

@@ -8,6 +8,8 @@
 #include "io/containers/file_kind.h"
 #include "io/containers/open_file.h"
 #include "io/model_folder.h"
+#include "io/text/terminal_controls.h"
+#include "io/text/utf8.h"
 
 namespace unmask {
 
@@ -130,21 +132,19 @@ json read_json_file(const std::filesystem::path& file, const JsonLimits& limits)
 std::string json_line(const nlohmann::ordered_json& value) {
   const std::string text =
       value.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
-  // The library escapes the control characters below U+0020 only; the others begin escape sequences
-  // on some terminals, too. They stand in strings, where an escape means the same.
+  // The library escapes the control characters below U+0020 only; others steer terminals, too. They
+  // stand in strings, where an escape means the same.
   std::string line;
   line.reserve(text.size() + 1);
-  for (size_t i = 0; i < text.size(); ++i) {
-    const auto byte = static_cast<unsigned char>(text[i]);
-    const auto next = i + 1 < text.size() ? static_cast<unsigned char>(text[i + 1]) : 0;
-    if (byte == 0x7f) {
-      line += "\\u007f";
-    } else if (byte == 0xc2 && next >= 0x80 && next < 0xa0) {
-      line += fmt::format("\\u{:04x}", next);
-      ++i;
+  for (size_t at = 0; at < text.size();) {
+    const Utf8Step step = utf8_step(text, at);
+    const auto length = static_cast<size_t>(step.length);
+    if (steers_terminal(step.code_point)) {
+      line += fmt::format("\\u{:04x}", static_cast<uint32_t>(step.code_point));
     } else {
-      line += text[i];
+      line.append(text, at, length);
     }
+    at += length;
   }
   return line + '\n';
 }

@@ -32,8 +32,8 @@ void refuse_zero_byte(std::string_view text, const std::string& where);
 /// parse_json on the content of `file`.
 nlohmann::json read_json_file(const std::filesystem::path& file, const JsonLimits& limits = {});
 
-/// `value` on one line, with its line break and every control character escaped; bytes that are no
-/// UTF-8, as file names may have, become U+FFFD.
+/// `value` on one line with its line break, all escaped that would steer a terminal; bytes that are
+/// no UTF-8, as file names may have, become U+FFFD.
 std::string json_line(const nlohmann::ordered_json& value);
 
 /// Content of a regular file, or of one inside a packed model (io/model_folder.h). Throws Error

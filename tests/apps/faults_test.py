@@ -19,8 +19,8 @@ import unittest
 
 import cli_test as cli
 
-ESCAPE = "\x1b[2J"
-C1 = "\u009b2J"  # the same as one character, which some terminals take for it, too
+METHODS = ("full", "sparse-dllm", "fast-dllm", "fast-dllm:cache=dual", "dkv-cache", "dllm-cache", "maskkv",
+           "streaming-dllm", "sparsed", "sliding-window", "streaming-llm", "sparse-dllm+sparsed")
 
 
 @contextlib.contextmanager
@@ -127,6 +127,37 @@ class Costs(cli.Case):
         self.assert_error(long, "[memory]", "expected at most 38.1 MiB")
         self.assert_success(cli.run("--max-memory", "1"))
 
+    def test_caches_of_methods_are_planned(self):
+        """Of each method as much is asked for as its plan says: a tenth less is refused before any work."""
+        made = ("run", "-m", cli.demo(), "-p", "x " * 1500, "-n", "16", "--steps", "4")
+        for method in METHODS:
+            plan = json.loads(cli.unmask(*made, "--method", method, "--explain", "--json").stdout)
+            gigabytes = plan["peak_memory_bytes"] / 1e9
+            self.assert_error(cli.unmask(*made, "--method", method, "--max-memory", f"{gigabytes * 0.9:.6f}"),
+                              "[memory]", f"and method {method}", "--max-memory")
+            self.assertEqual(cli.unmask(*made, "--method", method, "--max-memory",
+                                        f"{gigabytes * 1.01:.6f}").returncode, 0, method)
+
+    def test_an_answer_is_planned_when_it_is_asked_for(self):
+        with tempfile.TemporaryDirectory() as folder:
+            talk = pathlib.Path(folder) / "talk"
+            talk.write_text(json.dumps({"role": "user", "content": "x " * 4000}), "utf-8")
+            result = cli.unmask("chat", "-m", cli.demo(), "-n", "8", "--method", "sparse-dllm:keep=1",
+                                "--max-memory", "0.06", stdin=f"/load {talk}\nHello\n")
+            self.assertEqual(result.returncode, 0)
+            self.assertRegex(result.stderr, r"unmask: error: \[memory\] a canvas of 8017 tokens [^\n]*\n\Z")
+            self.assertNotEqual(result.stdout, "", "the conversation goes on")
+            data = pathlib.Path(folder) / "data.jsonl"
+            lines = [{"prompt": "x", "answer": "y"}, {"prompt": "x " * 4000, "answer": "y"}]
+            data.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
+            self.assert_error(cli.unmask("eval", "-m", cli.demo(), "-f", str(data), "-n", "8", "--method",
+                                         "sparse-dllm:keep=1", "--max-memory", "0.06"), "[memory]")
+        self.assert_error(cli.unmask("eval", "-m", cli.demo(), "--task", "multikey", "--length", "4000",
+                                     "--method", "sparse-dllm:keep=1", "--max-memory", "0.06"),
+                          "[memory]", "method sparse-dllm")
+        self.assert_error(cli.unmask("score", "-m", cli.demo(), "-p", "x " * 1000, "-a", "a b c",
+                                     "--max-memory", "0.06"), "[memory]", "tokens")
+
     def test_a_line_with_many_members(self):
         line = json.dumps({"prompt": "Hi", **{f"k{i}": i for i in range(80_000)}})
         result = self.bounded("batch", "-m", cli.demo(), "-f", "-", "-n", "4", stdin=line)
@@ -136,6 +167,9 @@ class Costs(cli.Case):
     def test_a_file_without_an_end(self):
         self.assert_error(self.bounded("run", "-m", cli.demo(), "-f", "/dev/zero"), "64 MiB")
         self.assert_error(self.bounded("eval", "-m", cli.demo(), "-f", "/dev/zero"), "/dev/zero")
+
+    def test_a_batch_without_an_end(self):
+        self.assert_error(self.bounded("batch", "-m", cli.demo(), "-f", "/dev/zero", gigabytes=4), "1024 MiB")
 
     def test_patterns_of_a_tokenizer(self):
         text = ("a" * 22 + " ") * 1_000
@@ -156,6 +190,54 @@ class Costs(cli.Case):
             for value in ("inf", "nan", "-1"):
                 self.assert_error(cli.run(option, value), "found ")
         self.assert_error(cli.run("--seed", "-2"), "--seed", status=2)
+
+
+class Sizes(cli.Case):
+    """Files that are one byte larger than docs/limits.md says; they are sparse, and refused unread."""
+
+    MIB = 1 << 20
+
+    def assert_refused(self, file: pathlib.Path, most: int, *words: str, stdin: str = "", shown: str = "at most"):
+        if not file.exists():
+            file.touch()
+        os.truncate(file, most + 1)
+        result = cli.unmask(*words, stdin=stdin)
+        self.assertRegex(result.stderr, rf"\Aunmask: error: [^\n]*{shown}[^\n]*\n\Z")
+
+    def test_of_models(self):
+        rows = (("config.json", 4 * self.MIB, ("inspect",)),
+                ("tokenizer.json", 256 * self.MIB, ("tokenize", "-p", "x", "-m")),
+                ("tokenizer_config.json", 256 * self.MIB, ("run", "-p", "x", "-n", "4", "-m")),
+                ("generation_config.json", 4 * self.MIB, ("run", "-p", "x", "-m")),
+                ("chat_template.jinja", self.MIB, ("run", "-p", "x", "-n", "4", "-m")))
+        for name, most, words in rows:
+            with self.subTest(name), model_copy() as model:
+                self.assert_refused(model / name, most, *words, str(model))
+        with model_copy() as model:
+            (model / "model.safetensors").write_bytes((100_000_001).to_bytes(8, "little"))
+            os.truncate(model / "model.safetensors", 200_000_000)
+            self.assert_error(cli.unmask("run", "-m", str(model), "-p", "x"), "100000001")
+            (model / "model.safetensors").unlink()
+            self.assert_refused(model / "model.safetensors.index.json", 64 * self.MIB, "run", "-m", str(model),
+                                "-p", "x")
+
+    def test_of_inputs(self):
+        demo = cli.demo()
+        with tempfile.TemporaryDirectory() as folder:
+            file = pathlib.Path(folder) / "file"
+            self.assert_refused(file, 64 * self.MIB, "run", "-m", demo, "-f", str(file), shown="more than 64 MiB")
+            self.assert_refused(file, 64 << 10, "run", "-m", demo, "-p", "x", "--json-schema", str(file),
+                                shown="64 KiB|at most|more than")
+            self.assert_refused(file, 64 * self.MIB, "chat", "-m", demo, stdin=f"/load {file}\n")
+            self.assert_refused(file, self.MIB, "serve", "-m", demo, "--port", "0", "--decision-calibration",
+                                str(file))
+            self.assert_refused(file, 1 << 30, "eval", "-m", demo, "-f", str(file))
+            (file.parent / "out").mkdir()
+            self.assert_refused(file.parent / "out" / "results.jsonl", 4 << 30, "eval", "-m", demo, "--task",
+                                "multikey", "--length", "128", "-o", str(file.parent / "out"))
+        self.assert_error(cli.run("--chat-template-kwargs", json.dumps({"a": "x" * 65536})), "at most 65536",
+                          status=2)
+        self.assert_error(cli.run("-n", "1000001"), "1000001", status=2)
 
 
 def wait_for_handlers(pid: int):
@@ -196,45 +278,6 @@ class Signals(cli.Case):
             shown = on_terminal("run", "-m", cli.demo(), "-p", cli.PROMPT, "--live", "-n", "1024",
                                 "--preset", "exact", "--suppress-eos", kill_at=hidden, signals=signals)
             self.assertGreater(shown.rindex(visible), shown.rindex(hidden))
-
-
-class Terminal(cli.Case):
-    """What comes from models, files and arguments does not steer the terminal."""
-
-    def assert_harmless(self, shown: str, *parts: str):
-        for part in parts:
-            self.assertIn(part, shown)
-        for code in (ESCAPE, C1, "\x07"):
-            self.assertNotIn(code, shown)
-
-    def test_tokens_and_answers(self):
-        text = f"a{ESCAPE}{C1}\x07b"
-        ids = cli.unmask("tokenize", "-m", cli.demo(), "--ids", "-p", text).stdout.strip()
-        for form in ((), ("--json",)):
-            self.assert_harmless(on_terminal("tokenize", "-m", cli.demo(), "-p", text, *form), "a")
-            self.assert_harmless(on_terminal("tokenize", "-m", cli.demo(), "--decode", ids, *form),
-                                 "a", "b")
-            self.assert_harmless(on_terminal("score", "-m", cli.demo(), "-p", "x", "-a", text,
-                                             "--mc-samples", "16", *form), "a")
-        with tempfile.NamedTemporaryFile("w", suffix=".jsonl") as file:
-            file.write(json.dumps({"prompt": "x", "id": text}, ensure_ascii=False) + "\n")
-            file.flush()
-            self.assert_harmless(on_terminal("batch", "-m", cli.demo(), "-f", file.name, "-n", "4"),
-                                 '"id": "a')
-
-    def test_errors(self):
-        name = f"x{ESCAPE}{C1}y"
-        for words in (("run", "-m", name, "-p", "x"), ("inspect", name), (name,),
-                      ("run", "-m", cli.demo(), "-f", name),
-                      ("run", "-m", cli.demo(), "-p", "x", "--method", name),
-                      ("batch", "-m", cli.demo(), "-f", name), ("eval", "-m", cli.demo(), "-f", name)):
-            self.assert_harmless(on_terminal(*words), "unmask: error: ")
-
-    def test_json_holds_what_it_held(self):
-        result = cli.unmask("tokenize", "-m", cli.demo(), "--decode",
-                            cli.unmask("tokenize", "-m", cli.demo(), "--ids", "-p", C1).stdout, "--json")
-        self.assertNotIn(C1, result.stdout)
-        self.assertEqual(json.loads(result.stdout)["text"], C1)
 
 
 class Turns(cli.Case):

@@ -2,9 +2,11 @@
 """Files, pipes and signals as the program meets them: streams_test.py PROGRAM ROOT."""
 
 import csv
+import fcntl
 import json
 import os
 import pathlib
+import platform
 import signal
 import stat
 import subprocess
@@ -68,6 +70,16 @@ class Trace(cli.Case):
         self.assert_error(cli.run("--trace", "/nonexistent/trace.csv"), "/nonexistent/trace.csv")
 
 
+def wait_until_it_writes(pid: int):
+    """Until the process sleeps in a call that writes to a pipe that is full."""
+    write = {"x86_64": "1", "aarch64": "64"}[platform.machine()]
+    end = time.time() + 60
+    while pathlib.Path(f"/proc/{pid}/syscall").read_text("ascii").split()[0] not in (write, "20"):
+        if time.time() > end:
+            raise AssertionError("it does not write")
+        time.sleep(0.05)
+
+
 class Interrupt(cli.Case):
     # Enough steps to be still at work when the signal comes.
     LONG = ("-m", cli.demo, "-n", "1024", "--steps", "1024", "--block-length", "1024", "--suppress-eos")
@@ -115,6 +127,26 @@ class Interrupt(cli.Case):
             status, out, err = self.interrupted("batch", "-f", str(path))
         self.assertEqual((status, out), (130, ""))
         self.assertRegex(err, r"unmask: interrupted; 0 of 1 prompts answered\n\Z")
+
+
+    def test_answers_that_wait_for_their_reader_are_kept(self):
+        read, write = os.pipe()
+        fcntl.fcntl(write, fcntl.F_SETPIPE_SZ, 4096)
+        process = subprocess.Popen([cli.PROGRAM, "batch", "-m", cli.demo(), "-f", "-", "-n", "8"],
+                                   stdin=subprocess.PIPE, stdout=write, stderr=subprocess.PIPE, text=True)
+        os.close(write)
+        for _ in range(20):
+            process.stdin.write(json.dumps({"prompt": "x", "padding": "y" * 1000}) + "\n")
+        process.stdin.close()
+        wait_until_it_writes(process.pid)
+        process.send_signal(signal.SIGTERM)
+        time.sleep(0.2)
+        with open(read, encoding="utf-8") as answers:
+            whole = [json.loads(line) for line in answers]
+        with process.stderr:
+            self.assertEqual(process.stderr.read(), f"unmask: interrupted; {len(whole)} of 20 prompts answered\n")
+        self.assertEqual(process.wait(60), 128 + signal.SIGTERM)
+        self.assertGreaterEqual(len(whole), 3, "as many as a full pipe holds")
 
 
 class BatchInput(cli.Case):

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/create_backend.h"
+#include "support/method_requests.h"
 #include "support/model_fixture.h"
 
 namespace unmask {
@@ -160,6 +161,25 @@ TEST(Costs, AreWhatAGenerationAllocates) {
       EXPECT_EQ(static_cast<size_t>(costs.weight_bytes()), costs.explain(r).weight_bytes);
       EXPECT_NEAR(static_cast<double>(costs.weight_bytes()),
                   static_cast<double>(model.weights.packed_bytes), 0.1 * costs.weight_bytes());
+    }
+  }
+}
+
+TEST(Costs, PlansCoverEveryCache) {
+  for (const std::string name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load(name);
+    const Costs costs(model.config, element_sizes(DeviceKind::cpu, WeightType::f32));
+    for (const std::string& method : testing::methods_of(name)) {
+      SCOPED_TRACE(name + " " + method);
+      const Request r = testing::method_request(model, method, 300, 32, 16, 8);
+      Engine engine(model.transformer);
+      const RequestId id = engine.submit(r);
+      size_t most = 0;
+      while (engine.step()) {
+        most = std::max(most, engine.state_bytes(id) + engine.workspace_bytes());
+      }
+      EXPECT_GT(most, 0U);
+      EXPECT_LE(static_cast<int64_t>(most), costs.request_bytes(r));
     }
   }
 }

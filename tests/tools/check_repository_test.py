@@ -40,6 +40,12 @@ class CheckRepository(unittest.TestCase):
                          ["docs/a.md: names src/io/b.h, which does not exist"])
         self.assertEqual(rules.named_files("CHANGELOG.md", text, existing), [])
 
+    def test_named_places(self):
+        texts = {"docs/a.md": "| `kA`, `src/a.cc` | `kB`, `src/a.cc` | `kA`, `src/b.cc` |",
+                 "src/a.cc": "int kA = 1; int kBB = 2;"}
+        self.assertEqual(rules.named_places("docs/a.md", texts),
+                         ["docs/a.md: src/a.cc has no kB", "docs/a.md: src/b.cc has no kA"])
+
     def test_dependencies(self):
         dev = "build_packages=(g++ cmake\n  libfmt-dev)\ntest_packages=(python3)\n"
         listed = "| Package |\n|---|\n| `g++` | x |\n| `cmake` | x |\n| `python3` | x |\n| `old` | x |\n"

@@ -2,7 +2,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <numeric>
 #include <set>
 
 #include "apps/commands/batch_input.h"
@@ -67,13 +66,13 @@ struct BatchJob {
   Request request;
 };
 
-/// Tokens of all canvases that run side by side at most.
-int tokens_side_by_side(std::span<const BatchJob> jobs, size_t batch_size) {
-  std::vector<int> sizes;
-  for (const BatchJob& job : jobs) sizes.push_back(job.request.most_tokens());
-  std::sort(sizes.rbegin(), sizes.rend());
-  sizes.resize(std::min(sizes.size(), batch_size));
-  return std::accumulate(sizes.begin(), sizes.end(), 0);
+/// The one that needs most memory: they all have one method.
+const Request& longest(std::span<const BatchJob> jobs) {
+  return std::max_element(jobs.begin(), jobs.end(),
+                          [](const BatchJob& a, const BatchJob& b) {
+                            return a.request.most_tokens() < b.request.most_tokens();
+                          })
+      ->request;
 }
 
 /// Leaves out what cannot be answered, or ends the command there: as --on-error says.
@@ -125,13 +124,8 @@ class Batch {
   };
 
   static EngineOptions options(const BatchArguments& a, Model& model) {
-    EngineOptions options{.max_running = a.batch_size, .prefixes = &model.prefixes()};
-    const auto left = memory_for_requests(a.model, model);
-    if (!left) return options;
-    options.memory_limit = *left;
-    options.planned_bytes = [costs = model.costs()](const Request& r) {
-      return costs.request_bytes(r);
-    };
+    EngineOptions options = engine_options(a.model, model);
+    options.max_running = a.batch_size;
     return options;
   }
   bool advance(const StepEvent& event);
@@ -281,8 +275,7 @@ int batch(const BatchArguments& a, Console& console) {
   if (jobs.empty()) fail("[batch] {}: none of its {} lines can be answered", a.file, lines.size());
   announce_seed(a.generation.seed, a.generation.seed_drawn, console);
   const InterruptWatch watch;
-  const int canvas = tokens_side_by_side(jobs, static_cast<size_t>(a.batch_size));
-  Model model = load_model(a.model, files, canvas, console);
+  Model model = load_model(a.model, files, {&longest(jobs), 1}, console);
   Batch batch(a, model, jobs, console);
   batch.run(sieve);
   return conclude(batch, sieve, lines.size(), console);

@@ -197,7 +197,8 @@ int calibrate(const CalibrateArguments& a, Console& console) {
   const Decider decider(files);
   announce_seed(a.seed, a.seed_drawn, console);
   const InterruptWatch watch;
-  Model model = load_model(a.model, files, a.length, console);
+  const Request longest = whole_canvas(files, a.length);
+  Model model = load_model(a.model, files, {&longest, 1}, console);
   const std::vector<AskedQuestions> all = ask_all(a, decider, model, console);
   const DecisionCalibration calibration = calibration_of(a, all, files.name());
   warn_of_limits(all, console);

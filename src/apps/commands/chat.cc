@@ -80,7 +80,7 @@ int chat(const ConverseArguments& arguments, Console& console) {
   Lines lines(arguments, console);  // first: what is typed while the model loads is kept whole
   announce_seed(arguments.generation.seed, arguments.generation.seed_drawn, console);
   Conversation conversation(arguments, console);
-  if (console.in_terminal) console.err << conversation.greeting() << '\n';
+  if (console.in_terminal) note_text(console, conversation.greeting() + '\n');
   while (const auto line = lines.next()) {
     try {
       if (!conversation.take(*line)) break;

@@ -13,7 +13,7 @@ namespace unmask {
 
 namespace {
 
-constexpr int kUsualLength = 1024;  // tokens of a conversation, to estimate memory for
+constexpr size_t kUsualLength = 1024;  // tokens of a conversation, to plan memory for
 constexpr size_t kMostBytes = size_t{64} << 20;
 
 std::string without_blanks(std::string_view text) {
@@ -48,15 +48,21 @@ std::vector<ChatMessage> read_messages(const std::string& file) {
   return messages;
 }
 
+/// An answer in the midst of a conversation of usual length.
+std::vector<Request> usual_requests(const RequestOptions& generation, const ModelFiles& files) {
+  return {build_request(generation, files, std::vector<TokenId>(kUsualLength))};
+}
+
 }  // namespace
 
 Conversation::Conversation(const ConverseArguments& arguments, Console& console)
     : console_(console),
+      arguments_(arguments.model),
       generation_(arguments.generation),
       files_(ModelFiles::open(arguments.model.directory, arguments.model.overrides)),
       format_(choose_chat_template(files_, arguments.chat.format)),
       chat_{.variables = arguments.chat.variables},
-      model_(load_model(arguments.model, files_, kUsualLength, console)),
+      model_(load_model(arguments.model, files_, usual_requests(generation_, files_), console)),
       system_(arguments.chat.system) {
   show_note(files_, console);
   begin_anew();
@@ -130,7 +136,7 @@ void Conversation::answer(const std::string& question) {
   warn_once(length_warnings(request, files_.config()), said_, console_);
   const Watch watch{.view = {.live = true},
                     .shown = {request.prompt_length, request.most_tokens()}};
-  const Result result = denoise(model_, request, watch, console_);
+  const Result result = denoise(arguments_, model_, request, watch, console_);
   const auto tokens = std::span(result.tokens)
                           .subspan(static_cast<size_t>(result.answer.begin),
                                    static_cast<size_t>(result.answer.size()));

@@ -53,6 +53,7 @@ class Conversation {
   void show_help(const std::string& = {});
 
   Console& console_;
+  const ModelArguments& arguments_;
   RequestOptions generation_;
   ModelFiles files_;
   ChatTemplate format_;

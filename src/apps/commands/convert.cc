@@ -130,12 +130,18 @@ int convert(const ConvertArguments& a, Console& console) {
     line.show(fmt::format("writing {}, {:.0f} %", path.string(),
                           100 * static_cast<double>(done) / static_cast<double>(total)));
   };
-  const int64_t bytes =
-      write(a, files, dtype, threads_for(a.threads, console), on_progress, file.stream());
-  file.commit();
-  line.clear();
-  tell(console, "wrote {}, {}", path.string(), format_bytes(bytes));
-  return kSuccess;
+  try {
+    const int64_t bytes =
+        write(a, files, dtype, threads_for(a.threads, console), on_progress, file.stream());
+    file.commit();
+    line.clear();
+    tell(console, "wrote {}, {}", path.string(), format_bytes(bytes));
+    return kSuccess;
+  } catch (const Stopped&) {
+    line.clear();
+    tell(console, "interrupted; {} is not written", path.string());
+    return kInterrupted;
+  }
 }
 
 }  // namespace unmask

@@ -18,18 +18,25 @@ namespace {
 constexpr size_t kMostOfNote = 300;  // bytes
 
 /// Refuses what does not fit before any of it is there. A device says itself what does not.
-void check_memory(const ModelArguments& arguments, const ModelFiles& files, int canvas) {
+void check_memory(const ModelArguments& arguments, const ModelFiles& files,
+                  std::span<const Request> expected) {
   const WeightType weights = resolve_weight_type(
       parse_weight_type(arguments.dtype), DeviceKind::cpu, files.checkpoint(), files.config());
   const Costs costs(files.config(),
                     element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()));
-  const int64_t need = costs.weight_bytes() + costs.canvas_bytes(canvas);
   const auto allowed = memory_for(arguments);
-  if (!allowed || need <= *allowed) return;
-  fail(ErrorCode::memory,
-       "[memory] {}: needs {} with {} weights and {} tokens, expected at most {}, {}", files.name(),
-       format_bytes(need), weight_type_name(weights), canvas, format_bytes(*allowed),
-       arguments.max_memory ? "as --max-memory says" : "what is free");
+  if (!allowed) return;
+  const auto held =
+      costs.weight_bytes() + static_cast<int64_t>(prefix_cache_bytes(arguments, files.config()));
+  for (const Request& request : expected) {
+    const int64_t need = held + costs.request_bytes(request);
+    if (need <= *allowed) continue;
+    fail(ErrorCode::memory,
+         "[memory] {}: needs {} with {} weights, {} tokens and method {}, expected at most {}, {}",
+         files.name(), format_bytes(need), weight_type_name(weights), request.most_tokens(),
+         printable(request.method), format_bytes(*allowed),
+         arguments.max_memory ? "as --max-memory says" : "what is free");
+  }
 }
 
 /// What the files ask for that people may not expect.
@@ -65,8 +72,25 @@ std::optional<int64_t> memory_for_requests(const ModelArguments& arguments, cons
   return std::max<int64_t>(0, *allowed - held);
 }
 
-Model load_model(const ModelArguments& arguments, const ModelFiles& files, int canvas,
-                 Console& console) {
+Request whole_canvas(const ModelFiles& files, int tokens) {
+  Request all = append_masks({}, tokens, files.config().mask_id);
+  all.steps = 1;
+  return all;
+}
+
+EngineOptions engine_options(const ModelArguments& arguments, Model& model) {
+  EngineOptions options{.prefixes = &model.prefixes()};
+  const auto left = memory_for_requests(arguments, model);
+  if (!left) return options;
+  options.memory_limit = *left;
+  options.planned_bytes = [costs = model.costs()](const Request& r) {
+    return costs.request_bytes(r);
+  };
+  return options;
+}
+
+Model load_model(const ModelArguments& arguments, const ModelFiles& files,
+                 std::span<const Request> expected, Console& console) {
   std::vector<AdapterChoice> adapters;
   for (const std::string& a : arguments.adapters) {
     adapters.push_back(parse_adapter(a, hub_cache()));
@@ -74,7 +98,7 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files, int c
   tell_about_files(files, adapters, console);
   const FoundDevice device = find_device(arguments.device);
   if (!device.missing.empty()) warn(console, "computing on the cpu: {}", device.missing);
-  if (device.kind == DeviceKind::cpu) check_memory(arguments, files, canvas);
+  if (device.kind == DeviceKind::cpu) check_memory(arguments, files, expected);
   ProgressLine line(console.err, console.err_terminal);
   const auto on_progress = [&](int64_t done, int64_t total) {
     if (interrupted()) throw Stopped{};
@@ -92,7 +116,8 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files, int c
                        .stop = interrupt_token()});
 }
 
-Result denoise(Model& model, const Request& request, const Watch& watch, Console& console) {
+Result denoise(const ModelArguments& arguments, Model& model, const Request& request,
+               const Watch& watch, Console& console) {
   // Without a terminal there is nothing to draw on.
   const bool live = watch.view.live && console.err_terminal;
   std::optional<LiveView> view;
@@ -115,14 +140,14 @@ Result denoise(Model& model, const Request& request, const Watch& watch, Console
     return !interrupted();
   };
   return std::move(
-      generate(model.transformer(), {&request, 1}, on_step, {.prefixes = &model.prefixes()})
+      generate(model.transformer(), {&request, 1}, on_step, engine_options(arguments, model))
           .front());
 }
 
 void show_note(const ModelFiles& files, Console& console) {
   if (!console.err_terminal) return;
   const std::string note = printable(files.config().note, kMostOfNote);
-  if (!note.empty()) console.err << fmt::format("unmask: {}: {}\n", files.name(), note);
+  if (!note.empty()) tell(console, "{}: {}", files.name(), note);
 }
 
 void explain_blank(std::string_view text, const Result& result, Console& console) {

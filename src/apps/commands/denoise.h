@@ -1,6 +1,8 @@
 // Loading and generating with somebody watching: progress, live view, trace, Ctrl-C.
 #pragma once
 
+#include <span>
+
 #include "apps/options/arguments.h"
 #include "apps/options/prompt.h"
 #include "apps/reports/trace.h"
@@ -9,14 +11,22 @@
 
 namespace unmask {
 
-/// Loads the weights. Throws Error before any of them is there when they and a canvas of `canvas`
-/// tokens do not fit into memory, and Stopped after Ctrl-C.
-Model load_model(const ModelArguments& arguments, const ModelFiles& files, int canvas,
-                 Console& console);
+/// Loads the weights. `expected`: requests that will be answered one after the other. Throws Error
+/// before any weight is there when they, what is kept of prefixes and the largest of these
+/// requests, its caches included, do not fit into memory, and Stopped after Ctrl-C.
+Model load_model(const ModelArguments& arguments, const ModelFiles& files,
+                 std::span<const Request> expected, Console& console);
+
+/// What to expect where no request is known yet: `tokens` masks that go through the network at
+/// once.
+Request whole_canvas(const ModelFiles& files, int tokens);
 
 /// Bytes of the host that are left for requests beside the loaded weights; none where a device
 /// holds them or nothing is known.
 std::optional<int64_t> memory_for_requests(const ModelArguments& arguments, const Model& model);
+
+/// By which an engine refuses what does not fit, and lets wait what does not fit beside others.
+EngineOptions engine_options(const ModelArguments& arguments, Model& model);
 
 struct Watch {
   ViewArguments view;
@@ -24,8 +34,10 @@ struct Watch {
   TraceWriter* trace = nullptr;  // optional
 };
 
-/// Runs one request. Ctrl-C cancels it, also in the midst of a step.
-Result denoise(Model& model, const Request& request, const Watch& watch, Console& console);
+/// Runs one request of the model that `arguments` have loaded. Ctrl-C cancels it, also in the midst
+/// of a step. Throws Error before the first step when its memory is not there.
+Result denoise(const ModelArguments& arguments, Model& model, const Request& request,
+               const Watch& watch, Console& console);
 
 /// Tells a person what the model's maker has to say of it.
 void show_note(const ModelFiles& files, Console& console);

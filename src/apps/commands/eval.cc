@@ -126,6 +126,22 @@ std::string progress_text(const EvalProgress& p) {
                      p.seconds_left ? format_duration(*p.seconds_left) : "a while");
 }
 
+/// Of each task under each method, to see before the work what does not fit; the examples of a file
+/// have many lengths, and the others are planned when it is their turn.
+std::vector<Request> first_requests(const EvalArguments& a, const EvalPlan& plan,
+                                    const ModelFiles& files) {
+  std::vector<Request> requests{whole_canvas(files, std::max(plan.longest(), 1))};
+  for (const EvalTask& task : plan.tasks) {
+    if (task.count == 0) continue;
+    const Example example = task.example(0);
+    if (example.metric == Metric::choice) continue;
+    for (const std::string& method : plan.methods) {
+      requests.push_back(eval_request(a.settings, plan, files, example, method));
+    }
+  }
+  return requests;
+}
+
 void write_file(const std::filesystem::path& path, const std::string& content) {
   OutputFile file(path);
   file.stream() << content;
@@ -245,16 +261,18 @@ int eval(const EvalArguments& a, Console& console) {
          plan.longest(), files.config().max_positions);
   }
   const InterruptWatch watch;
-  Model model = load_model(a.model, files, std::max(plan.longest(), 1), console);
-  const EvalRun run{a.settings, plan};
+  Model model = load_model(a.model, files, first_requests(a, plan, files), console);
+  const EvalRun run{a.settings, plan, engine_options(a.model, model)};
   ProgressLine line(console.err, console.err_terminal, kLogInterval);
+  std::string far;
   const auto on_progress = [&](const EvalProgress& progress) {
     line.show(progress_text(progress));
+    far = fmt::format(" after {} of {} answers", progress.done, progress.total);
     return !interrupted();
   };
   if (!run_evaluation(run, model, store, on_progress)) {
     line.clear();
-    tell(console, "interrupted{}", a.out ? "; the same command goes on from " + *a.out : "");
+    tell(console, "interrupted{}{}", far, a.out ? "; the same command goes on from " + *a.out : "");
     return kInterrupted;
   }
   line.clear();

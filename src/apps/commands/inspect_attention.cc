@@ -116,6 +116,11 @@ void add_choices(CLI::App& app, InspectAttentionArguments& a) {
       ->group(kGroup);
 }
 
+int end_early(const Request& request, const Result& result, Console& console) {
+  tell(console, "{}; nothing is drawn", interruption(request, result));
+  return kInterrupted;
+}
+
 }  // namespace
 
 CLI::App* add_inspect_attention(CLI::App& app, InspectAttentionArguments& a) {
@@ -167,17 +172,18 @@ int inspect_attention(const InspectAttentionArguments& a, Console& console) {
   std::optional<OutputFile> file;  // before the work, which may take hours
   if (a.output) file.emplace(*a.output);
   const InterruptWatch interrupt_watch;
-  Model model = load_model(a.model, files, record.length, console);
+  Model model = load_model(a.model, files, {&request, 1}, console);
   const Watch watch{{}, request.generated()};
   if (count_first) {
-    const Result counted = denoise(model, request, watch, console);
-    if (counted.cancelled) return kInterrupted;
+    const Result counted = denoise(a.model, model, request, watch, console);
+    if (counted.cancelled) return end_early(request, counted, console);
     watch_steps(record, {}, counted.steps);
   }
   request.observe = [&record](std::unique_ptr<Method> method) {
     return std::make_unique<AttentionProbe>(std::move(method), record);
   };
-  if (denoise(model, request, watch, console).cancelled) return kInterrupted;
+  const Result result = denoise(a.model, model, request, watch, console);
+  if (result.cancelled) return end_early(request, result, console);
   if (a.json) console.out << json_line(to_json(record)) << std::flush;
   if (file) {
     file->stream() << render(record, format);

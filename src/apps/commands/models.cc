@@ -62,8 +62,8 @@ void print(const std::vector<ordered_json>& lines, const ModelsArguments& a, Con
   }
   const auto row = [&](std::string_view name, std::string_view family, std::string_view parameters,
                        std::string_view disk, std::string_view int8, std::string_view int4) {
-    console.out << fmt::format("{:<{}}  {:<12} {:>15} {:>10} {:>10} {:>10}\n", name, width, family,
-                               parameters, disk, int8, int4);
+    print_text(console, fmt::format("{:<{}}  {:<12} {:>15} {:>10} {:>10} {:>10}\n", name, width,
+                                    family, parameters, disk, int8, int4));
   };
   row("MODEL", "FAMILY", "PARAMETERS", "ON DISK", "INT8", "INT4");
   for (const ordered_json& line : lines) {
@@ -73,8 +73,8 @@ void print(const std::vector<ordered_json>& lines, const ModelsArguments& a, Con
         format_bytes(line["bytes"].get<int64_t>()), shown_bytes(line, "int8"),
         shown_bytes(line, "int4"));
     if (line.contains("problem")) {
-      console.out << "    cannot be run: " << printable(line["problem"].get<std::string>(), 400)
-                  << '\n';
+      print_text(console, fmt::format("    cannot be run: {}\n",
+                                      printable(line["problem"].get<std::string>(), 400)));
     }
   }
   const auto free = available_memory();
@@ -112,10 +112,11 @@ int models(const ModelsArguments& a, Console& console) {
     if (const auto free = available_memory()) list["available_memory"] = *free;
     console.out << json_line(list);
   } else if (lines.empty()) {
-    console.err << fmt::format(
-        "no model in {} or {}{}; download one, e.g.: hf download GSAI-ML/LLaDA-8B-Instruct\n",
-        caches.hub.string(), caches.own.string(),
-        found.empty() ? "" : " that can be run (--all lists the others)");
+    note_text(console,
+              fmt::format("no model in {} or {}{}; download one, e.g.: hf download "
+                          "GSAI-ML/LLaDA-8B-Instruct\n",
+                          caches.hub.string(), caches.own.string(),
+                          found.empty() ? "" : " that can be run (--all lists the others)"));
   } else {
     print(lines, a, console);
   }

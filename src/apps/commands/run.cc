@@ -282,9 +282,9 @@ int run(const RunArguments& a, Console& console) {
   const InterruptWatch watch;
   Trace trace(a.trace, files.tokenizer(), console);
 
-  Model model = load_model(a.model, files, request.most_tokens(), console);
+  Model model = load_model(a.model, files, {&request, 1}, console);
   const Range shown{asked.shown_from, request.most_tokens()};
-  const Result result = denoise(model, request, {a.view, shown, trace.writer()}, console);
+  const Result result = denoise(a.model, model, request, {a.view, shown, trace.writer()}, console);
   const std::string text = text_of(asked, files, result);
   if (a.json) {
     console.out << json_line(report(model, {a.generation.preset, request}, result, text));

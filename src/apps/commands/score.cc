@@ -103,7 +103,13 @@ int score(const ScoreArguments& a, Console& console) {
   const std::vector<TokenId> prompt = read_question(a.prompt, a.chat, files, console);
   announce_seed(a.seed, a.seed_drawn, console);
   const InterruptWatch watch;
-  Model model = load_model(a.model, files, static_cast<int>(prompt.size()), console);
+  int rows = 1;
+  for (const std::string& text : a.answers) {
+    const auto tokens = static_cast<int>(encode_answer(files, a.chat, text).size());
+    rows = std::max(rows, likelihood_rows(static_cast<int>(prompt.size()) + tokens, tokens));
+  }
+  const Request pass = whole_canvas(files, rows);
+  Model model = load_model(a.model, files, {&pass, 1}, console);
   std::vector<Scored> all = score_answers(a, model, prompt, console);
   add_probabilities(all);
   for (const Scored& s : all) {

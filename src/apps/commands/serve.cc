@@ -72,8 +72,7 @@ ServiceOptions service_options(const ServeArguments& a, const ModelFiles& files,
   options.version = UNMASK_VERSION;
   options.model = a.name.value_or(files.name());
   options.device = a.model.device;
-  if (a.log)
-    options.log = [&console](const std::string& line) { console.err << line << std::endl; };
+  if (a.log) options.log = [&console](const std::string& line) { note_text(console, line + '\n'); };
   return options;
 }
 
@@ -142,10 +141,10 @@ class Loading {
       : thread_([this, &a, &files, decisions = std::move(decisions), &model, &service,
                  &console]() mutable {
           try {
-            model.reset(new Model(load_model(a.model, files, 1, console)));
+            model.reset(new Model(load_model(a.model, files, {}, console)));
             const int64_t memory = memory_limit(a, *model);
             service.open(*model, make_context(a, *model, std::move(decisions), memory));
-            console.err << "unmask: ready\n" << std::flush;
+            tell(console, "ready");
           } catch (...) {
             problem_ = std::current_exception();
             service.shut_down();

@@ -7,6 +7,7 @@
 #include "apps/commands/commands.h"
 #include "apps/options/prompt.h"
 #include "io/json_file.h"
+#include "io/text/terminal_controls.h"
 #include "io/text/utf8.h"
 #include "session/find_model.h"
 
@@ -20,13 +21,11 @@ std::string in_quotes(std::string_view bytes) {
   for (size_t at = 0; at < bytes.size();) {
     const Utf8Step step = utf8_step(bytes, at);
     const std::string_view part = bytes.substr(at, static_cast<size_t>(step.length));
-    const bool control =
-        step.code_point < 0x20 || (step.code_point >= 0x7f && step.code_point < 0xa0);
     if (part == "\n") {
       out += "\\n";
     } else if (part == "\"" || part == "\\") {
       out.append("\\").append(part);
-    } else if (step.status == Utf8Status::valid && !control) {
+    } else if (step.status == Utf8Status::valid && !steers_terminal(step.code_point)) {
       out += part;
     } else {
       for (const char c : part) out += fmt::format("\\x{:02x}", static_cast<unsigned char>(c));

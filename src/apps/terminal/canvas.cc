@@ -4,6 +4,7 @@
 #include <numeric>
 #include <utf8proc.h>
 
+#include "io/text/terminal_controls.h"
 #include "io/text/utf8.h"
 
 namespace unmask {
@@ -14,8 +15,6 @@ constexpr std::string_view kMaskSign = "\u2591";     // light shade
 constexpr std::string_view kSpecialSign = "\u00b7";  // middle dot
 constexpr std::string_view kReplacement = "\ufffd";
 constexpr std::string_view kTab = "    ";
-
-bool is_control(char32_t c) { return c < 0x20 || (c >= 0x7f && c < 0xa0); }
 
 int columns(char32_t c) { return utf8proc_charwidth(static_cast<utf8proc_int32_t>(c)); }
 
@@ -55,7 +54,7 @@ Cell cell_of(const std::string& bytes, size_t at, const Utf8Step& step) {
   if (step.status != Utf8Status::valid) return {std::string(kReplacement)};
   if (step.code_point == '\n') return {"\n", 0};
   if (step.code_point == '\t') return {std::string(kTab), static_cast<int>(kTab.size())};
-  if (is_control(step.code_point)) return {std::string(kReplacement)};
+  if (steers_terminal(step.code_point)) return {std::string(kReplacement)};
   return {bytes.substr(at, static_cast<size_t>(step.length)), columns(step.code_point)};
 }
 
@@ -172,7 +171,7 @@ std::string terminal_safe(std::string_view text) {
     const auto length = static_cast<size_t>(step.length);
     const bool harmless =
         step.status == Utf8Status::valid &&
-        (!is_control(step.code_point) || step.code_point == '\n' || step.code_point == '\t');
+        (!steers_terminal(step.code_point) || step.code_point == '\n' || step.code_point == '\t');
     out += harmless ? text.substr(at, length) : kReplacement;
     at += length;
   }

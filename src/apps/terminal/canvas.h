@@ -40,7 +40,7 @@ using CellLine = std::vector<Cell>;
 std::vector<TokenPiece> canvas_pieces(const Tokenizer& tokenizer, std::span<const TokenId> tokens,
                                       Range shown, TokenId mask_id, const std::vector<bool>& fresh);
 
-/// Control characters become visible: what a model writes must not steer the terminal.
+/// What would steer the terminal becomes visible (steers_terminal()).
 std::vector<Cell> to_cells(std::span<const TokenPiece> pieces);
 
 /// Lines of at most `width` columns, broken at blanks and beside masks where possible.
@@ -55,7 +55,7 @@ std::string paint(std::span<const Cell> cells);
 
 int line_width(const CellLine& line);
 
-/// `text` with control characters other than line breaks and tabs made visible.
+/// `text` with what would steer the terminal, except line breaks and tabs, made visible.
 std::string terminal_safe(std::string_view text);
 
 }  // namespace unmask

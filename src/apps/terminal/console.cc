@@ -4,17 +4,29 @@
 
 namespace unmask {
 
-void print_text(Console& console, std::string_view text) {
-  if (console.out_terminal) {
-    console.out << terminal_safe(text);
+namespace {
+
+void put(std::ostream& out, bool terminal, std::string_view text) {
+  if (terminal) {
+    out << terminal_safe(text);
   } else {
-    console.out << text;
+    out << text;
   }
 }
 
+}  // namespace
+
+void print_text(Console& console, std::string_view text) {
+  put(console.out, console.out_terminal, text);
+}
+
+void note_text(Console& console, std::string_view text) {
+  put(console.err, console.err_terminal, text);
+  console.err << std::flush;
+}
+
 void tell_line(Console& console, std::string_view text) {
-  const std::string line = fmt::format("unmask: {}", text);
-  console.err << (console.err_terminal ? terminal_safe(line) : line) << std::endl;
+  note_text(console, fmt::format("unmask: {}\n", text));
 }
 
 }  // namespace unmask

@@ -18,11 +18,13 @@ struct Console {
   bool err_terminal = false;
 };
 
-/// Text of models and files to the stream of answers: on a terminal control characters in it become
-/// visible instead of steering it.
+/// Whatever may quote models, files, requests or arguments goes out through these: to the stream of
+/// answers, or to the error stream. On a terminal what would steer it becomes visible; elsewhere
+/// every byte stays.
 void print_text(Console& console, std::string_view text);
+void note_text(Console& console, std::string_view text);
 
-/// One line "unmask: TEXT" to the error stream, made safe in the same way.
+/// One line "unmask: TEXT" to the error stream.
 void tell_line(Console& console, std::string_view text);
 template <typename... Args>
 void tell(Console& console, fmt::format_string<Args...> format, Args&&... args) {

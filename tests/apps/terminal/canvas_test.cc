@@ -53,6 +53,14 @@ TEST(Cells, BrokenCharactersAndControlsAreVisible) {
   EXPECT_EQ(terminal_safe("a\x1b[0m\n\tb\x7f"), "a\ufffd[0m\n\tb\ufffd");
 }
 
+TEST(Cells, MarksThatTurnTheOrderRoundAreVisible) {
+  for (const std::string mark : {"\u202a", "\u202e", "\u2066", "\u2069"}) {
+    EXPECT_EQ(text_of(cells_of("a" + mark + "b")), "a\ufffdb");
+    EXPECT_EQ(terminal_safe("a" + mark + "b"), "a\ufffdb");
+  }
+  EXPECT_EQ(terminal_safe("\u05d0\u200f\u2029"), "\u05d0\u200f\u2029") << "marks of one character";
+}
+
 TEST(Cells, CombiningMarksJoinTheirCharacter) {
   EXPECT_THAT(cells_of("e\u0301x"), ElementsAre(Cell{"e\u0301", 1}, Cell{"x", 1}));
 }

@@ -18,8 +18,8 @@ std::pair<std::string, std::string> shown(const std::string& text, bool terminal
 }
 
 TEST(Console, OnATerminalForeignTextIsHarmless) {
-  const std::string text = "a\x1b[2J\xc2\x9bm\tb\n";
-  const std::string safe = "a\xef\xbf\xbd[2J\xef\xbf\xbdm\tb\n";
+  const std::string text = "a\x1b[2J\u009bm\tb\u202e\n";
+  const std::string safe = "a\ufffd[2J\ufffdm\tb\ufffd\n";
   EXPECT_EQ(shown(text, true), std::pair(safe, "unmask: warning: " + safe + "\n"));
 }
 

@@ -78,6 +78,17 @@ TEST(Gguf, RefusesBadNamesTypesAndValues) {
               HasSubstr("power of two"));
 }
 
+TEST(Gguf, RefusesMoreThanItsLimits) {
+  const auto counted = [](uint64_t tensors, uint64_t keys) {
+    return reason_for("GGUF" + field<uint32_t>(3) + field(tensors) + field(keys) +
+                      std::string(size_t{36} << 20, '\0'));
+  };
+  EXPECT_THAT(counted(0, 65536), HasSubstr("1 to 65535")) << "the first key has no name";
+  EXPECT_THAT(counted(0, 65537), HasSubstr("65537 keys"));
+  EXPECT_THAT(counted(1 << 20, 0), HasSubstr("1 to 63"));
+  EXPECT_THAT(counted((1 << 20) + 1, 0), HasSubstr("1048577 tensors"));
+}
+
 TEST(Gguf, HugeArraysOfEmptyStringsCostNothing) {
   const std::string array =
       field(static_cast<uint32_t>(GgufType::string)) + field<uint64_t>(uint64_t{1} << 40);
