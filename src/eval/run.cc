@@ -95,6 +95,7 @@ std::vector<Worker::Job> Worker::jobs() const {
   std::vector<Job> jobs;
   for (const EvalTask& task : run_.plan.tasks) {
     for (int i = 0; i < task.count; ++i) {
+      if (!run_.shard.has(i)) continue;
       for (const std::string& method : run_.plan.methods) {
         jobs.push_back({&task, {task.name.task, task.name.length, method, i}});
       }
@@ -251,6 +252,25 @@ Cost mean_cost(std::span<const Cost> costs) {
 bool run_evaluation(const EvalRun& run, Model& model, ResultStore& store,
                     const EvalCallback& on_progress) {
   return Worker(run, model, store, on_progress).run();
+}
+
+std::vector<Record> records_in_order(const EvalPlan& plan, const ResultStore& store) {
+  std::map<RecordKey, int> order;
+  for (const EvalTask& task : plan.tasks) {
+    for (int i = 0; i < task.count; ++i) {
+      for (const std::string& method : plan.methods) {
+        order.emplace(RecordKey{task.name.task, task.name.length, method, i},
+                      static_cast<int>(order.size()));
+      }
+    }
+  }
+  const auto place = [&](const Record& record) {
+    const auto found = order.find(record.key);
+    return found == order.end() ? static_cast<int>(order.size()) : found->second;
+  };
+  std::vector<Record> records(store.records().begin(), store.records().end());
+  std::ranges::stable_sort(records, {}, place);
+  return records;
 }
 
 void add_costs(const EvalRun& run, const Model& model, Summary& summary) {

@@ -14,6 +14,7 @@ struct EvalRun {
   const EvalSettings& settings;
   const EvalPlan& plan;
   EngineOptions engine{};  // that generates the answers
+  Shard shard{};           // whose examples are answered
 };
 
 /// How far an evaluation is.
@@ -30,6 +31,10 @@ using EvalCallback = std::function<bool(const EvalProgress&)>;
 /// Returns false when it was stopped.
 bool run_evaluation(const EvalRun& run, Model& model, ResultStore& store,
                     const EvalCallback& on_progress);
+
+/// What `store` holds, in the order in which one process would have answered the plan's examples;
+/// what is not of the plan comes last.
+std::vector<Record> records_in_order(const EvalPlan& plan, const ResultStore& store);
 
 /// Plans what the methods cost on the first examples and enters it into `summary`.
 void add_costs(const EvalRun& run, const Model& model, Summary& summary);

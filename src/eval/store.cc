@@ -5,10 +5,12 @@
 #include <cstring>
 #include <fcntl.h>
 #include <nlohmann/json.hpp>
+#include <set>
 #include <sys/file.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/list_folder.h"
 #include "io/json_file.h"
 
 namespace unmask {
@@ -31,69 +33,94 @@ void check_same(const nlohmann::json& found, const Json& wanted, const std::stri
   }
 }
 
+/// Bytes up to the last line break.
+size_t complete_lines(std::string_view text) { return text.rfind('\n') + 1; }
+
+[[noreturn]] void refuse(const fs::path& file, const char* what) {
+  fail("[eval] {}: {}: {}", file.string(), what, std::strerror(errno));
+}
+
 }  // namespace
 
-ResultStore::ResultStore(const std::optional<std::string>& folder, const Json& settings) {
+ResultStore::ResultStore(const std::optional<std::string>& folder, const Json& settings,
+                         const Shard& shard) {
   if (!folder) return;
   std::error_code error;
   fs::create_directories(*folder, error);
   if (error) fail("[eval] {}: cannot be created: {}", *folder, error.message());
-  open_file(*folder);
+  file_ = fs::path(*folder) /
+          (shard.whole() ? "results.jsonl" : fmt::format("results.{}.jsonl", shard.name()));
   try {
-    read(settings);
+    descriptor_ = open_alone(file_, O_RDWR | O_APPEND | O_CREAT);
+    read_own(settings);
+    for (const fs::path& file : list_folder(*folder)) {
+      const std::string name = file.filename().string();
+      if (file == file_ || !name.starts_with("results.") || !name.ends_with(".jsonl")) continue;
+      if (shard.whole()) others_.push_back(open_alone(file, O_RDONLY));
+      read_other(file, settings);
+    }
   } catch (...) {
-    close(descriptor_);  // no destructor runs
+    close_all();  // no destructor runs
     throw;
   }
 }
 
-ResultStore::~ResultStore() {
+ResultStore::~ResultStore() { close_all(); }
+
+void ResultStore::close_all() {
   if (descriptor_ >= 0) close(descriptor_);
+  for (const int other : others_) close(other);
 }
 
-void ResultStore::open_file(const fs::path& folder) {
-  file_ = folder / "results.jsonl";
-  descriptor_ = open(file_.c_str(), O_RDWR | O_APPEND | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (descriptor_ < 0) refuse("cannot be opened");
-  if (flock(descriptor_, LOCK_EX | LOCK_NB) == 0) return;
+int ResultStore::open_alone(const fs::path& file, int flags) {
+  const int opened = open(file.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0666);
+  if (opened < 0) refuse(file, "cannot be opened");
+  if (flock(opened, LOCK_EX | LOCK_NB) == 0) return opened;
   const int error = errno;
-  close(descriptor_);
+  close(opened);
   errno = error;
-  if (error != EWOULDBLOCK) refuse("cannot be locked");
+  if (error != EWOULDBLOCK) refuse(file, "cannot be locked");
   fail(ErrorCode::results_exist, "[eval] {}: another process writes its results there",
-       folder.string());
+       file.parent_path().string());
 }
 
-void ResultStore::read(const Json& settings) {
+void ResultStore::read_own(const Json& settings) {
   const std::string text = read_text_file(file_, kMaxBytes);
-  const size_t complete = text.rfind('\n') == std::string::npos ? 0 : text.rfind('\n') + 1;
+  const size_t complete = complete_lines(text);
   if (complete < text.size() && ftruncate(descriptor_, static_cast<off_t>(complete)) != 0) {
-    refuse("cannot be written");
+    refuse(file_, "cannot be written");
   }
   if (complete == 0) append(json_line({{"settings", settings}}));
+  read_lines(std::string_view(text).substr(0, complete), file_, settings);
+}
+
+void ResultStore::read_other(const fs::path& file, const Json& settings) {
+  const std::string text = read_text_file(file, kMaxBytes);
+  read_lines(std::string_view(text).substr(0, complete_lines(text)), file, settings);
+}
+
+void ResultStore::read_lines(std::string_view text, const fs::path& file, const Json& settings) {
+  std::set<RecordKey> seen;
   int line_number = 0;
-  for (size_t begin = 0; begin < complete;) {
-    const size_t end = text.find('\n', begin);
-    const std::string where = fmt::format("[eval] {}:{}", file_.string(), ++line_number);
-    const nlohmann::json line =
-        parse_json(std::string_view(text).substr(begin, end - begin), where);
-    begin = end + 1;
+  while (!text.empty()) {
+    const size_t end = text.find('\n');
+    const std::string where = fmt::format("[eval] {}:{}", file.string(), ++line_number);
+    const nlohmann::json line = parse_json(text.substr(0, end), where);
+    text.remove_prefix(end + 1);
     if (line_number > 1) {
-      take(parse_record(line, where), where);
+      Record record = parse_record(line, where);
+      if (!seen.insert(record.key).second) {
+        fail("{}: a second result of example {} of {} by {}", where, record.key.index,
+             printable(record.key.task), printable(record.key.method));
+      }
+      // Shares of different sizes may both have answered it, and alike.
+      if (known_.emplace(record.key, records_.size()).second) records_.push_back(std::move(record));
     } else if (line.is_object() && line.contains("settings")) {
-      check_same(line["settings"], settings, file_.string());
+      check_same(line["settings"], settings, file.string());
     } else {
       fail(ErrorCode::results_exist, "{}: no results of an evaluation", where);
     }
   }
-}
-
-void ResultStore::take(Record record, const std::string& where) {
-  if (!known_.emplace(record.key, records_.size()).second) {
-    fail("{}: a second result of example {} of {} by {}", where, record.key.index,
-         printable(record.key.task), printable(record.key.method));
-  }
-  records_.push_back(std::move(record));
 }
 
 const Record* ResultStore::find(const RecordKey& key) const {
@@ -104,18 +131,16 @@ const Record* ResultStore::find(const RecordKey& key) const {
 void ResultStore::append(const std::string& line) {
   for (size_t at = 0; at < line.size();) {
     const ssize_t written = write(descriptor_, line.data() + at, line.size() - at);
-    if (written < 0 && errno != EINTR) refuse("cannot be written");
+    if (written < 0 && errno != EINTR) refuse(file_, "cannot be written");
     at += static_cast<size_t>(std::max<ssize_t>(written, 0));
   }
 }
 
-void ResultStore::refuse(const char* what) const {
-  fail("[eval] {}: {}: {}", file_.string(), what, std::strerror(errno));
-}
-
 void ResultStore::add(Record record) {
+  UNMASK_CHECK(!known_.contains(record.key), "an example is answered once");
   if (descriptor_ >= 0) append(json_line(to_json(record)));
-  take(std::move(record), "[eval]");
+  known_.emplace(record.key, records_.size());
+  records_.push_back(std::move(record));
 }
 
 }  // namespace unmask

@@ -119,6 +119,34 @@ class Eval(Case):
             out, err = process.communicate(timeout=300)
         return process.returncode, out, without_progress(err)
 
+    def test_shares_may_die_and_are_summed_up(self):
+        whole, shared = os.path.join(self.folder, "whole"), pathlib.Path(self.folder) / "shared"
+        arguments = (*self.SMALL, "6", "-o")
+        self.success(*arguments, whole)
+        processes = [subprocess.Popen(command(*arguments, str(shared), "--shard", f"{i}/3"), stdout=subprocess.PIPE,
+                                      stderr=subprocess.PIPE, text=True) for i in (1, 3)]
+        killed = shared / "results.2-of-3.jsonl"
+        outcome = self.end_early((*arguments, str(shared), "--shard", "2/3"), killed, signal.SIGKILL)
+        self.assertEqual(outcome[0], -signal.SIGKILL)
+        for process in processes:
+            out, err = process.communicate(timeout=300)
+            self.assertEqual((process.returncode, out), (0, ""))
+            self.assertIn("without a share the same command sums all of", err)
+        self.failure("found no folder", of=(*self.SMALL, "6", "--shard", "2/3"))
+        self.success(*arguments, str(shared))  # finishes what the killed share had not
+        found = [json.loads(line) for file in shared.glob("results*.jsonl")
+                 for line in file.read_text(encoding="utf-8").splitlines()[1:]]
+        by_key = {json.dumps([r["task"], r["length"], r["method"], r["index"]]): r for r in without_times(found)}
+        self.assertEqual(len(by_key), len(found))
+        expected = without_times(lines_of(whole)[1:])
+        self.assertEqual(len(found), len(expected))
+        for record in expected:
+            self.assertEqual(by_key[json.dumps([record["task"], record["length"], record["method"],
+                                                record["index"]])], record)
+        scores = [json.loads((pathlib.Path(folder) / "summary.json").read_text())["methods"][0]["score"]
+                  for folder in (whole, shared)]
+        self.assertEqual(scores[0], scores[1])
+
     def test_a_killed_run_goes_on(self):
         whole, killed = os.path.join(self.folder, "whole"), os.path.join(self.folder, "killed")
         arguments = ("eval", "--task", "multikey", "--length", "384", "--limit", "8", "--method", "full",

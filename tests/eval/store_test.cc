@@ -43,6 +43,37 @@ TEST(ResultStore, GoesOnWhereItStopped) {
   EXPECT_EQ(text_of(folder.path()).substr(0, before.size()), before);
 }
 
+TEST(ResultStore, SharesWriteFilesOfTheirOwnAndKnowThoseOfOthers) {
+  const testing::TempDir folder;
+  const std::string path = folder.path().string();
+  {
+    ResultStore first(path, kSettings, Shard{0, 2});
+    ResultStore second(path, kSettings, Shard{1, 2});
+    first.add(record(0));
+    second.add(record(1));
+    EXPECT_THROW(ResultStore(path, kSettings, Shard{1, 2}), Error) << "a share has one process";
+    EXPECT_THROW(ResultStore(path, kSettings), Error) << "who sums up waits for all";
+    const ResultStore late(path, kSettings, Shard{2, 3});
+    EXPECT_EQ(late.records().size(), 2U);
+  }
+  // A killed share leaves a line without its end, which its own next run drops.
+  const std::string whole = read_text_file(folder.path() / "results.2-of-2.jsonl", 1 << 20);
+  folder.write("results.2-of-2.jsonl", whole + R"({"task": "a)");
+  ResultStore all(path, kSettings);
+  EXPECT_EQ(all.records().size(), 2U);
+  all.add(record(2));
+  EXPECT_THROW(ResultStore(path, kSettings, Shard{}), Error);
+}
+
+TEST(ResultStore, TheSameExampleInTwoFilesCountsOnce) {
+  const testing::TempDir folder;
+  const std::string path = folder.path().string();
+  ResultStore(path, kSettings, Shard{0, 2}).add(record(0));
+  folder.write("results.1-of-3.jsonl",
+               read_text_file(folder.path() / "results.1-of-2.jsonl", 1 << 20));
+  EXPECT_EQ(ResultStore(path, kSettings).records().size(), 1U);
+}
+
 TEST(ResultStore, AFolderHasOneWriter) {
   const testing::TempDir folder;
   {

@@ -14,6 +14,7 @@
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
 #include "session/constraints.h"
+#include "session/shard.h"
 
 namespace unmask {
 
@@ -197,6 +198,12 @@ void Batch::print(Submitted& submitted) {
   console_.out << std::flush;
 }
 
+std::vector<BatchLine> share_of(std::vector<BatchLine> lines, const Shard& shard) {
+  int line = 0;
+  std::erase_if(lines, [&](const BatchLine&) { return !shard.has(line++); });
+  return lines;
+}
+
 /// A word on what was left out, and the program's exit status.
 int conclude(const Batch& batch, const Sieve& sieve, size_t lines, Console& console) {
   if (interrupted()) {
@@ -237,6 +244,12 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
                                   "(stop), or is named and left out (skip)"),
               {"stop", "skip"})
       ->group("Prompt");
+  command
+      ->add_option("--shard", a.shard,
+                   "Answer the I-th of N shares of the lines only: lines I, I + N, ... (the share of "
+                   "mpirun or srun)")
+      ->type_name("I/N")
+      ->group("Prompt");
   command->add_option("--batch-size", a.batch_size, "Prompts denoised side by side at most (8)")
       ->check(CLI::Range(1, 4096).description(""))
       ->type_name("N")
@@ -257,7 +270,9 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
 
 int batch(const BatchArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
-  const std::vector<BatchLine> lines = read_batch_lines(a.file, console);
+  const Shard shard = a.shard ? parse_shard(*a.shard) : launched_shard().value_or(Shard());
+  const std::vector<BatchLine> lines = share_of(read_batch_lines(a.file, console), shard);
+  if (lines.empty()) return kSuccess;  // there are more shares than lines
   Sieve sieve(a.on_error == "skip", console);
   Constraints constraints(files);
   std::vector<BatchJob> jobs;

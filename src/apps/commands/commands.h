@@ -35,6 +35,7 @@ struct BatchArguments {
   RequestOptions generation;
   std::string file;
   std::string on_error = "stop";
+  std::optional<std::string> shard;
   int batch_size = 8;
 };
 CLI::App* add_batch(CLI::App& app, BatchArguments& arguments);
@@ -114,6 +115,7 @@ int bench(const BenchArguments& arguments, Console& console);
 struct EvalArguments {
   ModelArguments model;
   EvalSettings settings;
+  std::optional<std::string> shard;
   std::optional<std::string> out;
   bool json = false;
 };

@@ -215,7 +215,23 @@ void add_output(CLI::App& app, EvalArguments& a) {
          "folder an interrupted evaluation goes on")
       ->type_name("DIR")
       ->group("Output");
+  app.add_option(
+         "--shard", a.shard,
+         "With -o: answer the I-th of N shares of the examples only, beside other processes; "
+         "without it the same command then finishes what is missing and sums all up (the "
+         "share of mpirun or srun)")
+      ->type_name("I/N")
+      ->group("Output");
   app.add_flag("--json", a.json, "The summary as one JSON object")->group("Output");
+}
+
+/// What this process does of the work. Throws Error for a share whose results would be lost.
+Shard shard_of(const EvalArguments& a) {
+  const Shard shard = a.shard ? parse_shard(*a.shard) : launched_shard().value_or(Shard());
+  if (!shard.whole() && !a.out) {
+    fail("[shard] {}: found no folder for its results; give all shares the same one", shard.name());
+  }
+  return shard;
 }
 
 }  // namespace
@@ -255,14 +271,15 @@ int eval(const EvalArguments& a, Console& console) {
   const EvalPlan plan = plan_evaluation(a.settings, files);
   const Json settings = settings_of(a, plan, files);
   announce_seed(a.settings.generation.seed, a.settings.generation.seed_drawn, console);
-  ResultStore store(a.out, settings);
+  const Shard shard = shard_of(a);
+  ResultStore store(a.out, settings, shard);
   if (plan.longest() > files.config().max_positions) {
     warn(console, "{} tokens are more than the {} positions the model was trained for",
          plan.longest(), files.config().max_positions);
   }
   const InterruptWatch watch;
   Model model = load_model(a.model, files, first_requests(a, plan, files), console);
-  const EvalRun run{a.settings, plan, engine_options(a.model, model)};
+  const EvalRun run{a.settings, plan, engine_options(a.model, model), shard};
   ProgressLine line(console.err, console.err_terminal, kLogInterval);
   std::string far;
   const auto on_progress = [&](const EvalProgress& progress) {
@@ -276,7 +293,12 @@ int eval(const EvalArguments& a, Console& console) {
     return kInterrupted;
   }
   line.clear();
-  Summary summary = summarize(store.records());
+  if (!shard.whole()) {
+    tell(console, "share {} is done; without a share the same command sums all of {} up",
+         shard.name(), *a.out);
+    return kSuccess;
+  }
+  Summary summary = summarize(records_in_order(plan, store));
   add_costs(run, model, summary);
   Json json{{"settings", settings}};
   json.update(to_json(summary));
