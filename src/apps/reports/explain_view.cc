@@ -6,6 +6,7 @@
 #include <span>
 
 #include "apps/terminal/units.h"
+#include "session/sampler_json.h"
 
 namespace unmask {
 
@@ -135,23 +136,21 @@ nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explana
     step.update(work(s.work));
     steps.push_back(std::move(step));
   }
-  const SamplerOptions& sampler = about.request.sampler;
-  return {{"preset", preset_name(about.preset)},
-          {"method", about.request.method},
-          {"algorithm", algorithm_name(sampler.algorithm)},
-          {"threshold", sampler.threshold ? nlohmann::ordered_json(*sampler.threshold)
-                                          : nlohmann::ordered_json()},
-          {"block_length", about.request.block_length},
-          {"canvas", about.request.tokens.size()},
-          {"dtype", about.weights},
-          {"backend", about.backend},
-          {"steps", std::move(steps)},
-          {"rows", plan.rows},
-          {"total", work(plan.total)},
-          {"peak_memory_bytes", plan.peak_bytes()},
-          {"full_rows", full.rows},
-          {"full_total", work(full.total)},
-          {"operations_of_full_over_method", ratio(full, plan)}};
+  nlohmann::ordered_json out{{"preset", preset_name(about.preset)},
+                             {"method", about.request.method}};
+  out.update(sampler_json(about.request));
+  out.update({{"block_length", about.request.block_length},
+              {"canvas", about.request.tokens.size()},
+              {"dtype", about.weights},
+              {"backend", about.backend},
+              {"steps", std::move(steps)},
+              {"rows", plan.rows},
+              {"total", work(plan.total)},
+              {"peak_memory_bytes", plan.peak_bytes()},
+              {"full_rows", full.rows},
+              {"full_total", work(full.total)},
+              {"operations_of_full_over_method", ratio(full, plan)}});
+  return out;
 }
 
 }  // namespace unmask

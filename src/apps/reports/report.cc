@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/platform/memory.h"
+#include "session/sampler_json.h"
 
 namespace unmask {
 
@@ -20,7 +21,6 @@ double ratio(int64_t part, double whole) {
 nlohmann::ordered_json report(const Model& model, const ReportedRequest& about,
                               const Result& result, const std::string& text) {
   const Request& request = about.request;
-  const SamplerOptions& sampler = request.sampler;
   const TokenId mask_id = model.config().mask_id;
   const auto masks = std::count(request.tokens.begin(), request.tokens.end(), mask_id);
   const int answer = answer_tokens(request, result, mask_id);
@@ -44,11 +44,10 @@ nlohmann::ordered_json report(const Model& model, const ReportedRequest& about,
               {"dtype", weight_type_name(model.weight_type())},
               {"preset", preset_name(about.preset)},
               {"method", request.method},
-              {"block_length", request.block_length},
-              {"algorithm", algorithm_name(sampler.algorithm)},
-              {"threshold", sampler.threshold ? json(*sampler.threshold) : json()},
-              {"seed", sampler.seed},
-              {"model", model.files().path().string()}};
+              {"block_length", request.block_length}};
+  out.update(sampler_json(request));
+  out["seed"] = request.sampler.seed;
+  out["model"] = model.files().path().string();
   if (request.constraint) out["constraint"] = {{"forced", result.hurried}};
   return out;
 }

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "serve/http/error_reply.h"
+#include "session/sampler_json.h"
 
 namespace unmask {
 
@@ -56,23 +57,22 @@ Json diffusion_report(const Report& report) {
     forced |= r.hurried;
   }
   const SamplerOptions& sampler = report.request.sampler;
-  Json about = {
-      {"preset", preset_name(report.fields.options.preset)},
-      {"method", report.request.method},
-      {"algorithm", algorithm_name(sampler.algorithm)},
-      {"threshold", sampler.threshold ? Json(*sampler.threshold) : Json()},
-      {"steps", steps},
-      {"forward_passes", passes},
-      {"rows", rows},
-      {"canvas", canvas},
-      {"block_length", report.request.block_length},
-      {"seed", sampler.seed},
-      {"seconds", seconds},
-      {"seconds_to_first_text", first},
-      {"tokens_per_forward", passes > 0 ? static_cast<double>(report.answer_tokens) / passes : 0.0},
-      {"stopped_early", early},
-      {"ignored", report.fields.ignored},
-      {"warnings", report.fields.warnings}};
+  Json about = {{"preset", preset_name(report.fields.options.preset)},
+                {"method", report.request.method}};
+  about.update(sampler_json(report.request));
+  about.update({{"steps", steps},
+                {"forward_passes", passes},
+                {"rows", rows},
+                {"canvas", canvas},
+                {"block_length", report.request.block_length},
+                {"seed", sampler.seed},
+                {"seconds", seconds},
+                {"seconds_to_first_text", first},
+                {"tokens_per_forward",
+                 passes > 0 ? static_cast<double>(report.answer_tokens) / passes : 0.0},
+                {"stopped_early", early},
+                {"ignored", report.fields.ignored},
+                {"warnings", report.fields.warnings}});
   if (report.request.constraint) about["constraint"] = {{"forced", forced}};
   if (report.fields.tool_decision) about["tool_decision"] = *report.fields.tool_decision;
   return about;
