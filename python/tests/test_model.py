@@ -67,7 +67,7 @@ def test_options_are_those_of_the_command_line(model):
     request = model.prepare(QUESTION, gen_length=20, block_length=32, early_stop=False, top_p=None)
     assert request.block_length == 20
     assert "20 tokens instead of 32" in request.notes[0]
-    assert request.method == "fast-dllm:cache=dual"
+    assert request.method == "fast-dllm:cache=dual,refresh=window"
     assert set(unmask.option_names()) >= {"gen_length", "preset", "method", "json_schema"}
     for wrong in ({"gen_lenght": 3}, {"gen_length": "many"}, {"preset": "wild"}, {"method": "magic"}):
         with pytest.raises(unmask.Error) as caught:

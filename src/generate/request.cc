@@ -34,6 +34,20 @@ void check_lengths(const Request& request) {
   }
 }
 
+/// Throws Error unless a block can slide.
+void check_sliding(const Request& request) {
+  if (!request.sampler.dynamic()) {
+    fail("[method] '{}' moves its block on by what is sure: found no threshold, give one",
+         printable(request.method));
+  }
+  if (request.constraint || request.sampler.editing || request.sampler.remask) {
+    fail(
+        "[method] '{}' moves its block on with every step, which goes neither with a schema nor "
+        "with editing or remasking",
+        printable(request.method));
+  }
+}
+
 /// Throws Error unless holes can find their length.
 void check_growth(const Request& request, const ModelConfig& config, const Method& method) {
   const HoleGrowth& growth = *request.growth;
@@ -124,6 +138,7 @@ void check_request(const Request& request, const ModelConfig& config) {
     fail("[request] alternatives: found {}, expected at least 0", *request.alternatives);
   }
   const auto method = create_method(request.method, {config, request.sampler.seed});
+  if (method->slides()) check_sliding(request);
   if (request.most_length > request.gen_length() && !method->allows_growth()) {
     fail("[method] '{}' keeps what it measured on the whole canvas, which therefore cannot grow",
          printable(request.method));

@@ -108,12 +108,32 @@ int Sequence::masks_left() const {
   return masks_in({request_.prompt_length, static_cast<int>(tokens_.size())});
 }
 
+Range Sequence::window() const {
+  const auto length = static_cast<int>(tokens_.size());
+  int begin = 0;
+  while (begin < length && !masked(begin)) ++begin;
+  int end = begin;
+  for (int masks = 0; end < length && masks < request_.block_length; ++end) {
+    masks += masked(end) ? 1 : 0;
+  }
+  if (method_->slides() == Sliding::constant) end = std::min(end, begin + request_.block_length);
+  return {begin, end};
+}
+
+void Sequence::slide() {
+  decided_since_all_ += static_cast<int>(decided_.size());
+  block_ = window();
+  if (decided_since_all_ < request_.block_length) return;
+  in_block_ = 0;
+  decided_since_all_ = 0;
+}
+
 void Sequence::begin_block() {
   if (witness_) {
     witness_->advance(std::span(tokens_).subspan(static_cast<size_t>(block_.begin),
                                                  static_cast<size_t>(block_.size())));
   }
-  block_ = block_at(block_.end);
+  block_ = method_->slides() ? window() : block_at(block_.end);
   in_block_ = 0;
   rounds_ = 0;
   schedule_.emplace(request_.sampler, masks_in(block_), steps_in(block_), request_.block_length);

@@ -103,6 +103,10 @@ class Sequence {
   bool block_done();
   /// Whether an end token ends the generation now.
   bool stops(bool block_done) const;
+  /// The window of a sliding block: from the first mask on.
+  Range window() const;
+  /// Moves it on after a step.
+  void slide();
   void begin_block();
   void begin_step();
   void finish_step();
@@ -135,10 +139,11 @@ class Sequence {
   std::optional<Schedule> schedule_;
   int index_ = 0;
   int in_block_ = 0;
-  bool had_masks_ = true;  // the block, before the step
-  int edited_ = 0;         // tokens that the step replaced
-  int rounds_ = 0;         // of editing a block without masks
-  int expanded_ = 0;       // expansions of holes
+  int decided_since_all_ = 0;  // of a sliding block: tokens since in_block_ was 0
+  bool had_masks_ = true;      // the block, before the step
+  int edited_ = 0;             // tokens that the step replaced
+  int rounds_ = 0;             // of editing a block without masks
+  int expanded_ = 0;           // expansions of holes
   bool moved_ = false;
   std::optional<int> due_;         // as in Step
   std::vector<int> scheduled_;     // as in Step

@@ -120,6 +120,7 @@ int Sequence::room_to_grow() const {
 void Sequence::finish_step() {
   ++index_;
   ++in_block_;
+  if (method_->slides()) slide();
   const bool done = block_done();
   if (stops(done)) {
     const TokenId filler = tokens_[static_cast<size_t>(*settled_end())];

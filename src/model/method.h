@@ -95,6 +95,12 @@ struct Attention {
   BlockImportance* importance = nullptr;  // filled when not null; needs all queries
 };
 
+/// How far the window of a sliding block reaches from the first mask on (DSB, arXiv 2602.05992).
+enum class Sliding : uint8_t {
+  greedy,   // it holds a block of masks
+  constant  // the same, but no more positions than a block has
+};
+
 /// What a method may know when it is created.
 struct MethodContext {
   const ModelConfig& config;
@@ -122,6 +128,10 @@ class Method {
   /// Whether the canvas may have become longer when a block begins: what was measured or kept
   /// before is not read again, or holds for the longer canvas, too.
   virtual bool allows_growth() const { return false; }
+  /// How the block moves with every step, where it does: Step::block is the window then, from the
+  /// first mask on, and Step::in_block counts from the last step before which a block of tokens was
+  /// decided. None: a block stands until it is done.
+  virtual std::optional<Sliding> slides() const { return std::nullopt; }
   /// Whether positions may move between steps: nothing is kept that a later step reads.
   virtual bool allows_moves() const { return false; }
   /// Positions from the first on whose stored keys and values never change again and lie in the

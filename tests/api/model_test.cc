@@ -87,7 +87,7 @@ TEST(ApiModel, RequestsSayWhatTheyAre) {
   const Request request = demo().prepare(kQuestion, {.gen_length = 20, .block_length = 32});
   EXPECT_EQ(request.block_length(), 20);
   EXPECT_EQ(static_cast<int>(request.tokens().size()), request.prompt_length() + 20);
-  EXPECT_EQ(request.method(), "fast-dllm:cache=dual");
+  EXPECT_EQ(request.method(), "fast-dllm:cache=dual,refresh=window");
   EXPECT_THAT(request.notes(), ElementsAre(HasSubstr("20 tokens instead of 32")));
 }
 
