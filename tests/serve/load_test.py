@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Two hundred clients at once, good and bad ones: load_test.py PROGRAM ROOT [SECONDS, 20]. Passes when the
+"""Two hundred clients at once, good and bad ones: load_test.py PROGRAM ROOT [SECONDS, 30]. Passes when the
 server neither ends nor loses an answer, and afterwards holds what it held before; memory is judged from 120 s on."""
 
 import asyncio
@@ -133,7 +133,7 @@ def check(server: Server, seconds: float) -> list[str]:
 
 
 def main() -> int:
-    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 20
+    seconds = float(sys.argv[3]) if len(sys.argv) > 3 else 30
     with Server(sys.argv[1], pathlib.Path(sys.argv[2]), "--queue", "150",
                 "--queue-timeout", str(QUEUE_TIMEOUT), "--no-log") as server:
         wrong = check(server, seconds)
