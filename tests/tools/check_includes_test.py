@@ -9,7 +9,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parents[2] / "tools"))
 import check_includes  # noqa: E402  (found through the path above)
 
 EXISTING = ["core/error.h", "io/text/tokenizer.h", "kernels/backend.h", "kernels/backend_wrapper.h", "kernels/create_backend.h",
-            "kernels/cpu/table.h", "kernels/cpu/attention.h", "kernels/cpu/portable/rows.inc",
+            "kernels/cpu/table.h", "kernels/cpu/attention.h", "kernels/cpu/variants.h", "kernels/cpu/portable/rows.inc",
             "kernels/cpu/x86/bf16.inc", "kernels/cuda/types.h", "kernels/cuda/device.h",
             "kernels/cuda/attention.h", "kernels/cuda/backend.h", "model/method.h", "model/transformer.h", "methods/full.h",
             "sampling/sampler.h", "generate/engine.h", "apps/commands/run.h",
@@ -20,6 +20,7 @@ ALLOWED = [
     ("src/kernels/cpu/backend.cc", "kernels/cpu/table.h"),
     ("src/kernels/cpu/x86/avx2.cc", "kernels/cpu/table.h"),
     ("src/kernels/cpu/x86/avx2.cc", "kernels/cpu/portable/rows.inc"),
+    ("src/kernels/cpu/x86/variants.cc", "kernels/cpu/variants.h"),
     ("src/kernels/cuda/device.h", "kernels/cuda/types.h"),
     ("src/kernels/cuda/flash_mma.cu", "kernels/cuda/attention.h"),
     ("src/kernels/cuda/plugin.cc", "kernels/cuda/backend.h"),
@@ -125,7 +126,8 @@ class CheckIncludes(unittest.TestCase):
         self.assertEqual(violations("src/core/dtype.cc", "#include <vector>"), [])
 
     def test_files_of_an_instruction_set_include_no_library(self):
-        for source in ("src/kernels/cpu/x86/avx2.cc", "src/kernels/cpu/portable/rows.inc"):
+        for source in ("src/kernels/cpu/x86/avx2.cc", "src/kernels/cpu/arm64/neon.cc",
+                       "src/kernels/cpu/portable/rows.inc"):
             self.assertEqual(len(violations(source, "#include <vector>")), 1)
             self.assertEqual(violations(source, "#include <immintrin.h>"), [])
 
