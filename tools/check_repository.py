@@ -17,7 +17,7 @@ LIMITED = (".h", ".cc", ".inc", ".cu", ".py")
 COMMENT_OR_STRING = re.compile(r'//.*|"(\\.|[^"\\])*"')
 PRINTS_OR_EXITS = re.compile(
     r"\bstd::c(out|err|log)\b|\bfmt::print|\b(f?printf|f?puts|abort|_?exit|quick_exit)\s*\(")
-NAMED_PLACE = re.compile(r"`(\w+)`, `([\w.-]*/[\w./-]+)`")
+NAMED_PLACE = re.compile(r"`(\w+)`, `(\w+/[\w./-]+)`")
 NAMED_FILE = re.compile(r"(?<![\w/.~-])(?:src|tests|tools|benchmarks|docs|models|\.ci)/[\w./-]+")
 MACHINE_PATH = re.compile(r"(?<![\w.~/:-])/(?:home|root|Users|mnt|opt|srv|work|workspace)/\w")
 DEPENDENCY_ROW = re.compile(r"^\| `([^`]+)` \|", re.MULTILINE)

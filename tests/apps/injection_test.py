@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 """Lets one call of the system after the other fail: injection_test.py PROGRAM ROOT LIBRARY [STRIDE, 1300].
+LIBRARY is preloaded, or "linked": the calls are in PROGRAM, whose sanitizer then looks for what is lost.
 
 The 1st, 2nd, 3rd ... call of a kind fails until the program has come to its end untouched. Whatever fails,
 it ends with an answer or with one line and exit status 1, and leaves either a whole file or none. Of the
@@ -48,17 +49,22 @@ class Injection(cli.Case):
                     mark = pathlib.Path(folder) / "mark"
                     work = pathlib.Path(folder) / "work"
                     work.mkdir()
-                    scenario(work, {**os.environ, "LD_PRELOAD": LIBRARY, "FAIL_CALL": call,
-                                    "FAIL_AT": str(number), "FAIL_MARK": str(mark), "HOME": str(work)})
+                    preloaded = {} if LIBRARY == "linked" else {"LD_PRELOAD": LIBRARY}
+                    scenario(work, {**os.environ, **preloaded, "FAIL_CALL": call, "FAIL_AT": str(number),
+                                    "FAIL_MARK": str(mark), "HOME": str(work)})
                     if not mark.exists():
                         break
             else:
                 self.fail(f"there is no end of calls of {call}")
 
+    def assert_no_defect(self, errors: str):
+        for word in ("defect", "Sanitizer"):
+            self.assertNotIn(word, errors)
+
     def assert_ended_well(self, status: int, errors: str):
         self.assertIn(status, (0, 1), errors)
         self.assertEqual(len(re.findall("(?m)^unmask: error: ", errors)), status, errors)
-        self.assertNotIn("defect", errors)
+        self.assert_no_defect(errors)
 
     def check(self, calls: list[str], words: list[str], whole=lambda path: True):
         """Runs `words`, once for each failing call; `whole` looks at what is left in the folder."""
@@ -109,7 +115,7 @@ class Injection(cli.Case):
             errors = result.stderr.count("unmask: error: ")
             self.assertTrue(result.returncode in (0, 1) and result.returncode <= errors <= 1,
                             result.stderr)
-            self.assertNotIn("defect", result.stderr)
+            self.assert_no_defect(result.stderr)
             for path in folder.iterdir():
                 self.assertTrue(path.name == "talk" and whole_json(path), f"{path}: {result.stderr}")
 
@@ -151,6 +157,6 @@ def ask(port: int) -> int | None:
 
 if __name__ == "__main__":
     cli.PROGRAM, cli.ROOT = os.path.abspath(sys.argv[1]), pathlib.Path(sys.argv[2]).resolve()
-    LIBRARY = os.path.abspath(sys.argv[3])
+    LIBRARY = sys.argv[3] if sys.argv[3] == "linked" else os.path.abspath(sys.argv[3])
     STRIDE = int(sys.argv[4]) if len(sys.argv) > 4 else STRIDE
     unittest.main(argv=sys.argv[:1])

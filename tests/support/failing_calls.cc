@@ -1,6 +1,8 @@
-// Preloaded into the program (LD_PRELOAD), lets one call of the system fail: FAIL_CALL names its
-// kind, FAIL_AT counts from 1, and the file FAIL_MARK appears when it has come to that. Calls on
-// the standard streams are left alone.
+// Preloaded into the program (LD_PRELOAD) or linked into it, lets one call of the system fail:
+// FAIL_CALL names its kind, FAIL_AT counts from 1, and the file FAIL_MARK appears when it has come
+// to that. Calls on the standard streams are left alone. Under the address sanitizer, which stands
+// before whatever is preloaded, it is linked, and `operator new` takes the place of malloc.
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <cstdarg>
@@ -8,6 +10,7 @@
 #include <cstring>
 #include <dlfcn.h>
 #include <fcntl.h>
+#include <new>
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
@@ -18,14 +21,28 @@
 #include <sys/timerfd.h>
 #include <unistd.h>
 
+#if defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNMASK_CHECKS_ADDRESSES
+#endif
+#endif
+
 namespace {
 
 std::atomic<long> calls{0};
 
+/// The sanitizer's function of that name, or the system's. Takes no memory.
+void* find_behind(const char* name) {
+  std::array<char, 64> checked{"__interceptor_"};
+  std::strncat(checked.data(), name, checked.size() - std::strlen(checked.data()) - 1);
+  void* const found = dlsym(RTLD_DEFAULT, checked.data());
+  return found != nullptr ? found : dlsym(RTLD_NEXT, name);
+}
+
 /// The function that `own` stands before.
 template <auto* own>
 auto* behind(const char* name) {
-  static const auto real = reinterpret_cast<decltype(own)>(dlsym(RTLD_NEXT, name));
+  static const auto real = reinterpret_cast<decltype(own)>(find_behind(name));
   return real;
 }
 
@@ -62,6 +79,21 @@ bool is_regular(int file) {
 }
 
 }  // namespace
+
+#ifdef UNMASK_CHECKS_ADDRESSES
+void* operator new(size_t size) {
+  void* const memory = operator new(size, std::nothrow);
+  if (memory == nullptr) throw std::bad_alloc();
+  return memory;
+}
+
+void* operator new(size_t size, const std::nothrow_t& /*asked*/) noexcept {
+  return fails("malloc", ENOMEM) ? nullptr : std::malloc(size);
+}
+
+void operator delete(void* memory) noexcept { std::free(memory); }
+void operator delete(void* memory, size_t /*size*/) noexcept { std::free(memory); }
+#endif
 
 extern "C" {
 
@@ -115,10 +147,12 @@ void* mmap(void* address, size_t size, int protection, int flags, int file, off_
   return behind<&mmap>("mmap")(address, size, protection, flags, file, at);
 }
 
+#ifndef UNMASK_CHECKS_ADDRESSES
 void* malloc(size_t size) noexcept {
   if (fails("malloc", ENOMEM)) return nullptr;
   return behind<&malloc>("malloc")(size);
 }
+#endif
 
 int pthread_create(pthread_t* thread, const pthread_attr_t* attributes, void* (*body)(void*),
                    void* argument) noexcept {
