@@ -73,6 +73,7 @@ Attention EvictingCache::attend_carried(AttendScope& scope) {
   lists = select(scope, {attention.kv.k, slots.positions(), block_rows(scope)});
   // The block's own rows stay, too: the next block may begin before they are computed again.
   std::vector<Rows> stay;
+  stay.reserve(lists.size());
   for (const Rows& list : lists) stay.emplace_back(with_block(list, scope.step.block));
   attended_ = slots.keep(scope, stay);
   return {attended_.view()};

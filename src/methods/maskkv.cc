@@ -36,12 +36,8 @@ std::vector<Rows> MaskKv::select(const AttendScope& scope, const PresentKeys& pr
       if (p < prompt) voted.emplace_back(p, votes[h * keys + slot]);
       if (p >= prompt && !scope.step.block.contains(p)) rows.push_back(p);
     }
-    std::ranges::sort(voted, {}, &std::pair<int, float>::first);
-    std::vector<float> scores;
-    for (const auto& [position, vote] : voted) scores.push_back(vote);
-    const int keep = std::min(static_cast<int>(voted.size()),
-                              static_cast<int>(static_cast<double>(prompt) * options_.keep));
-    for (const int i : largest(scores, keep)) rows.push_back(voted[static_cast<size_t>(i)].first);
+    const int keep = static_cast<int>(static_cast<double>(prompt) * options_.keep);
+    for (const int p : best_positions(std::move(voted), 1, keep)) rows.push_back(p);
     std::ranges::sort(rows);
     kept.emplace_back(std::move(rows));
   }

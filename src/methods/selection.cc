@@ -48,4 +48,17 @@ Rows smallest(std::span<const float> scores, int count) {
   return first_of(scores, count, std::less<>());
 }
 
+Rows best_positions(std::vector<std::pair<int, float>> scored, int width, int count) {
+  std::ranges::sort(scored, {}, &std::pair<int, float>::first);
+  std::vector<float> scores;
+  scores.reserve(scored.size());
+  for (const auto& [position, score] : scored) scores.push_back(score);
+  std::vector<int> best;
+  for (const int i :
+       largest(max_pool(scores, width), std::min(count, static_cast<int>(scores.size())))) {
+    best.push_back(scored[static_cast<size_t>(i)].first);
+  }
+  return Rows(std::move(best));
+}
+
 }  // namespace unmask

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/rows.h"
@@ -15,5 +16,9 @@ std::vector<float> max_pool(std::span<const float> scores, int width);
 Rows largest(std::span<const float> scores, int count);
 /// The same for the `count` smallest scores.
 Rows smallest(std::span<const float> scores, int count);
+
+/// Of positions with their scores, in any order: the `count` best after max_pool() over neighbours
+/// by position, ascending; all where there are fewer.
+Rows best_positions(std::vector<std::pair<int, float>> scored, int width, int count);
 
 }  // namespace unmask

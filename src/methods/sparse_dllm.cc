@@ -44,17 +44,11 @@ std::vector<Rows> SparseDllm::select(const AttendScope& scope, const PresentKeys
     const int p = positions[slot];
     if (p < end && !block.contains(p)) outside.emplace_back(p, all[slot]);
   }
-  std::ranges::sort(outside, {}, &std::pair<int, float>::first);
-  std::vector<float> scores;
-  for (const auto& [position, score] : outside) scores.push_back(score);
   // Of all positions, those that an earlier block evicted included.
   const int whole = end - (end > block.begin ? block.size() : 0);
-  const int keep = std::min(static_cast<int>(scores.size()),
-                            static_cast<int>(static_cast<double>(whole) * options_.keep));
-  std::vector<int> kept;
-  for (const int i : largest(max_pool(scores, options_.kernel), keep)) {
-    kept.push_back(outside[static_cast<size_t>(i)].first);
-  }
+  const int keep = static_cast<int>(static_cast<double>(whole) * options_.keep);
+  const Rows best = best_positions(std::move(outside), options_.kernel, keep);
+  std::vector<int> kept(best.begin(), best.end());
   for (const int p : positions) {
     if (options_.prefix_only && p >= block.end) kept.push_back(p);
   }

@@ -46,5 +46,17 @@ TEST(Selection, EqualsAStableSort) {
   }
 }
 
+TEST(BestPositions, AreThoseOfTheLargestScoresByPosition) {
+  const std::vector<std::pair<int, float>> scored{{7, 1}, {2, 5}, {9, 3}, {4, 2}};
+  const auto best = [&](int width, int count) {
+    const Rows rows = best_positions(scored, width, count);
+    return std::vector<int>(rows.begin(), rows.end());
+  };
+  EXPECT_EQ(best(1, 2), (std::vector{2, 9}));
+  EXPECT_EQ(best(3, 2), (std::vector{2, 4}));  // 4 stands beside 2
+  EXPECT_EQ(best(1, 9), (std::vector{2, 4, 7, 9}));
+  EXPECT_TRUE(best(1, 0).empty());
+}
+
 }  // namespace
 }  // namespace unmask
