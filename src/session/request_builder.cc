@@ -90,7 +90,8 @@ SamplerOptions sampler_options(const RequestOptions& a, const ModelConfig& confi
   options.remask = rules.remask && !options.dynamic() && !a.algorithm;
   options.top_k_first = rules.top_k_first;
   if (a.leap || a.leap_radius) {
-    if (!a.leap) fail("[sampler] leap_radius: found without leap, expected both");
+    if (!a.leap)
+      fail(ErrorCode::sampler, "[sampler] leap_radius: found without leap, expected both");
     options.leap = Leap{.threshold = *a.leap, .radius = a.leap_radius.value_or(Leap().radius)};
   }
   if (a.credit) options.credit.emplace();
