@@ -26,13 +26,14 @@ install(DIRECTORY ${PROJECT_SOURCE_DIR}/models/demo DESTINATION ${CMAKE_INSTALL_
   COMPONENT data)
 # The bill of materials is there where ./dev package wrote it.
 set(materials ${CMAKE_BINARY_DIR}/materials)
-set(delivered $<TARGET_FILE:unmask_cli> $<TARGET_FILE:libunmask>)
+set(delivered unmask_cli libunmask)
 if(TARGET unmask_python)
-  list(APPEND delivered $<TARGET_FILE:unmask_python>)
+  list(APPEND delivered unmask_python)
 endif()
-add_custom_target(materials DEPENDS unmask_cli libunmask VERBATIM
+list(TRANSFORM delivered REPLACE "(.+)" "$<TARGET_FILE:\\1>" OUTPUT_VARIABLE delivered_files)
+add_custom_target(materials DEPENDS ${delivered} VERBATIM
   COMMAND ${Python3_EXECUTABLE} ${PROJECT_SOURCE_DIR}/tools/package/bill_of_materials.py
-    ${CMAKE_BINARY_DIR} ${PROJECT_VERSION} ${materials} ${delivered})
+    ${CMAKE_BINARY_DIR} ${PROJECT_VERSION} ${materials} ${delivered_files})
 install(FILES ${materials}/unmask.spdx.json ${materials}/THIRD-PARTY-NOTICES OPTIONAL
   DESTINATION ${CMAKE_INSTALL_DOCDIR} COMPONENT data)
 
@@ -54,11 +55,8 @@ install(TARGETS unmask_cli RUNTIME_DEPENDENCY_SET bundled RUNTIME DESTINATION li
 install(RUNTIME_DEPENDENCY_SET bundled DESTINATION lib/unmask COMPONENT portable EXCLUDE_FROM_ALL
   PERMISSIONS OWNER_READ OWNER_WRITE OWNER_EXECUTE GROUP_READ GROUP_EXECUTE WORLD_READ WORLD_EXECUTE)
 
-set(deliverables unmask_cli libunmask libunmask_static unmask_launcher description materials)
-if(TARGET unmask_python)
-  list(APPEND deliverables unmask_python)
-endif()
-add_custom_target(deliverables DEPENDS ${deliverables})
+add_custom_target(deliverables
+  DEPENDS ${delivered} libunmask_static unmask_launcher description materials)
 
 # Debian packages.
 set(CPACK_GENERATOR DEB)
