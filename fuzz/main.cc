@@ -1,4 +1,5 @@
-// libFuzzer's side: FUZZ_TARGET says what its bytes are for.
+// libFuzzer's side: FUZZ_TARGET says what its bytes are for, or else the name of the program.
+#include <cerrno>
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
@@ -32,10 +33,11 @@ constexpr std::pair<std::string_view, Target> kTargets[] = {
 
 Target chosen() {
   const char* name = std::getenv("FUZZ_TARGET");
+  if (name == nullptr) name = program_invocation_short_name;
   for (const auto& [known, target] : kTargets) {
-    if (name != nullptr && known == name) return target;
+    if (known == name) return target;
   }
-  std::fputs("FUZZ_TARGET is none of:", stderr);
+  std::fprintf(stderr, "'%s' is none of:", name);
   for (const auto& [known, target] : kTargets) std::fprintf(stderr, " %s", known.data());
   std::fputs("\n", stderr);
   std::exit(2);

@@ -152,6 +152,9 @@ class Costs(cli.Case):
             data.write_text("".join(json.dumps(line) + "\n" for line in lines), "utf-8")
             self.assert_error(cli.unmask("eval", "-m", cli.demo(), "-f", str(data), "-n", "8", "--method",
                                          "sparse-dllm:keep=1", "--max-memory", "0.06"), "[memory]")
+            data.write_text(json.dumps({"prompt": "x " * 1000, "choices": ["a b c", "d"], "answer": 0}), "utf-8")
+            self.assert_error(cli.unmask("eval", "-m", cli.demo(), "-f", str(data), "--max-memory", "0.06"),
+                              "[memory]", "tokens")
         self.assert_error(cli.unmask("eval", "-m", cli.demo(), "--task", "multikey", "--length", "4000",
                                      "--method", "sparse-dllm:keep=1", "--max-memory", "0.06"),
                           "[memory]", "method sparse-dllm")

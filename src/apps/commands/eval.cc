@@ -15,6 +15,7 @@
 #include "eval/example.h"
 #include "eval/experiments.h"
 #include "eval/identity.h"
+#include "eval/likelihood.h"
 #include "eval/metric.h"
 #include "eval/run.h"
 #include "eval/tasks.h"
@@ -134,7 +135,15 @@ std::vector<Request> first_requests(const EvalArguments& a, const EvalPlan& plan
   for (const EvalTask& task : plan.tasks) {
     if (task.count == 0) continue;
     const Example example = task.example(0);
-    if (example.metric == Metric::choice) continue;
+    if (example.metric == Metric::choice) {
+      const auto prompt = static_cast<int>(eval_prompt(a.settings, files, example).size());
+      for (const std::string& choice : example.choices) {
+        const auto tokens =
+            static_cast<int>(encode_answer(files, a.settings.prompt, choice).size());
+        requests.push_back(whole_canvas(files, likelihood_rows(prompt + tokens, tokens)));
+      }
+      continue;
+    }
     for (const std::string& method : plan.methods) {
       requests.push_back(eval_request(a.settings, plan, files, example, method));
     }
