@@ -31,12 +31,15 @@ namespace {
 
 std::atomic<long> calls{0};
 
-/// The sanitizer's function of that name, or the system's. Takes no memory.
+/// The sanitizer's function of that name, or the system's. Takes no memory where malloc is replaced:
+/// dlsym() does for a name that it does not find.
 void* find_behind(const char* name) {
+#ifdef UNMASK_CHECKS_ADDRESSES
   std::array<char, 64> checked{"__interceptor_"};
   std::strncat(checked.data(), name, checked.size() - std::strlen(checked.data()) - 1);
-  void* const found = dlsym(RTLD_DEFAULT, checked.data());
-  return found != nullptr ? found : dlsym(RTLD_NEXT, name);
+  if (void* const found = dlsym(RTLD_DEFAULT, checked.data())) return found;
+#endif
+  return dlsym(RTLD_NEXT, name);
 }
 
 /// The function that `own` stands before.
