@@ -1,6 +1,5 @@
 #include "core/list_folder.h"
 
-#include <fstream>
 #include <gtest/gtest.h>
 
 #include "support/temp_dir.h"
@@ -10,7 +9,7 @@ namespace {
 
 TEST(ListFolder, NamesEverythingThatLiesThereInOrder) {
   const testing::TempDir dir;
-  for (const char* name : {"b", ".hidden", "a file", "c.gguf"}) std::ofstream(dir.path() / name);
+  for (const char* name : {"b", ".hidden", "a file", "c.gguf"}) dir.write(name, "");
   std::filesystem::create_directory(dir.path() / "aa");
   std::filesystem::create_symlink("nowhere", dir.path() / "link");
   const auto at = [&](const char* name) { return dir.path() / name; };
@@ -20,7 +19,7 @@ TEST(ListFolder, NamesEverythingThatLiesThereInOrder) {
 
 TEST(ListFolder, IsEmptyWhereNothingCanBeRead) {
   const testing::TempDir dir;
-  std::ofstream(dir.path() / "file");
+  dir.write("file", "");
   EXPECT_TRUE(list_folder(dir.path() / "missing").empty());
   EXPECT_TRUE(list_folder(dir.path() / "file").empty());
   EXPECT_TRUE(list_folder("").empty());

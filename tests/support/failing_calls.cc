@@ -31,8 +31,8 @@ namespace {
 
 std::atomic<long> calls{0};
 
-/// The sanitizer's function of that name, or the system's. Takes no memory where malloc is replaced:
-/// dlsym() does for a name that it does not find.
+/// The sanitizer's function of that name, or the system's. Takes no memory where malloc is
+/// replaced: dlsym() does for a name that it does not find.
 void* find_behind(const char* name) {
 #ifdef UNMASK_CHECKS_ADDRESSES
   std::array<char, 64> checked{"__interceptor_"};

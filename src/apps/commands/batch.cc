@@ -245,9 +245,10 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
               {"stop", "skip"})
       ->group("Prompt");
   command
-      ->add_option("--shard", a.shard,
-                   "Answer the I-th of N shares of the lines only: lines I, I + N, ... (the share of "
-                   "mpirun or srun)")
+      ->add_option(
+          "--shard", a.shard,
+          "Answer the I-th of N shares of the lines only: lines I, I + N, ... (the share of "
+          "mpirun or srun)")
       ->type_name("I/N")
       ->group("Prompt");
   command->add_option("--batch-size", a.batch_size, "Prompts denoised side by side at most (8)")
