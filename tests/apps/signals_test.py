@@ -68,13 +68,12 @@ class Signals(cli.Case):
         begin = time.monotonic()
         watchdog = threading.Timer(chat.SECONDS, process.kill)
         watchdog.start()
-        process.wait()
+        out, errors = process.communicate()  # what fills a pipe would else wait for its reader
         watchdog.cancel()
         if not late:
             self.times.append(time.monotonic() - begin)
             self.assertLess(self.times[-1], PATIENCE)
-        with process.stdout, process.stderr:
-            return process.returncode, process.stdout.read(), process.stderr.read()
+        return process.returncode, out, errors
 
     def undisturbed(self, *words: str) -> float:
         """The seconds that it takes."""
@@ -132,6 +131,7 @@ class Signals(cli.Case):
         for container in ("packed", "gguf"):
             for number in self.each_signal():
                 whole = self.undisturbed("convert", "-m", MODEL, "--to", container, "-o", "model")
+                size = (self.folder / "model").stat().st_size
                 (self.folder / "model").unlink()
                 status, _, errors = self.strike(self.begin("convert", "-m", MODEL, "--to", container, "-o",
                                                            "model"), number, whole)
@@ -139,6 +139,9 @@ class Signals(cli.Case):
                     (self.folder / "model").unlink()
                     continue
                 self.assert_ended(status, number, errors, "interrupted; model is not written")
+                if status == -number and self.files():  # it was done, and its handlers were gone
+                    self.assertEqual((self.files(), (self.folder / "model").stat().st_size), (["model"], size))
+                    (self.folder / "model").unlink()
                 self.assertEqual(self.files(), [])
 
     def test_inspect(self):
