@@ -1,7 +1,6 @@
 // The program `unmask`: real streams and signals for run_main.
 #include <cstdlib>
 #include <exception>
-#include <ext/stdio_filebuf.h>
 #include <iostream>
 #include <new>
 #include <string_view>
@@ -9,6 +8,7 @@
 
 #include "apps/commands/cli.h"
 #include "apps/terminal/lost_file.h"
+#include "apps/terminal/output_file.h"
 #include "apps/terminal/terminal.h"
 
 namespace {
@@ -19,6 +19,8 @@ bool is_terminal(int descriptor) {
   return isatty(descriptor) == 1 && (kind == nullptr || std::string_view(kind) != "dumb");
 }
 
+std::terminate_handler usual_handler;
+
 /// Some functions of libraries are noexcept and take memory nevertheless.
 [[noreturn]] void on_terminate() {
   try {
@@ -27,19 +29,19 @@ bool is_terminal(int descriptor) {
     unmask::end_at_once("unmask: error: not enough memory\n", 1);
   } catch (...) {  // the usual handler says what it is
   }
-  __gnu_cxx::__verbose_terminate_handler();
+  usual_handler();
   std::abort();
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  std::set_terminate(on_terminate);
+  usual_handler = std::set_terminate(on_terminate);
   unmask::install_interrupt_handler();
   unmask::install_lost_file_handler();
   // Unlike that of std::cout, it takes a write up again that a signal broke off: signals end work,
   // and an answer that waits for its reader is kept.
-  __gnu_cxx::stdio_filebuf<char> answers(STDOUT_FILENO, std::ios::out);
+  unmask::DescriptorBuffer answers(STDOUT_FILENO);
   std::ostream out(&answers);
   unmask::Console console{std::cin,
                           out,
@@ -48,5 +50,7 @@ int main(int argc, char** argv) {
                           is_terminal(STDOUT_FILENO),
                           is_terminal(STDERR_FILENO)};
   if (console.out_terminal) out << std::unitbuf;
-  return unmask::run_main(argc, argv, console);
+  const int status = unmask::run_main(argc, argv, console);
+  out.flush();
+  return status;
 }

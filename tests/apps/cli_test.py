@@ -371,11 +371,12 @@ class Others(Case):
         self.assertEqual(completions("run", "--dtype", "=", "int8"), ["int8"])
 
     def test_a_full_disk_is_an_error(self):
-        with open("/dev/full", "w", encoding="utf-8") as full:
-            result = subprocess.run([PROGRAM, "inspect", demo()], stdout=full, timeout=60,
-                                    stderr=subprocess.PIPE, text=True, check=False)
-        self.assertEqual((result.returncode, result.stderr),
-                         (1, "unmask: error: cannot write the output\n"))
+        for words in (["inspect", demo()], ["run", "--help"], ["--version"]):
+            with open("/dev/full", "w", encoding="utf-8") as full:
+                result = subprocess.run([PROGRAM, *words], stdout=full, timeout=60,
+                                        stderr=subprocess.PIPE, text=True, check=False)
+            self.assertEqual((result.returncode, result.stderr),
+                             (1, "unmask: error: cannot write the output\n"))
 
 
 if __name__ == "__main__":

@@ -31,9 +31,16 @@ int complain(Console& console, std::string message, int status) {
   return status;
 }
 
+/// The status, where what stands behind it could be written: a full disk shows only here.
+int finished(int status, Console& console) {
+  return console.out.flush() ? status : complain(console, "cannot write the output", kFailure);
+}
+
 /// Help and version arrive as exceptions, too.
 int after_parsing(const CLI::App& app, const CLI::ParseError& error, Console& console) {
-  if (error.get_exit_code() == 0) return app.exit(error, console.out, console.err);
+  if (error.get_exit_code() == 0) {
+    return finished(app.exit(error, console.out, console.err), console);
+  }
   const std::vector<CLI::App*> chosen = app.get_subcommands();
   const CLI::App& where = chosen.empty() ? app : *chosen[0];
   return complain(console,
@@ -46,9 +53,7 @@ int after_parsing(const CLI::App& app, const CLI::ParseError& error, Console& co
 int guarded(const std::function<int()>& work, Console& console) {
   try {
     const int status = work();
-    // A full disk shows only here.
-    if (!console.out.flush()) return complain(console, "cannot write the output", kFailure);
-    return status == kInterrupted ? interrupted_status() : status;
+    return finished(status == kInterrupted ? interrupted_status() : status, console);
   } catch (const Stopped&) {
     tell(console, "interrupted");
     return interrupted_status();
