@@ -1,12 +1,11 @@
 // Options by name and text, for languages that have no structs of ours.
 #include <array>
-#include <charconv>
-#include <cmath>
 #include <type_traits>
 #include <variant>
 
 #include "api/translate.h"
 #include "core/error.h"
+#include "core/parse_number.h"
 #include "io/text/chat_template.h"
 #include "unmask/model.h"
 
@@ -16,17 +15,14 @@ namespace {
 
 template <typename T>
 T number(std::string_view name, std::string_view text) {
-  T value{};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  bool good = error == std::errc{} && end == text.data() + text.size();
-  if constexpr (std::is_floating_point_v<T>) good = good && std::isfinite(value);
-  if (!good) {
+  const std::optional<T> value = unmask::parse_number<T>(text);
+  if (!value) {
     unmask::fail("[options] {}: found '{}', expected {}", name, unmask::printable(text, 40),
                  std::is_floating_point_v<T> ? "a number"
                  : std::is_unsigned_v<T>     ? "a whole number from 0 on"
                                              : "a whole number");
   }
-  return value;
+  return *value;
 }
 
 bool flag(std::string_view name, std::string_view text) {

@@ -6,6 +6,7 @@
 
 #include "bench/model_shapes.h"
 #include "bench/random_weights.h"
+#include "core/parse_number.h"
 
 namespace unmask {
 
@@ -42,11 +43,8 @@ void change(ModelShape& shape, std::string_view part) {
   const std::string_view name = part.substr(0, part.find('='));
   const auto* found = std::find_if(kDimensions.begin(), kDimensions.end(),
                                    [&](const Dimension& d) { return d.name == name; });
-  int value = 0;
-  const std::string_view digits = part.substr(std::min(part.size(), name.size() + 1));
-  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (found == kDimensions.end() || parsed.ec != std::errc() || value < 1 ||
-      parsed.ptr != digits.data() + digits.size()) {
+  const auto value = parse_number<int>(part.substr(std::min(part.size(), name.size() + 1)));
+  if (found == kDimensions.end() || !value || *value < 1) {
     fail(
         "[shape] found '{}', expected layers, d, heads, kv_heads, ffn or vocab with a number, as "
         "in "
@@ -54,8 +52,8 @@ void change(ModelShape& shape, std::string_view part) {
         printable(part));
   }
   const bool llada = shape.layers_key == "n_layers";
-  shape.config[std::string(llada ? found->llada : found->dream)] = value;
-  if (name == "vocab") fit_special_tokens(shape, value);
+  shape.config[std::string(llada ? found->llada : found->dream)] = *value;
+  if (name == "vocab") fit_special_tokens(shape, *value);
 }
 
 int64_t stored_bytes(const TensorSpec& spec) {

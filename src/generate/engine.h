@@ -2,10 +2,10 @@
 #pragma once
 
 #include <cstdint>
-#include <deque>
 #include <exception>
 #include <functional>
 #include <limits>
+#include <list>
 #include <map>
 #include <memory>
 #include <optional>
@@ -162,7 +162,7 @@ class Engine {
   Transformer& model_;
   EngineOptions options_;
   RequestId next_id_ = 0;
-  std::deque<WaitingRequest> waiting_;
+  std::list<WaitingRequest> waiting_;
   std::vector<std::unique_ptr<RunningRequest>> running_;
   std::map<RequestId, Ended> ended_;
   int64_t planned_bytes_ = 0;  // of those who run

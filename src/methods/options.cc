@@ -1,23 +1,11 @@
 #include "methods/options.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/error.h"
+#include "core/parse_number.h"
 
 namespace unmask {
-
-namespace {
-
-/// The whole of `text` as a number; false when it is not one.
-template <typename T>
-bool parse(std::string_view text, T& value) {
-  const char* end = text.data() + text.size();
-  const auto result = std::from_chars(text.data(), end, value);
-  return result.ec == std::errc() && result.ptr == end;
-}
-
-}  // namespace
 
 Options::Options(std::string_view method, std::string_view text) : method_(method) {
   while (!text.empty()) {
@@ -37,21 +25,21 @@ Options::Options(std::string_view method, std::string_view text) : method_(metho
 double Options::number(std::string_view name, double otherwise, double low, double high) {
   const std::string* text = take(name);
   if (text == nullptr) return otherwise;
-  double value = 0;
-  if (!parse(*text, value) || !(value >= low && value <= high)) {
+  const auto value = parse_number<double>(*text);
+  if (!value || *value < low || *value > high) {
     refuse(name, *text, fmt::format("a number from {} to {}", low, high));
   }
-  return value;
+  return *value;
 }
 
 int Options::count(std::string_view name, int otherwise, int low, int high) {
   const std::string* text = take(name);
   if (text == nullptr) return otherwise;
-  int value = 0;
-  if (!parse(*text, value) || value < low || value > high) {
+  const auto value = parse_number<int>(*text);
+  if (!value || *value < low || *value > high) {
     refuse(name, *text, fmt::format("a whole number from {} to {}", low, high));
   }
-  return value;
+  return *value;
 }
 
 bool Options::flag(std::string_view name, bool otherwise) {

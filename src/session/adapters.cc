@@ -1,10 +1,10 @@
 #include "session/adapters.h"
 
-#include <charconv>
 #include <cmath>
 #include <system_error>
 
 #include "core/error.h"
+#include "core/parse_number.h"
 #include "session/find_model.h"
 
 namespace unmask {
@@ -17,14 +17,12 @@ AdapterChoice parse_adapter(const std::string& text, const std::filesystem::path
                      text.find('/', colon) != std::string::npos ||
                      std::filesystem::exists(text, none);
   if (whole) return {find_adapter(text, hub)};
-  const char* end = text.data() + text.size();
-  float scale = 0;
-  const auto [stop, problem] = std::from_chars(text.data() + colon + 1, end, scale);
-  if (problem != std::errc() || stop != end || !std::isfinite(scale)) {
+  const auto scale = parse_number<float>(text.substr(colon + 1));
+  if (!scale) {
     fail("[lora] {}: the scale '{}' is no finite number; expected DIR or DIR:SCALE, e.g. DIR:0.5",
          printable(text), printable(text.substr(colon + 1)));
   }
-  return {find_adapter(text.substr(0, colon), hub), scale};
+  return {find_adapter(text.substr(0, colon), hub), *scale};
 }
 
 std::vector<LoraAdapter> open_adapters(std::span<const AdapterChoice> choices) {

@@ -1,9 +1,9 @@
 #include "session/fill_template.h"
 
 #include <algorithm>
-#include <charconv>
 
 #include "core/error.h"
+#include "core/parse_number.h"
 
 namespace unmask {
 
@@ -19,13 +19,12 @@ int take_size(std::string_view& text, int otherwise) {
   const bool number = !digits.empty() && std::all_of(digits.begin(), digits.end(),
                                                      [](char c) { return c >= '0' && c <= '9'; });
   if (!number) return otherwise;
-  int size = 0;
-  const auto parsed = std::from_chars(digits.data(), digits.data() + digits.size(), size);
-  if (parsed.ec != std::errc{} || size < 1 || size > kMaxHole) {
+  const auto size = parse_number<int>(digits);
+  if (!size || *size < 1 || *size > kMaxHole) {
     fail("[fill] hole of {{{}}} tokens, expected 1 to {}", printable(digits, 20), kMaxHole);
   }
   text.remove_prefix(close + 1);
-  return size;
+  return *size;
 }
 
 }  // namespace

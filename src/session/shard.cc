@@ -1,25 +1,17 @@
 #include "session/shard.h"
 
-#include <charconv>
 #include <cstdlib>
 
 #include "core/error.h"
+#include "core/parse_number.h"
 
 namespace unmask {
 
 namespace {
 
-std::optional<int> whole_number(std::string_view text) {
-  int value = 0;
-  const char* end = text.data() + text.size();
-  const auto [last, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc() || last != end) return std::nullopt;
-  return value;
-}
-
 std::optional<int> number_of(const char* variable) {
   const char* text = std::getenv(variable);
-  return text == nullptr ? std::nullopt : whole_number(text);
+  return text == nullptr ? std::nullopt : parse_number<int>(text);
 }
 
 }  // namespace
@@ -28,9 +20,9 @@ std::string Shard::name() const { return fmt::format("{}-of-{}", index + 1, coun
 
 Shard parse_shard(std::string_view text) {
   const size_t slash = text.find('/');
-  const auto index = whole_number(text.substr(0, slash));
+  const auto index = parse_number<int>(text.substr(0, slash));
   const auto count =
-      slash == std::string_view::npos ? std::nullopt : whole_number(text.substr(slash + 1));
+      slash == std::string_view::npos ? std::nullopt : parse_number<int>(text.substr(slash + 1));
   if (!index || !count || *index < 1 || *index > *count) {
     fail("[shard] found '{}', expected I/N, the I-th of N shares, as in 1/4", printable(text));
   }

@@ -6,6 +6,7 @@
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
 #include "apps/options/prompt.h"
+#include "core/parse_number.h"
 #include "io/json_file.h"
 #include "io/text/terminal_controls.h"
 #include "io/text/utf8.h"
@@ -43,13 +44,12 @@ std::vector<TokenId> parse_ids(std::string_view text) {
     text.remove_prefix(std::min(text.find_first_not_of(kSeparators), text.size()));
     if (text.empty()) return ids;
     const std::string_view word = text.substr(0, text.find_first_of(kSeparators));
-    TokenId id = 0;
-    const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), id);
-    if (error != std::errc{} || end != word.data() + word.size()) {
+    const auto id = parse_number<TokenId>(word);
+    if (!id) {
       fail("[tokenize] '{}' is no token id; give numbers separated by blanks or commas",
            printable(word, 20));
     }
-    ids.push_back(id);
+    ids.push_back(*id);
     text.remove_prefix(word.size());
   }
 }

@@ -1,11 +1,11 @@
 #include "apps/options/arguments.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 #include <fmt/format.h>
 #include <random>
 
 #include "core/error.h"
+#include "core/parse_number.h"
 #include "core/platform/memory.h"
 #include "core/platform/processor.h"
 #include "methods/registry.h"
@@ -262,13 +262,14 @@ void add_seed_argument(CLI::App& app, uint64_t& seed, bool& drawn, const std::st
       seed = std::random_device()();
       return;
     }
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seed);
-    if (error != std::errc{} || end != text.data() + text.size()) {
+    const auto value = parse_number<uint64_t>(text);
+    if (!value) {
       throw CLI::ValidationError("--seed",
                                  fmt::format("found {}, expected a number from 0 on, or -1 "
                                              "to draw one",
                                              printable(text, 30)));
     }
+    seed = *value;
   };
   app.add_option_function<std::string>("--seed", take, help)->type_name("N")->group(group);
 }

@@ -3,7 +3,6 @@
 #include <array>
 #include <atomic>
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -13,6 +12,7 @@
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/parse_number.h"
 #include "core/stop.h"
 
 namespace unmask {
@@ -45,11 +45,7 @@ std::optional<int> open_file(const fs::path& path) {
   if (path.parent_path().filename() != "fd" || !path.string().starts_with("/proc/")) {
     return std::nullopt;
   }
-  const std::string name = path.filename().string();
-  int number = -1;
-  const auto parsed = std::from_chars(name.data(), name.data() + name.size(), number);
-  if (parsed.ec != std::errc{} || parsed.ptr != name.data() + name.size()) return std::nullopt;
-  return number;
+  return parse_number<int>(path.filename().string());
 }
 
 /// Names that a signal handler removes. They belong to OutputFiles, of which a command has two at

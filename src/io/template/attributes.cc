@@ -1,9 +1,9 @@
 // The parts of values by name, as transformers' sandbox lets templates see them.
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "core/error.h"
+#include "core/parse_number.h"
 #include "io/template/builtins.h"
 #include "io/template/operators.h"
 
@@ -100,11 +100,8 @@ Value part_at_path(Value value, const Value& path, const std::optional<Value>& a
   for (size_t begin = 0; begin <= names.size();) {
     const size_t end = std::min(names.find('.', begin), names.size());
     const std::string name = names.substr(begin, end - begin);
-    int64_t place = 0;
-    const bool number =
-        !name.empty() && name.find_first_not_of("0123456789") == std::string::npos &&
-        std::from_chars(name.data(), name.data() + name.size(), place).ec == std::errc{};
-    value = found(number ? Value(place) : Value(name));
+    const auto place = name.starts_with('-') ? std::nullopt : parse_number<int64_t>(name);
+    value = found(place ? Value(*place) : Value(name));
     begin = end + 1;
   }
   return value;

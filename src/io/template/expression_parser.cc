@@ -1,6 +1,6 @@
 #include "io/template/expression_parser.h"
 
-#include <charconv>
+#include "core/parse_number.h"
 
 namespace unmask::jinja {
 
@@ -181,18 +181,15 @@ const Expression* ExpressionParser::named() {
 const Expression* ExpressionParser::number() {
   Expression* node = make(ExpressionKind::constant);
   const Token token = words_.current();
-  const char* end = token.text.data() + token.text.size();
-  std::errc problem{};
-  if (token.kind == TokenKind::integer) {
-    int64_t value = 0;
-    problem = std::from_chars(token.text.data(), end, value).ec;
-    node->value = Value(value);
+  if (const auto whole = parse_number<int64_t>(token.text);
+      whole && token.kind == TokenKind::integer) {
+    node->value = Value(*whole);
+  } else if (const auto real = parse_number<double>(token.text);
+             real && token.kind == TokenKind::real) {
+    node->value = Value(*real);
   } else {
-    double value = 0;
-    problem = std::from_chars(token.text.data(), end, value).ec;
-    node->value = Value(value);
+    words_.refuse("a number of 64 bits");
   }
-  if (problem != std::errc{}) words_.refuse("a number of 64 bits");
   words_.take();
   return node;
 }

@@ -1,7 +1,7 @@
 // Texts with places for values: "{} {name}" and "%s". Widths and other specifications are refused.
-#include <charconv>
 
 #include "core/error.h"
+#include "core/parse_number.h"
 #include "io/template/builtins.h"
 #include "io/template/operators.h"
 #include "io/template/print.h"
@@ -46,13 +46,9 @@ Text format_braces(const Call& call) {
     if (field.find_first_of(":!.[{") != std::string::npos) {
       call.refuse(fmt::format("the place '{}' has more than a name", printable(field, 40)));
     }
-    size_t place = 0;
-    const bool numbered =
-        !field.empty() && field.find_first_not_of("0123456789") == std::string::npos &&
-        std::from_chars(field.data(), field.data() + field.size(), place).ec == std::errc{};
-    if (field.empty()) place = next++;
-    out.append(to_text(field.empty() || numbered ? argument_at(call, place)
-                                                 : argument_named(call, field)));
+    const auto place =
+        field.empty() ? std::optional<uint64_t>(next++) : parse_number<uint64_t>(field);
+    out.append(to_text(place ? argument_at(call, *place) : argument_named(call, field)));
     at = end + 1;
   }
   return out;

@@ -2,6 +2,7 @@
 
 #include <charconv>
 #include <cmath>
+#include <fast_float/fast_float.h>
 #include <limits>
 
 #include "core/error.h"
@@ -41,13 +42,8 @@ std::optional<double> read_real(const Text& text) {
   if (!number) return std::nullopt;
   double value = 0;
   const char* end = digits.data() + digits.size();
-  const auto [stop, problem] = std::from_chars(digits.data(), end, value);
-  if (stop != end) return std::nullopt;
-  if (problem == std::errc::result_out_of_range) {
-    // Too large or too small; the sign of the exponent says which.
-    const bool small = digits.find("e-") != std::string::npos;
-    value = small ? 0 : std::numeric_limits<double>::infinity();
-  }
+  // What is too large or too small becomes infinity or 0.
+  if (fast_float::from_chars(digits.data(), end, value).ptr != end) return std::nullopt;
   return sign * value;
 }
 

@@ -2,13 +2,13 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string_view>
 #include <unordered_map>
 
 #include "core/error.h"
+#include "core/parse_number.h"
 #include "io/json_file.h"
 #include "io/model_folder.h"
 #include "io/text/vocab_json.h"
@@ -24,14 +24,12 @@ constexpr std::array kRoles{"bos_token", "eos_token", "unk_token", "sep_token",
                             "pad_token", "cls_token", "mask_token"};
 
 TokenId parse_id(const std::string& text, const std::string& where) {
-  TokenId id = -1;
-  const char* end = text.data() + text.size();
-  const auto [stop, problem] = std::from_chars(text.data(), end, id);
-  if (problem != std::errc() || stop != end || id < 0 || id >= kTokenIdLimit) {
+  const auto id = parse_number<TokenId>(text);
+  if (!id || *id < 0 || *id >= kTokenIdLimit) {
     fail("{}: added token id '{}', expected an integer from 0 to {}", where, printable(text),
          kTokenIdLimit - 1);
   }
-  return id;
+  return *id;
 }
 
 /// The text of a token that stands as a string or as an object with "content".
