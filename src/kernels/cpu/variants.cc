@@ -1,5 +1,6 @@
 #include "kernels/cpu/variants.h"
 
+#include <algorithm>
 #include <string>
 
 #include "core/error.h"
@@ -8,6 +9,18 @@
 namespace unmask {
 
 namespace cpu {
+
+const std::vector<KernelVariant>& kernel_variants() {
+  static const std::vector<KernelVariant> variants = [] {
+    std::vector<KernelVariant> built;
+    for (const KernelNeeds& set : kernel_needs()) {
+      const auto found = std::ranges::find(built_tables(), set.name, &BuiltTable::name);
+      if (found != built_tables().end()) built.push_back({set.name, set.needs, found->table});
+    }
+    return built;
+  }();
+  return variants;
+}
 
 const KernelVariant& select_variant(std::string_view name, const ProcessorTraits& processor) {
   for (const KernelVariant& variant : kernel_variants()) {
@@ -18,7 +31,7 @@ const KernelVariant& select_variant(std::string_view name, const ProcessorTraits
   }
   std::string names;
   for (const KernelVariant& variant : kernel_variants()) names += fmt::format(" {}", variant.name);
-  fail("[cpu] kernels '{}': unknown, expected one of:{}", printable(name), names);
+  fail("[cpu] kernels '{}': not in this build, expected one of:{}", printable(name), names);
 }
 
 }  // namespace cpu

@@ -26,7 +26,8 @@ TEST(KernelVariants, ANameThatTheProcessorCannotRunIsAnErrorThatSaysWhatIsMissin
   EXPECT_EQ(error_of([] { cpu::select_variant("neon_bf16", {.dotprod = true}); }),
             "[cpu] kernels 'neon_bf16': this processor lacks I8MM, BF16");
   EXPECT_EQ(error_of([] { cpu::select_variant("avx2", {}); }),
-            "[cpu] kernels 'avx2': unknown, expected one of: neon_bf16 neon_i8mm neon_dotprod neon "
+            "[cpu] kernels 'avx2': not in this build, expected one of: neon_bf16 neon_i8mm "
+            "neon_dotprod neon "
             "plain");
 }
 

@@ -33,10 +33,11 @@ TEST(KernelVariants, ANameThatTheProcessorCannotRunIsAnErrorThatSaysWhatIsMissin
             "[cpu] kernels 'avx512_bf16': this processor lacks AVX-512, AVX-512 BF16");
   EXPECT_EQ(error_of([] { cpu::select_variant("avx2_vnni", {.avx2_fma = true, .vnni = true}); }),
             "[cpu] kernels 'avx2_vnni': this processor lacks AVX-VNNI");
-  EXPECT_EQ(error_of([] { cpu::select_variant("sse9", {}); }),
-            "[cpu] kernels 'sse9': unknown, expected one of: avx512_bf16 avx512_vnni avx512 "
-            "avx2_vnni avx2 "
-            "plain");
+  EXPECT_EQ(
+      error_of([] { cpu::select_variant("sse9", {}); }),
+      "[cpu] kernels 'sse9': not in this build, expected one of: avx512_bf16 avx512_vnni avx512 "
+      "avx2_vnni avx2 "
+      "plain");
 }
 
 }  // namespace
