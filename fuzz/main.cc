@@ -19,6 +19,8 @@ constexpr std::pair<std::string_view, Target> kTargets[] = {
     {"config", unmask::fuzz::config},
     {"tokenizer", unmask::fuzz::tokenizer},
     {"chat_template", unmask::fuzz::chat_template},
+    {"folder", unmask::fuzz::folder},
+    {"lora", unmask::fuzz::lora},
     {"text", unmask::fuzz::text},
     {"stream", unmask::fuzz::stream},
     {"split_pattern", unmask::fuzz::split_pattern},

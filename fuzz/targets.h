@@ -12,6 +12,8 @@ void packed(std::string_view input);
 void config(std::string_view input);
 void tokenizer(std::string_view input);
 void chat_template(std::string_view input);
+void folder(std::string_view input);
+void lora(std::string_view input);
 // Text and tokens.
 void text(std::string_view input);
 void stream(std::string_view input);
