@@ -11,6 +11,7 @@ std::string missing_traits(const ProcessorTraits& present, const ProcessorTraits
       {&ProcessorTraits::avx512, "AVX-512"},
       {&ProcessorTraits::bf16_dot, "AVX-512 BF16"},
       {&ProcessorTraits::vnni, "AVX-512 VNNI"},
+      {&ProcessorTraits::amx, "AMX"},
       {&ProcessorTraits::dotprod, "DotProd"},
       {&ProcessorTraits::i8mm, "I8MM"},
       {&ProcessorTraits::bf16_matrices, "BF16"}};

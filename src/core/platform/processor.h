@@ -14,6 +14,7 @@ struct ProcessorTraits {
   bool avx512 = false;    // F, BW, DQ and VL
   bool bf16_dot = false;  // AVX-512 BF16
   bool vnni = false;      // AVX-512 VNNI, dot products of bytes
+  bool amx = false;       // AMX-TILE, INT8 and BF16, where the system lets a process use them
   // ARM64
   bool dotprod = false;        // FEAT_DotProd, dot products of bytes
   bool i8mm = false;           // FEAT_I8MM, products of 2x8 and 8x2 bytes

@@ -21,6 +21,10 @@ TEST(KernelVariants, TheBestIsTheFirstWhoseInstructionsAreAllThere) {
       cpu::select_variant("", {.avx2_fma = true, .avx512 = true, .bf16_dot = true, .vnni = true})
           .name,
       "avx512_bf16");
+  EXPECT_EQ(cpu::select_variant(
+                "", {.avx2_fma = true, .avx512 = true, .bf16_dot = true, .vnni = true, .amx = true})
+                .name,
+            "amx");
   // dot products alone do not make a set
   EXPECT_EQ(cpu::select_variant("", {.bf16_dot = true, .vnni = true}).name, "plain");
 }
@@ -33,11 +37,11 @@ TEST(KernelVariants, ANameThatTheProcessorCannotRunIsAnErrorThatSaysWhatIsMissin
             "[cpu] kernels 'avx512_bf16': this processor lacks AVX-512, AVX-512 BF16");
   EXPECT_EQ(error_of([] { cpu::select_variant("avx2_vnni", {.avx2_fma = true, .vnni = true}); }),
             "[cpu] kernels 'avx2_vnni': this processor lacks AVX-VNNI");
-  EXPECT_EQ(
-      error_of([] { cpu::select_variant("sse9", {}); }),
-      "[cpu] kernels 'sse9': not in this build, expected one of: avx512_bf16 avx512_vnni avx512 "
-      "avx2_vnni avx2 "
-      "plain");
+  EXPECT_EQ(error_of([] { cpu::select_variant("sse9", {}); }),
+            "[cpu] kernels 'sse9': not in this build, expected one of: amx avx512_bf16 avx512_vnni "
+            "avx512 "
+            "avx2_vnni avx2 "
+            "plain");
 }
 
 }  // namespace

@@ -13,5 +13,6 @@ const KernelTable& avx2_vnni_table();
 const KernelTable& avx512_table();
 const KernelTable& avx512_vnni_table();
 const KernelTable& avx512_bf16_table();
+const KernelTable& amx_table();
 
 }  // namespace unmask::cpu

@@ -5,6 +5,7 @@ namespace unmask::cpu {
 namespace {
 
 constexpr KernelNeeds kNeeds[] = {
+    {"amx", {.avx2_fma = true, .avx512 = true, .bf16_dot = true, .vnni = true, .amx = true}},
     {"avx512_bf16", {.avx2_fma = true, .avx512 = true, .bf16_dot = true, .vnni = true}},
     {"avx512_vnni", {.avx2_fma = true, .avx512 = true, .vnni = true}},
     {"avx512", {.avx2_fma = true, .avx512 = true}},

@@ -1,0 +1,7 @@
+#include "core/platform/x86/tiles.h"
+
+namespace unmask {
+
+bool grant_tiles() { return false; }  // no Mac has them
+
+}  // namespace unmask

@@ -1,0 +1,36 @@
+// The products with AMX over tiles in memory, as Intel's manual describes the instructions
+// (Intel 64 and IA-32 Architectures Software Developer's Manual, volume 2): the same source, so
+// that processors without AMX test it.
+#include "kernels/x86/amx_twin.h"
+
+#include <immintrin.h>
+
+#include "kernels/cpu/x86/tables.h"
+
+namespace unmask::cpu {
+namespace {
+
+constexpr int kVecBytes = 64;
+constexpr int kQueryRows = 8;
+#include "kernels/cpu/portable/base.inc"
+// registers for what tiles leave
+#include "kernels/cpu/x86/registers_512.inc"
+// and tiles in memory
+#include "kernels/x86/emulated_tiles.inc"
+// of which the products are made
+#include "kernels/cpu/x86/product_tiles.inc"
+
+}  // namespace
+
+const KernelTable& amx_twin() {
+  static const KernelTable table = [] {
+    KernelTable amx = avx512_bf16_table();
+    amx.name = "amx on emulated tiles";
+    amx.int8_product = int8_product;
+    amx.bf16_product = bf16_product;
+    return amx;
+  }();
+  return table;
+}
+
+}  // namespace unmask::cpu
