@@ -45,7 +45,7 @@ class Caller {
   Caller& operator=(const Caller&) = delete;
 
   void run() {
-    for (int calls = 0; !input_.empty() && calls < 24; ++calls) call(byte() % 18);
+    for (int calls = 0; !input_.empty() && calls < 24; ++calls) call(byte() % 19);
   }
 
  private:
@@ -145,6 +145,13 @@ class Caller {
         unmask_result_tokens(handle(results_), &count);
         unmask_result_text(handle(results_));
         return;
+      case 17: {
+        unmask_request_info info{};
+        info.size = byte() % (sizeof info + 16);
+        check(unmask_request_get_info(handle(requests_), &info));
+        unmask_request_tokens(handle(requests_), &count);
+        return;
+      }
       default: {
         const char* const choices[] = {text(), "no"};
         return check(unmask_decide(model(), text(), text(), choices, byte() % 3, cancellation(),

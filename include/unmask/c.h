@@ -78,11 +78,14 @@ UNMASK_API unmask_status unmask_model_get_info(const unmask_model* model, unmask
 
 /* Tokens of a text, and text of tokens. `*count` (`*length`, without the zero) is how many there
  * are in all; those that `capacity` has room for are written, of the text with a zero behind them.
- * The buffer may be NULL where `capacity` is 0. */
+ * The buffer may be NULL where `capacity` is 0. unmask_decode_plain() leaves out special tokens. */
 UNMASK_API unmask_status unmask_encode(const unmask_model* model, const char* text, int32_t* tokens,
                                        size_t capacity, size_t* count);
 UNMASK_API unmask_status unmask_decode(const unmask_model* model, const int32_t* tokens,
                                        size_t count, char* text, size_t capacity, size_t* length);
+UNMASK_API unmask_status unmask_decode_plain(const unmask_model* model, const int32_t* tokens,
+                                             size_t count, char* text, size_t capacity,
+                                             size_t* length);
 
 /* Requests: a question, a conversation, tokens to go on with, a text whose holes ("___", "___{12}")
  * are filled, as the answer to `question` where that is not NULL. The names of options are those of
@@ -103,6 +106,18 @@ UNMASK_API unmask_status unmask_prepare_fill(const unmask_model* model, const ch
                                              const char* question, const char* const* options,
                                              unmask_request** request);
 UNMASK_API void unmask_request_free(unmask_request* request);
+
+/* What a request begins with: its canvas of prompt and masks, valid as long as the request is (NULL
+ * for a handle that is none), and what options and model made of it. */
+typedef struct unmask_request_info {
+  size_t size;           /* as in unmask_model_info */
+  int32_t prompt_tokens; /* before the first that is to be found */
+  int32_t block_length;
+  int32_t steps; /* as many as are asked for; fewer where a threshold decides */
+} unmask_request_info;
+UNMASK_API const int32_t* unmask_request_tokens(const unmask_request* request, size_t* count);
+UNMASK_API unmask_status unmask_request_get_info(const unmask_request* request,
+                                                 unmask_request_info* info);
 
 /* What a step did. Its pointers are valid during the callback. */
 typedef struct unmask_decision {

@@ -1,5 +1,6 @@
 #include "unmask/c.h"
 
+#include <algorithm>
 #include <array>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -95,6 +96,34 @@ TEST_F(CApi, BuffersMayBeTooSmall) {
             UNMASK_OK);
   EXPECT_EQ(length, 11U);
   EXPECT_STREQ(text.data(), "The");
+}
+
+TEST_F(CApi, ARequestShowsItsCanvas) {
+  unmask_request* request = prepare(kSlowOptions);
+  auto info = empty<unmask_request_info>();
+  ASSERT_EQ(unmask_request_get_info(request, &info), UNMASK_OK);
+  size_t count = 0;
+  const int32_t* tokens = unmask_request_tokens(request, &count);
+  ASSERT_EQ(count, static_cast<size_t>(info.prompt_tokens) + 64);
+  auto about = empty<unmask_model_info>();
+  ASSERT_EQ(unmask_model_get_info(model, &about), UNMASK_OK);
+  EXPECT_EQ(std::count(tokens, tokens + count, about.mask_token), 64);
+  EXPECT_EQ(info.steps, 64);
+  EXPECT_GT(info.block_length, 0);
+  // the prompt begins and ends with special tokens
+  std::array<char, 512> all{};
+  std::array<char, 512> plain{};
+  size_t length = 0;
+  const auto prompt = static_cast<size_t>(info.prompt_tokens);
+  ASSERT_EQ(unmask_decode(model, tokens, prompt, all.data(), all.size(), &length), UNMASK_OK);
+  ASSERT_EQ(unmask_decode_plain(model, tokens, prompt, plain.data(), plain.size(), &length),
+            UNMASK_OK);
+  EXPECT_NE(std::string(all.data()).find("<|"), std::string::npos);
+  EXPECT_EQ(std::string(plain.data()).find("<|"), std::string::npos);
+  EXPECT_NE(std::string(plain.data()).find(kQuestion.substr(0, 20)), std::string::npos);
+  unmask_request_free(request);
+  EXPECT_EQ(unmask_request_tokens(nullptr, &count), nullptr);
+  EXPECT_EQ(unmask_request_get_info(nullptr, &info), UNMASK_MISUSE);
 }
 
 TEST_F(CApi, StepsAreWatchedAndEnded) {

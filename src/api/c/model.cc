@@ -5,6 +5,22 @@
 
 using namespace unmask_v0;  // NOLINT(google-build-using-namespace): the C interface is all of it
 
+namespace {
+
+unmask_status decode(const unmask_model* model, const int32_t* tokens, size_t count,
+                     bool skip_special, char* text, size_t capacity, size_t* length) {
+  return guarded([&] {
+    given(length, "length");
+    if (capacity > 0) given(text, "text");
+    if (count > 0) given(tokens, "tokens");
+    const std::string found = held(model, "model").decode({tokens, count}, skip_special);
+    if (capacity > 0) text[found.copy(text, capacity - 1)] = '\0';
+    *length = found.size();
+  });
+}
+
+}  // namespace
+
 unmask_status unmask_model_load(const char* path, const char* const* options,
                                 unmask_model** model) {
   return guarded([&] {
@@ -46,14 +62,12 @@ unmask_status unmask_encode(const unmask_model* model, const char* text, int32_t
 
 unmask_status unmask_decode(const unmask_model* model, const int32_t* tokens, size_t count,
                             char* text, size_t capacity, size_t* length) {
-  return guarded([&] {
-    given(length, "length");
-    if (capacity > 0) given(text, "text");
-    if (count > 0) given(tokens, "tokens");
-    const std::string found = held(model, "model").decode({tokens, count});
-    if (capacity > 0) text[found.copy(text, capacity - 1)] = '\0';
-    *length = found.size();
-  });
+  return decode(model, tokens, count, /*skip_special=*/false, text, capacity, length);
+}
+
+unmask_status unmask_decode_plain(const unmask_model* model, const int32_t* tokens, size_t count,
+                                  char* text, size_t capacity, size_t* length) {
+  return decode(model, tokens, count, /*skip_special=*/true, text, capacity, length);
 }
 
 unmask_status unmask_score(const unmask_model* model, const char* prompt, const char* answer,

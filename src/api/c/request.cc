@@ -79,6 +79,23 @@ unmask_status unmask_prepare_fill(const unmask_model* model, const char* text, c
 
 void unmask_request_free(unmask_request* request) { free_handle(request); }
 
+const int32_t* unmask_request_tokens(const unmask_request* request, size_t* count) {
+  if (!is_valid(request)) return nullptr;
+  if (count != nullptr) *count = request->value.tokens().size();
+  return request->value.tokens().data();
+}
+
+unmask_status unmask_request_get_info(const unmask_request* request, unmask_request_info* info) {
+  return guarded([&] {
+    const Request& r = held(request, "request");
+    copy_known(unmask_request_info{.size = given(info, "info")->size,
+                                   .prompt_tokens = r.prompt_length(),
+                                   .block_length = r.block_length(),
+                                   .steps = r.steps()},
+               info);
+  });
+}
+
 unmask_status unmask_cancellation_new(unmask_cancellation** cancellation) {
   return guarded([&] {
     given(cancellation, "cancellation");
