@@ -35,11 +35,22 @@ svg line { stroke: #8885; }
 ol { columns: 2 24rem; }
 )";
 
-/// Methods of one name share a colour.
+/// The names in "NAME:OPTIONS+NAME:OPTIONS".
+std::string names_of(std::string_view method) {
+  std::string names;
+  bool in_options = false;
+  for (const char c : method) {
+    in_options = c == ':' || (in_options && c != '+');
+    if (!in_options) names += c;
+  }
+  return names;
+}
+
+/// What differs in options only shares a colour.
 class Palette {
  public:
   int colour(const std::string& method) {
-    const std::string family = method.substr(0, method.find_first_of(":+"));
+    const std::string family = names_of(method);
     const auto found = std::find(families_.begin(), families_.end(), family);
     const auto place = static_cast<int>(found - families_.begin());
     if (found == families_.end()) families_.push_back(family);
