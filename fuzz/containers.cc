@@ -1,5 +1,5 @@
 // Weights: safetensors, GGUF and packed files.
-#include "io/containers/checksum.h"
+#include "core/checksum.h"
 #include "io/containers/gguf.h"
 #include "io/containers/gguf_checkpoint.h"
 #include "io/containers/packed_file.h"

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Checks the direction of #include lines between the folders of src/.
 
-    core < io, kernels < constrain, model < methods, sampling < generate < session < eval, bench < api, serve < apps
+    core < ranks < io, kernels < constrain, model < methods, sampling < generate < session < eval, bench < api, serve < apps
 
 and inside src/apps, terminal < draw, options < reports < commands. A folder may include itself and
 what stands to its left; folders between two commas do not see each other. The headers of
@@ -17,7 +17,7 @@ import pathlib
 import re
 import sys
 
-LEVELS = [["core"], ["io", "kernels"], ["constrain", "model"], ["methods", "sampling"],
+LEVELS = [["core"], ["ranks"], ["io", "kernels"], ["constrain", "model"], ["methods", "sampling"],
           ["generate"], ["session"], ["eval", "bench"], ["api", "serve"], ["apps"]]
 INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["commands"]]}
 
@@ -26,7 +26,7 @@ GROUPS = {
     "kernels/cpu": {
         "ground": ["block_layout", "reserve", "table"],
         "parts": ["attention", "block_packing", "experts", "packed_products", "panels", "products", "variants",
-                  "weight_layout"],
+                  "split", "split_attention", "split_products", "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["arm64", "portable", "x86"],
     },
@@ -61,8 +61,9 @@ GROUP_OF = {folder: {name: (level, group) for level, (group, names) in enumerate
             for folder, groups in GROUPS.items()}
 KERNEL_INTERFACE = {"kernels/backend.h", "kernels/backend_wrapper.h", "kernels/block_pattern.h",
                     "kernels/counting/backend.h", "kernels/create_backend.h",
-                    "kernels/metered/backend.h", "kernels/panels.h", "kernels/rotation.h",
-                    "kernels/select.h"}
+                    "kernels/metered/backend.h", "kernels/panels.h", "kernels/ranks/follower.h",
+                    "kernels/ranks/leader.h", "kernels/rotation.h", "kernels/select.h",
+                    "kernels/split.h"}
 SEEN_BY_METHODS = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/select.h",
                    "model/method.h"}
 

@@ -13,11 +13,16 @@
 
 namespace unmask {
 
+class Communicator;
+
 struct CpuOptions {
   int threads = 0;  // 0: every processor this process may use
   WeightType weights = WeightType::f32;
   std::string kernels = environment::cpu_kernels();  // of cpu_kernel_names(); empty: the best
   StopToken stop{};  // looked at between the pieces that work is shared in; then Stopped is thrown
+  /// Not null: every rank packs and computes a share, products by outputs and attention by heads;
+  /// all make the same calls with the same values, and have all results. Outlives the backend.
+  Communicator* ranks = nullptr;
 };
 
 /// The kernels that this processor can run, the best first: of avx512_bf16, avx512_vnni, avx512,

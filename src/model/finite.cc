@@ -118,8 +118,8 @@ std::vector<float> stored_values(const HostMatrix& matrix, size_t count) {
 
 void check_finite(const TensorSpec& spec, const HostMatrix& matrix, ThreadPool& pool) {
   UNMASK_CHECK(matrix.is_dense(), "weights of a checkpoint lie close together");
-  size_t count = 1;
-  for (const int64_t size : spec.shape) count *= static_cast<size_t>(size);
+  const int rows = spec.shape.size() == 1 ? 1 : matrix.out;  // a vector of n comes as [n, n]
+  const auto count = static_cast<size_t>(rows) * static_cast<size_t>(matrix.in);
   std::atomic<bool> finite = true;
   pool.run(static_cast<int>((count + kTask - 1) / kTask), [&](int task, int) {
     const size_t begin = static_cast<size_t>(task) * kTask;

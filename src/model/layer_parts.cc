@@ -20,23 +20,13 @@ std::vector<int> key_ends(const Visibility& visibility, std::span<const int> pos
 }  // namespace
 
 LayerParts::LayerParts(const ModelConfig& config, const Weights& weights, Backend& backend,
-                       Workspace& memory, Collective* collective)
+                       Workspace& memory)
     : config_(config),
       weights_(weights),
       backend_(backend),
       memory_(memory),
-      collective_(collective),
       shape_{config.n_heads, config.n_kv_heads, config.head_dim},
       rotations_(config) {}
-
-template <typename Product>
-void LayerParts::sum_parts(Tensor out, Into into, const Product& product) {
-  if (collective_ == nullptr) return product(out, into);
-  const Tensor part = into == Into::store ? out : memory_.fit(Workspace::part, out.rows, out.cols);
-  product(part, Into::store);
-  collective_->sum(backend_, part);
-  if (into == Into::add) backend_.add(out, part);
-}
 
 LayerParts::Projected LayerParts::project(int layer, std::span<const SequencePass> batch,
                                           const LayerRows& rows, Tensor normed, Tensor asking) {
@@ -114,27 +104,23 @@ void LayerParts::attention(int layer, std::span<SequencePass> batch, const Layer
   for (size_t i = 0; i < batch.size(); ++i) {
     if (tasks[i].importance != nullptr) batch[i].method->attended(layer, *tasks[i].importance);
   }
-  sum_parts(out, into, [&](Tensor to, Into how) {
-    backend_.linear(context, {.weights = weights(layer).attn_out.get(), .out = to, .into = how});
-  });
+  backend_.linear(context, {.weights = weights(layer).attn_out.get(), .out = out, .into = into});
 }
 
 void LayerParts::feed_forward(int layer, Tensor x, Tensor out, Into into) {
   const LayerWeights& w = weights(layer);
   const int tile = std::min(backend_.tile_rows(), std::max(1, x.rows));
   const Tensor input = memory_.fit(Workspace::ffn_input, tile, config_.dim);
-  sum_parts(out, into, [&](Tensor to, Into how) {
-    for (int begin = 0; begin < x.rows; begin += tile) {
-      const Range rows{begin, std::min(begin + tile, x.rows)};
-      const Tensor in = input.slice({0, rows.size()});
-      backend_.rms_norm(x.slice(rows), w.ffn_norm, config_.norm_eps, in);
-      if (const auto* gated = std::get_if<GatedWeights>(&w.ffn)) {
-        dense(*gated, in, to.slice(rows), how);
-      } else {
-        experts(std::get<ExpertWeights>(w.ffn), in, to.slice(rows), how);
-      }
+  for (int begin = 0; begin < x.rows; begin += tile) {
+    const Range rows{begin, std::min(begin + tile, x.rows)};
+    const Tensor in = input.slice({0, rows.size()});
+    backend_.rms_norm(x.slice(rows), w.ffn_norm, config_.norm_eps, in);
+    if (const auto* gated = std::get_if<GatedWeights>(&w.ffn)) {
+      dense(*gated, in, out.slice(rows), into);
+    } else {
+      experts(std::get<ExpertWeights>(w.ffn), in, out.slice(rows), into);
     }
-  });
+  }
 }
 
 void LayerParts::dense(const GatedWeights& w, Tensor x, Tensor out, Into into) {

@@ -5,7 +5,6 @@
 #include <span>
 #include <vector>
 
-#include "model/collective.h"
 #include "model/layer_rows.h"
 #include "model/rotations.h"
 #include "model/weights.h"
@@ -15,9 +14,9 @@ namespace unmask {
 
 class LayerParts {
  public:
-  /// All of it outlives the parts. `collective`: null where this process holds the whole model.
-  LayerParts(const ModelConfig& config, const Weights& weights, Backend& backend, Workspace& memory,
-             Collective* collective);
+  /// All of it outlives the parts.
+  LayerParts(const ModelConfig& config, const Weights& weights, Backend& backend,
+             Workspace& memory);
 
   const LayerWeights& weights(int layer) const {
     return weights_.layers[static_cast<size_t>(layer)];
@@ -44,15 +43,11 @@ class LayerParts {
 
   void dense(const GatedWeights& w, Tensor x, Tensor out, Into into);
   void experts(const ExpertWeights& w, Tensor x, Tensor out, Into into);
-  /// Lets product(out, into) write, and adds up what all processes wrote.
-  template <typename Product>
-  void sum_parts(Tensor out, Into into, const Product& product);
 
   const ModelConfig& config_;
   const Weights& weights_;
   Backend& backend_;
   Workspace& memory_;
-  Collective* collective_;
   HeadShape shape_;
   Rotations rotations_;
 };

@@ -2,13 +2,12 @@
 
 namespace unmask {
 
-Transformer::Transformer(const ModelConfig& config, const Weights& weights, Backend& backend,
-                         Collective* collective)
+Transformer::Transformer(const ModelConfig& config, const Weights& weights, Backend& backend)
     : config_(config),
       weights_(weights),
       backend_(backend),
       memory_(backend),
-      parts_(config_, weights, backend, memory_, collective) {}
+      parts_(config_, weights, backend, memory_) {}
 
 void Transformer::embed(std::span<const SequencePass> batch, Tensor x) {
   if (batch.front().series != nullptr) {

@@ -18,10 +18,8 @@ using LayerObserver = std::function<void(int layer, Tensor x)>;
 
 class Transformer {
  public:
-  /// All but `config` outlive the transformer. With a collective, the weights are one process's
-  /// part of every layer, and `config` counts the heads of that part.
-  Transformer(const ModelConfig& config, const Weights& weights, Backend& backend,
-              Collective* collective = nullptr);
+  /// All but `config` outlive the transformer.
+  Transformer(const ModelConfig& config, const Weights& weights, Backend& backend);
   Transformer(const Transformer&) = delete;  // its parts refer to each other
   Transformer& operator=(const Transformer&) = delete;
 

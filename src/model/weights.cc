@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "kernels/panels.h"
+#include "kernels/split.h"
 #include "model/finite.h"
 
 namespace unmask {
@@ -164,7 +165,7 @@ class Loader {
     for (const TensorSpec& spec : specs) {
       tensors.push_back(adapted(spec));
       const bool packed = checkpoint_.packed_type().has_value();  // matrices were checked then
-      if (!packed || spec.shape.size() == 1) check_finite(spec, tensors.back(), pool_);
+      if (!packed || spec.shape.size() == 1) check_finite(spec, own(spec, tensors.back()), pool_);
       if (packed) continue;
       if (is_rotated(config_, spec.role)) order_rotated(spec, tensors.back());
     }
@@ -198,6 +199,12 @@ class Loader {
  private:
   int64_t bytes_of(const TensorSpec& spec) const {
     return static_cast<int64_t>(checkpoint_.at(spec.name).bytes.size());
+  }
+
+  /// What this rank is to check: a matrix is checked by all ranks together.
+  HostMatrix own(const TensorSpec& spec, const HostMatrix& tensor) const {
+    const bool is_shared = loading_.ranks != nullptr && spec.shape.size() > 1;
+    return is_shared ? own_part(tensor, *loading_.ranks) : tensor;
   }
 
   HostMatrix adapted(const TensorSpec& spec) {

@@ -13,6 +13,7 @@
 #include "kernels/backend.h"
 #include "model/adaptation.h"
 #include "model/families.h"
+#include "ranks/communicator.h"
 
 namespace unmask {
 
@@ -67,6 +68,7 @@ struct WeightLoading {
   std::span<const ScaledAdapter> adapters{};  // merged into the weights; outlive the result
   int threads = 1;                            // of the host, while loading
   LoadProgress progress{};
+  const Communicator* ranks = nullptr;  // not null: of matrices this rank's share is read alone
 };
 
 /// The same from a checkpoint: packs every tensor and drops its pages from the mapping.

@@ -21,7 +21,6 @@ class Workspace {
     keys,       // [rows, n_kv_heads * head_dim]
     values,     // [rows, n_kv_heads * head_dim]
     gate,       // [tile, ffn_dim]
-    part,       // [rows, dim], what one of several processes adds to a sum
     uses
   };
 

@@ -1,15 +1,51 @@
 #include "session/model.h"
 
 #include "core/platform/processor.h"
+#include "kernels/ranks/follower.h"
+#include "kernels/ranks/leader.h"
 
 namespace unmask {
 
 namespace {
 
-std::unique_ptr<Backend> create_backend(DeviceKind device, int threads, WeightType weights,
-                                        StopToken stop) {
-  if (device == DeviceKind::cuda) return create_cuda_backend({.threads = threads});
-  return create_cpu_backend({.threads = threads, .weights = weights, .stop = stop});
+/// What must be the same on every rank, so that each computes what any other would.
+RankFacts facts_of(const ModelFiles& files, WeightType weights, const std::string& kernels,
+                   std::span<const LoraAdapter> adapters) {
+  RankFacts facts{
+      {"kernels", kernels.empty() ? cpu_kernel_names().front() : kernels},
+      {"weights", std::string(weight_type_name(weights))},
+      {"fingerprint of the weights", fmt::format("{:016x}", files.checkpoint().fingerprint())}};
+  for (const LoraAdapter& adapter : adapters) {
+    facts.emplace_back(fmt::format("fingerprint of adapter {}", facts.size() - 2),
+                       fmt::format("{:016x}", adapter.fingerprint()));
+  }
+  return facts;
+}
+
+/// A backend that shares its work: rank 0's leads the others.
+std::unique_ptr<Backend> create_shared_backend(CpuOptions cpu, const LoadOptions& options) {
+  Communicator& ranks = options.joint->ranks();
+  const bool verifies = options.joint->verifies();
+  cpu.ranks = &ranks;
+  auto own = create_cpu_backend(cpu);
+  if (!ranks.leads()) return create_following_backend(std::move(own), ranks, verifies);
+  return create_leading_backend(std::move(own), ranks,
+                                {.stop = options.stop, .verifies = verifies});
+}
+
+std::unique_ptr<Backend> create_backend(const ModelFiles& files, int threads, WeightType weights,
+                                        std::span<const LoraAdapter> adapters,
+                                        const LoadOptions& options) {
+  const bool on_device = options.device == DeviceKind::cuda;
+  CpuOptions cpu{.threads = threads, .weights = weights};
+  if (options.joint != nullptr) {
+    if (on_device) fail("[ranks] found a CUDA device, expected the CPU: ranks share its work only");
+    options.joint->agree(facts_of(files, weights, cpu.kernels, adapters));
+    return create_shared_backend(cpu, options);
+  }
+  if (on_device) return create_cuda_backend({.threads = threads});
+  cpu.stop = options.stop;
+  return create_cpu_backend(cpu);
 }
 
 Weights adapt_and_load(const ModelFiles& files, std::span<const LoraAdapter> adapters,
@@ -20,7 +56,10 @@ Weights adapt_and_load(const ModelFiles& files, std::span<const LoraAdapter> ada
   }
   Weights weights =
       load_weights(files.checkpoint(), files.config(), backend,
-                   {.adapters = scaled, .threads = threads, .progress = options.progress});
+                   {.adapters = scaled,
+                    .threads = threads,
+                    .progress = options.progress,
+                    .ranks = options.joint != nullptr ? &options.joint->ranks() : nullptr});
   for (const LoraAdapter& adapter : adapters) adapter.release();
   return weights;
 }
@@ -35,9 +74,19 @@ Model::Model(const ModelFiles& files, const LoadOptions& options)
       sizes_(element_sizes(device_, weight_type_, files_.checkpoint(), files_.config())),
       threads_(options.threads > 0 ? options.threads : available_threads()),
       adapters_(open_adapters(options.adapters)),
-      backend_(create_backend(device_, threads_, weight_type_, options.stop)),
+      backend_(create_backend(files_, threads_, weight_type_, adapters_, options)),
       weights_(adapt_and_load(files_, adapters_, *backend_, threads_, options)),
       transformer_(files_.config(), weights_, *backend_),
-      prefixes_(options.prefix_bytes) {}
+      prefixes_(options.prefix_bytes) {
+  if (options.joint == nullptr) return;
+  options.joint->finish();
+  if (auto* leader = dynamic_cast<LeadingBackend*>(backend_.get())) leader->lead();
+}
+
+void Model::follow() {
+  auto* follower = dynamic_cast<FollowingBackend*>(backend_.get());
+  UNMASK_CHECK(follower != nullptr, "a model of another rank than 0");
+  follower->follow(weights_.embedding);
+}
 
 }  // namespace unmask

@@ -10,6 +10,7 @@
 #include "session/adapters.h"
 #include "session/costs.h"
 #include "session/device.h"
+#include "session/joint_loading.h"
 #include "session/model_files.h"
 
 namespace unmask {
@@ -22,6 +23,9 @@ struct LoadOptions {
   LoadProgress progress = {};                        // optional
   size_t prefix_bytes = 0;  // of finished blocks that requests leave to others, see PrefixPool
   StopToken stop = {};      // ends loading and steps on the CPU with Stopped
+  /// Not null: all ranks load the model, each its share, and compute together. Rank 0 then uses its
+  /// model as ever; the others follow().
+  JointLoading* joint = nullptr;
 };
 
 /// The owner of everything that belongs to a model.
@@ -29,7 +33,7 @@ class Model {
  public:
   /// Packs the weights. Throws Error with a one-line reason when they are incomplete or do not fit
   /// the configuration, when an adapter does not fit them, Stopped when told to stop, and what
-  /// `progress` throws.
+  /// `progress` throws; RankError for what is wrong on another rank.
   explicit Model(const ModelFiles& files, const LoadOptions& options = {});
   explicit Model(const std::filesystem::path& directory, const LoadOptions& options = {})
       : Model(ModelFiles::open(directory), options) {}
@@ -51,6 +55,9 @@ class Model {
   PrefixPool& prefixes() { return prefixes_; }
   const PrefixPool& prefixes() const { return prefixes_; }
   Costs costs() const { return {config(), sizes_}; }
+
+  /// On another rank than 0: computes what rank 0's model does, until that one is gone.
+  void follow();
 
  private:
   ModelFiles files_;

@@ -14,7 +14,6 @@
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
 #include "session/constraints.h"
-#include "session/shard.h"
 
 namespace unmask {
 
@@ -271,7 +270,7 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
 
 int batch(const BatchArguments& a, Console& console) {
   const ModelFiles files = ModelFiles::open(a.model.directory, a.model.overrides);
-  const Shard shard = a.shard ? parse_shard(*a.shard) : launched_shard().value_or(Shard());
+  const Shard shard = chosen_shard(a.shard, a.model);
   const std::vector<BatchLine> lines = share_of(read_batch_lines(a.file, console), shard);
   if (lines.empty()) return kSuccess;  // there are more shares than lines
   Sieve sieve(a.on_error == "skip", console);

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "apps/commands/commands.h"
+#include "apps/commands/ranks.h"
 #include "apps/options/help.h"
 #include "apps/options/hints.h"
 #include "apps/options/mistakes.h"
@@ -23,6 +24,7 @@ namespace {
 struct Command {
   CLI::App* parsed;
   std::function<int()> work;
+  ModelArguments* model = nullptr;  // that it computes with
 };
 
 int complain(Console& console, std::string message, int status) {
@@ -98,21 +100,28 @@ int run_main(int argc, const char* const* argv, Console& console) {
   ConvertArguments convert_arguments;
   CompletionArguments completion_arguments;
   const std::vector<Command> commands{
-      {add_run(app, run_arguments), [&] { return run(run_arguments, console); }},
-      {add_batch(app, batch_arguments), [&] { return batch(batch_arguments, console); }},
-      {add_chat(app, chat_arguments), [&] { return chat(chat_arguments, console); }},
-      {add_serve(app, serve_arguments), [&] { return serve(serve_arguments, console); }},
+      {add_run(app, run_arguments), [&] { return run(run_arguments, console); },
+       &run_arguments.model},
+      {add_batch(app, batch_arguments), [&] { return batch(batch_arguments, console); },
+       &batch_arguments.model},
+      {add_chat(app, chat_arguments), [&] { return chat(chat_arguments, console); },
+       &chat_arguments.model},
+      {add_serve(app, serve_arguments), [&] { return serve(serve_arguments, console); },
+       &serve_arguments.model},
       {add_tokenize(app, tokenize_arguments),
        [&] { return tokenize(tokenize_arguments, console); }},
       {add_inspect(app, inspect_arguments), [&] { return inspect(inspect_arguments, console); }},
       {add_models(app, models_arguments), [&] { return models(models_arguments, console); }},
       {add_inspect_attention(app, inspect_attention_arguments),
-       [&] { return inspect_attention(inspect_attention_arguments, console); }},
+       [&] { return inspect_attention(inspect_attention_arguments, console); },
+       &inspect_attention_arguments.model},
       {add_bench(app, bench_arguments), [&] { return bench(bench_arguments, console); }},
-      {add_eval(app, eval_arguments), [&] { return eval(eval_arguments, console); }},
+      {add_eval(app, eval_arguments), [&] { return eval(eval_arguments, console); },
+       &eval_arguments.model},
       {add_calibrate(app, calibrate_arguments),
-       [&] { return calibrate(calibrate_arguments, console); }},
-      {add_score(app, score_arguments), [&] { return score(score_arguments, console); }},
+       [&] { return calibrate(calibrate_arguments, console); }, &calibrate_arguments.model},
+      {add_score(app, score_arguments), [&] { return score(score_arguments, console); },
+       &score_arguments.model},
       {add_convert(app, convert_arguments), [&] { return convert(convert_arguments, console); }},
       {add_completion(app, completion_arguments),
        [&] { return completion(app, completion_arguments, console); }},
@@ -134,7 +143,12 @@ int run_main(int argc, const char* const* argv, Console& console) {
   }
   const auto chosen = std::find_if(commands.begin(), commands.end(),
                                    [](const Command& c) { return c.parsed->parsed(); });
-  return guarded(chosen->work, console);
+  return guarded(
+      [&] {
+        return chosen->model == nullptr ? chosen->work()
+                                        : on_ranks(*chosen->model, chosen->work, console);
+      },
+      console);
 }
 
 }  // namespace unmask

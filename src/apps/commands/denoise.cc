@@ -17,6 +17,12 @@ namespace {
 
 constexpr size_t kMostOfNote = 300;  // bytes
 
+/// Of the weights that this process packs.
+int64_t own_weight_bytes(const ModelArguments& arguments, const Costs& costs) {
+  const int ranks = arguments.communicator == nullptr ? 1 : arguments.communicator->size();
+  return costs.weight_bytes() / ranks;
+}
+
 /// Refuses what does not fit before any of it is there. A device says itself what does not.
 void check_memory(const ModelArguments& arguments, const ModelFiles& files,
                   std::span<const Request> expected) {
@@ -26,8 +32,8 @@ void check_memory(const ModelArguments& arguments, const ModelFiles& files,
                     element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()));
   const auto allowed = memory_for(arguments);
   if (!allowed) return;
-  const auto held =
-      costs.weight_bytes() + static_cast<int64_t>(prefix_cache_bytes(arguments, files.config()));
+  const auto held = own_weight_bytes(arguments, costs) +
+                    static_cast<int64_t>(prefix_cache_bytes(arguments, files.config()));
   for (const Request& request : expected) {
     const int64_t need = held + costs.request_bytes(request);
     if (need <= *allowed) continue;
@@ -67,7 +73,7 @@ std::optional<int64_t> memory_for_requests(const ModelArguments& arguments, cons
   if (model.device() != DeviceKind::cpu || !allowed) return std::nullopt;
   // The system tells the pages of a packed file to be free, since it could drop them.
   const bool counts_weights = arguments.max_memory || model.files().checkpoint().packed_type();
-  const int64_t held = (counts_weights ? model.costs().weight_bytes() : 0) +
+  const int64_t held = (counts_weights ? own_weight_bytes(arguments, model.costs()) : 0) +
                        static_cast<int64_t>(model.prefixes().most_bytes());
   return std::max<int64_t>(0, *allowed - held);
 }
@@ -89,31 +95,44 @@ EngineOptions engine_options(const ModelArguments& arguments, Model& model) {
   return options;
 }
 
-Model load_model(const ModelArguments& arguments, const ModelFiles& files,
-                 std::span<const Request> expected, Console& console) {
-  std::vector<AdapterChoice> adapters;
+RankFacts program_facts() { return {{"version", UNMASK_VERSION}}; }
+
+LoadOptions load_options(const ModelArguments& arguments, Console& console) {
+  LoadOptions options{.weights = parse_weight_type(arguments.dtype),
+                      .threads = threads_for(arguments.threads, console),
+                      .stop = interrupt_token()};
   for (const std::string& a : arguments.adapters) {
-    adapters.push_back(parse_adapter(a, hub_cache()));
+    options.adapters.push_back(parse_adapter(a, hub_cache()));
   }
-  tell_about_files(files, adapters, console);
   const FoundDevice device = find_device(arguments.device);
   if (!device.missing.empty()) warn(console, "computing on the cpu: {}", device.missing);
-  if (device.kind == DeviceKind::cpu) check_memory(arguments, files, expected);
-  ProgressLine line(console.err, console.err_terminal);
-  const auto on_progress = [&](int64_t done, int64_t total) {
+  options.device = device.kind;
+  options.progress = [](int64_t /*done*/, int64_t /*total*/) {
     if (interrupted()) throw Stopped{};
+  };
+  return options;
+}
+
+Model load_model(const ModelArguments& arguments, const ModelFiles& files,
+                 std::span<const Request> expected, Console& console) {
+  LoadOptions options = load_options(arguments, console);
+  tell_about_files(files, options.adapters, console);
+  if (options.device == DeviceKind::cpu) check_memory(arguments, files, expected);
+  ProgressLine line(console.err, console.err_terminal);
+  options.progress = [&, look = options.progress](int64_t done, int64_t total) {
+    look(done, total);
     if (done == 0 || total == 0) return;
     const double share = static_cast<double>(done) / static_cast<double>(total);
     line.show(fmt::format("loading weights, {:.0f} %, {} left", 100 * share,
                           format_duration(line.seconds() / share * (1 - share))));
   };
-  return Model(files, {.device = device.kind,
-                       .weights = parse_weight_type(arguments.dtype),
-                       .threads = threads_for(arguments.threads, console),
-                       .adapters = std::move(adapters),
-                       .progress = on_progress,
-                       .prefix_bytes = prefix_cache_bytes(arguments, files.config()),
-                       .stop = interrupt_token()});
+  options.prefix_bytes = prefix_cache_bytes(arguments, files.config());
+  std::optional<JointLoading> joint;
+  if (arguments.communicator != nullptr) {
+    joint.emplace(*arguments.communicator, program_facts(), arguments.verifies_ranks);
+    options.joint = &*joint;
+  }
+  return Model(files, options);
 }
 
 Result denoise(const ModelArguments& arguments, Model& model, const Request& request,

@@ -11,6 +11,12 @@
 
 namespace unmask {
 
+/// What must be the same of the programs of all ranks.
+RankFacts program_facts();
+
+/// What `arguments` say about loading; throws Error for an adapter that is not there.
+LoadOptions load_options(const ModelArguments& arguments, Console& console);
+
 /// Loads the weights. `expected`: requests that will be answered one after the other. Throws Error
 /// before any weight is there when they, what is kept of prefixes and the largest of these
 /// requests, its caches included, do not fit into memory, and Stopped after Ctrl-C.

@@ -236,7 +236,7 @@ void add_output(CLI::App& app, EvalArguments& a) {
 
 /// What this process does of the work. Throws Error for a share whose results would be lost.
 Shard shard_of(const EvalArguments& a) {
-  const Shard shard = a.shard ? parse_shard(*a.shard) : launched_shard().value_or(Shard());
+  const Shard shard = chosen_shard(a.shard, a.model);
   if (!shard.whole() && !a.out) {
     fail("[shard] {}: found no folder for its results; give all shares the same one", shard.name());
   }

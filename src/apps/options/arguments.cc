@@ -99,6 +99,11 @@ std::string preset_help() {
   return text;
 }
 
+Shard chosen_shard(const std::optional<std::string>& option, const ModelArguments& model) {
+  if (option) return parse_shard(*option);
+  return model.ranks.empty() ? launched_shard().value_or(Shard()) : Shard();
+}
+
 CLI::Option* restrict_to(CLI::Option* option, const std::vector<std::string>& values) {
   return option->check(CLI::IsMember(values).description(""))
       ->type_name(fmt::format("{{{}}}", fmt::join(values, ",")));
@@ -173,6 +178,16 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
                  "may be given several times")
       ->allow_extra_args(false)
       ->type_name("DIR[:SCALE]")
+      ->group(kModelGroup);
+  CLI::Option* ranks = restrict_to(
+      app.add_option("--ranks", m.ranks,
+                     "Several processes hold the model together, each its share of the weights "
+                     "(mpi: those that mpirun or srun has started)"),
+      {"mpi"});
+  ranks->group(kModelGroup);
+  app.add_flag("--verify-ranks", m.verifies_ranks,
+               "Compare what the processes have computed in every step")
+      ->needs(ranks)
       ->group(kModelGroup);
   add_override_arguments(app, m.overrides);
 }

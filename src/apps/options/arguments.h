@@ -9,6 +9,7 @@
 
 #include "apps/terminal/console.h"
 #include "session/request_builder.h"
+#include "session/shard.h"
 
 namespace CLI {
 class App;
@@ -16,6 +17,8 @@ class Option;
 }  // namespace CLI
 
 namespace unmask {
+
+class Communicator;
 
 struct ModelArguments {
   std::string directory;
@@ -27,6 +30,9 @@ struct ModelArguments {
   std::optional<double> prefix_cache{};  // GB
   bool shares_prefixes = false;          // the command may answer prompts that begin alike
   ModelOverrides overrides{};
+  std::string ranks{};  // who shares the model: "mpi"; empty: nobody
+  bool verifies_ranks = false;
+  Communicator* communicator = nullptr;  // on rank 0, where there are others
 };
 
 /// Where the text to work on comes from; neither: standard input.
@@ -43,7 +49,8 @@ struct ViewArguments {
 void add_directory(CLI::App& app, std::string& directory);
 /// --mask-id, --eos-id.
 void add_override_arguments(CLI::App& app, ModelOverrides& overrides);
-/// --model, --device, --threads, --dtype, --max-memory, --lora, --mask-id, --eos-id.
+/// --model, --device, --threads, --dtype, --max-memory, --lora, --ranks, --verify-ranks, --mask-id,
+/// --eos-id.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 /// --prefix-cache.
 void add_prefix_cache(CLI::App& app, ModelArguments& arguments);
@@ -70,6 +77,10 @@ void add_denoising_arguments(CLI::App& app, RequestOptions& options);
 /// The presets and what they stand for, a line each, for the end of a help text.
 std::string preset_help();
 void add_generation_arguments(CLI::App& app, RequestOptions& options);
+
+/// The share of this process: as --shard says, else that of mpirun or srun, unless its processes
+/// share the model instead. Throws Error as parse_shard.
+Shard chosen_shard(const std::optional<std::string>& option, const ModelArguments& model);
 
 /// Lets `option` take one of `values` only.
 CLI::Option* restrict_to(CLI::Option* option, const std::vector<std::string>& values);

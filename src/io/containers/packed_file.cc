@@ -8,8 +8,8 @@
 #include <functional>
 #include <nlohmann/json.hpp>
 
+#include "core/checksum.h"
 #include "core/error.h"
-#include "io/containers/checksum.h"
 #include "io/json_file.h"
 
 namespace unmask {

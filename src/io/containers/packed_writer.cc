@@ -3,8 +3,8 @@
 #include <nlohmann/json.hpp>
 #include <vector>
 
+#include "core/checksum.h"
 #include "core/error.h"
-#include "io/containers/checksum.h"
 #include "io/containers/packed_file.h"
 
 namespace unmask {

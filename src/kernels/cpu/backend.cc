@@ -12,6 +12,8 @@
 #include "kernels/cpu/experts.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/reserve.h"
+#include "kernels/cpu/split_attention.h"
+#include "kernels/cpu/split_products.h"
 #include "kernels/cpu/variants.h"
 #include "kernels/create_backend.h"
 #include "kernels/token_stats.h"
@@ -39,6 +41,7 @@ class CpuBackend final : public Backend {
         experts_(pool_, table_,
                  [this](Tensor x, auto maps, auto rows) { multiply(x, maps, rows); }),
         attention_(pool_, attention_kernels(table_, options.weights)) {
+    if (options.ranks != nullptr) columns_.emplace(*options.ranks);
     if (weights_ != WeightType::stored) products(weights_);  // named by describe()
   }
 
@@ -47,8 +50,9 @@ class CpuBackend final : public Backend {
     for (const auto& products : products_) {
       if (products != nullptr) names.push_back(products->name());
     }
-    return fmt::format("cpu {}, {} thread{}, products: {}", table_.name, pool_.threads(),
-                       pool_.threads() == 1 ? "" : "s", fmt::join(names, ", "));
+    const std::string ranks = columns_ ? fmt::format(", {} ranks", columns_->ranks().size()) : "";
+    return fmt::format("cpu {}, {} thread{}, products: {}{}", table_.name, pool_.threads(),
+                       pool_.threads() == 1 ? "" : "s", fmt::join(names, ", "), ranks);
   }
 
   Buffer allocate(size_t bytes) override { return allocate_host(bytes); }
@@ -78,6 +82,7 @@ class CpuBackend final : public Backend {
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
   void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override;
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
+    if (columns_) return cpu::attend_own_heads(tasks, shape, attention_, *columns_);
     attention_.run(tasks, shape);
   }
   void add(Tensor x, Tensor y) override;
@@ -120,13 +125,17 @@ class CpuBackend final : public Backend {
   /// Products with weights of that type.
   cpu::Products& products(WeightType type) {
     auto& known = products_[static_cast<size_t>(type)];
-    if (known == nullptr) known = cpu::create_packed_products(type, table_, pool_);
+    if (known == nullptr) {
+      known = cpu::create_packed_products(type, table_, pool_);
+      if (columns_) known = cpu::create_split_products(std::move(known), *columns_);
+    }
     return *known;
   }
 
   ThreadPool pool_;
   const cpu::KernelTable& table_;
-  WeightType weights_;  // of matrices that say nothing else
+  WeightType weights_;                   // of matrices that say nothing else
+  std::optional<ColumnGather> columns_;  // where there are ranks
   /// By type, once needed.
   std::array<std::unique_ptr<cpu::Products>, kAllWeightTypes> products_;
   Angles angles_;

@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 #include <sstream>
 
+#include "core/checksum.h"
 #include "core/error.h"
-#include "io/containers/checksum.h"
 #include "io/containers/packed_writer.h"
 #include "support/temp_dir.h"
 

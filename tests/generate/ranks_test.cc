@@ -1,0 +1,254 @@
+// A model on several ranks generates what it generates on one, bit by bit; what rank 0 does with it
+// the others follow.
+#include <atomic>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+#include <tuple>
+
+#include "kernels/ranks/follower.h"
+#include "kernels/ranks/leader.h"
+#include "support/error_of.h"
+#include "support/limited_backend.h"
+#include "support/method_requests.h"
+#include "support/thread_ranks.h"
+
+namespace unmask {
+namespace {
+
+using ::testing::HasSubstr;
+using testing::LimitedBackend;
+using testing::LoadedModel;
+using testing::ThreadRanks;
+
+std::string checkpoint(const std::string& name) {
+  return std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name;
+}
+
+/// Every decision with the bits of its confidence, and the text.
+struct Generated {
+  std::vector<std::tuple<int, TokenId, float>> decisions;
+  std::vector<TokenId> tokens;
+  bool operator==(const Generated&) const = default;
+};
+
+std::vector<Generated> generated(LoadedModel& model, const std::vector<Request>& requests) {
+  std::vector<Generated> all(requests.size());
+  const auto results = generate(model.transformer, requests, [&](const StepEvent& event) {
+    for (const Decision& d : event.decided) {
+      all[static_cast<size_t>(event.request)].decisions.emplace_back(d.position, d.token,
+                                                                     d.confidence);
+    }
+    return true;
+  });
+  for (size_t i = 0; i < all.size(); ++i) all[i].tokens = results[i].tokens;
+  return all;
+}
+
+/// What the files of a checkpoint leave open.
+ModelOverrides overrides_of(const std::string& name) {
+  ModelOverrides overrides;
+  if (name != "llada-tiny" && name != "dream-tiny") overrides.mask_id = 501;
+  if (name.starts_with("sdar") || name.starts_with("llada2")) overrides.block = 8;
+  return overrides;
+}
+
+using Wrap = std::function<std::unique_ptr<Backend>(std::unique_ptr<Backend>, int rank)>;
+using Use = std::function<void(LoadedModel&)>;
+
+/// Loads a checkpoint on `n` ranks and lets rank 0 use it.
+struct Led {
+  std::string name;
+  WeightType weights = WeightType::f32;
+  LeadOptions options{};
+  Wrap wrap = [](std::unique_ptr<Backend> own, int) { return own; };  // around each rank's own
+
+  void on(int n, const Use& use) const {
+    ThreadRanks ranks(n);
+    ranks.each([&](Communicator& own) {
+      auto cpu =
+          wrap(create_cpu_backend({.threads = 1, .weights = weights, .ranks = &own}), own.rank());
+      if (own.leads()) {
+        auto backend = create_leading_backend(std::move(cpu), own, options);
+        LeadingBackend& leader = *backend;
+        LoadedModel model(checkpoint(name), std::move(backend), overrides_of(name));
+        leader.lead();
+        use(model);
+      } else {
+        auto backend = create_following_backend(std::move(cpu), own, options.verifies);
+        FollowingBackend& follower = *backend;
+        const LoadedModel model(checkpoint(name), std::move(backend), overrides_of(name));
+        follower.follow(model.weights.embedding);
+      }
+    });
+  }
+};
+
+/// Compares what `requests` asks for on so many ranks with one.
+void expect_same(const std::string& name, WeightType weights, const std::vector<int>& counts,
+                 const std::function<std::vector<Request>(const LoadedModel&)>& requests,
+                 bool verifies = false) {
+  LoadedModel alone(checkpoint(name), create_cpu_backend({.threads = 2, .weights = weights}),
+                    overrides_of(name));
+  const std::vector<Generated> expected = generated(alone, requests(alone));
+  for (const int n : counts) {
+    const Led led{.name = name, .weights = weights, .options = {.verifies = verifies}};
+    led.on(n, [&](LoadedModel& model) {
+      EXPECT_EQ(generated(model, requests(model)), expected)
+          << name << ", " << weight_type_name(weights) << ", " << n << " ranks";
+    });
+  }
+}
+
+Request request_of(const LoadedModel& model, const std::string& method) {
+  return testing::method_request(model, method, 13, 16, 8, 16);
+}
+
+TEST(Ranks, EveryMethodGivesTheBitsOfOneRank) {
+  for (const std::string name : {"llada-tiny", "dream-tiny"}) {
+    expect_same(name, WeightType::f32, {3}, [&](const LoadedModel& m) {
+      std::vector<Request> all;
+      for (const std::string& method : testing::methods_of(name)) {
+        all.push_back(request_of(m, method));
+      }
+      return all;
+    });
+  }
+}
+
+TEST(Ranks, EveryTypeAndFamilyGivesTheBitsOfOneRank) {
+  for (const std::string name : {"llada-tiny", "dream-tiny", "lladamoe-tiny", "llada2-tiny",
+                                 "sdar-moe-tiny", "sdar-tied", "a2d-qwen3-mha"}) {
+    for (const WeightType type : kWeightTypes) {
+      expect_same(name, type, {2, 4}, [&](const LoadedModel& m) {
+        std::vector<Request> both{request_of(m, "full")};
+        if (m.config.visibility.is_block_causal()) {
+          both.push_back(request_of(m, "block-cache"));
+        } else {
+          both.push_back(request_of(m, "sparse-dllm:keep=0.3,kernel=1,delay=0"));
+          both.push_back(request_of(m, "sparsed:skip=0.2,select=0.5,block=8"));
+        }
+        both[0].cfg_scale = 0.5;
+        return both;
+      });
+    }
+  }
+}
+
+TEST(Ranks, VerificationPassesWhereAllComputeTheSame) {
+  expect_same(
+      "llada-tiny", WeightType::int8, {3},
+      [](const LoadedModel& m) {
+        return std::vector{request_of(m, "fast-dllm:cache=dual"), request_of(m, "maskkv")};
+      },
+      /*verifies=*/true);
+}
+
+/// Computes norms a little off.
+class Deviating : public BackendWrapper {
+ public:
+  using BackendWrapper::BackendWrapper;
+  void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override {
+    BackendWrapper::rms_norm(x, weight, eps * 1.5F, out);
+  }
+};
+
+TEST(Ranks, VerificationNamesTheRankThatDiffers) {
+  Led led{.name = "llada-tiny", .options = {.verifies = true}};
+  led.wrap = [](std::unique_ptr<Backend> own, int rank) -> std::unique_ptr<Backend> {
+    if (rank != 2) return own;
+    return std::make_unique<Deviating>(std::move(own));
+  };
+  led.on(3, [](LoadedModel& model) {
+    EXPECT_THAT(testing::error_of([&] { generated(model, {request_of(model, "full")}); }),
+                HasSubstr("[ranks] rank 2 of 3 has computed something else: found hash "));
+  });
+}
+
+TEST(Ranks, WorkThatWasStoppedGoesOnWithTheNextRequest) {
+  std::atomic<bool> flag = false;
+  LoadedModel alone(checkpoint("llada-tiny"), create_cpu_backend({.threads = 1}));
+  const Led led{.name = "llada-tiny", .options = {.stop = StopToken(flag)}};
+  led.on(2, [&](LoadedModel& model) {
+    const Request r = request_of(model, "fast-dllm");
+    const Result stopped = generate(model.transformer, {&r, 1}, [&](const StepEvent& event) {
+                             if (event.step == 3) flag = true;
+                             return true;
+                           }).front();
+    EXPECT_TRUE(stopped.cancelled);
+    EXPECT_EQ(stopped.steps, 4);
+    flag = false;
+    EXPECT_EQ(generated(model, {r}), generated(alone, {r}));
+  });
+}
+
+TEST(Ranks, FollowersFreeWhatTheLeaderFrees) {
+  std::vector<LimitedBackend*> memory(3);
+  Led led{.name = "llada-tiny"};
+  led.wrap = [&](std::unique_ptr<Backend> own, int rank) {
+    auto limited = std::make_unique<LimitedBackend>(std::move(own));
+    memory[static_cast<size_t>(rank)] = limited.get();
+    return limited;
+  };
+  led.on(3, [&](LoadedModel& model) {
+    for (const std::string& method : testing::methods_of("llada-tiny")) {
+      generated(model, {request_of(model, method)});
+    }
+    // All are in a product, so the messages before it are done.
+    const int dim = model.config.dim;
+    const Buffer buffer = model.backend->allocate(2 * sizeof(float) * static_cast<size_t>(dim));
+    const Tensor both = buffer.view(2, dim);
+    model.backend->linear(both.slice({0, 1}), {.weights = model.weights.layers[0].attn_out.get(),
+                                               .out = both.slice({1, 2})});
+    EXPECT_EQ(memory[1]->live_bytes(), memory[0]->live_bytes());
+    EXPECT_EQ(memory[2]->live_bytes(), memory[0]->live_bytes());
+  });
+}
+
+TEST(Ranks, AFollowerWithoutMemoryEndsAllAndIsNamed) {
+  Led led{.name = "llada-tiny"};
+  LimitedBackend* second = nullptr;
+  led.wrap = [&](std::unique_ptr<Backend> own, int rank) -> std::unique_ptr<Backend> {
+    if (rank != 1) return own;
+    auto limited = std::make_unique<LimitedBackend>(std::move(own));
+    second = limited.get();
+    return limited;
+  };
+  const std::string error = testing::error_of([&] {
+    led.on(3, [&](LoadedModel& model) {
+      generated(model, {request_of(model, "full")});
+      second->fail_after(0);
+      generated(model, {request_of(model, "fast-dllm")});
+    });
+  });
+  EXPECT_EQ(error, "[ranks] rank 1 of 3: [test] out of memory");
+}
+
+TEST(Ranks, ExchangeAsManyBytesAsTheDocumentSays) {
+  LoadedModel alone(checkpoint("llada-tiny"), create_cpu_backend({.threads = 1}));
+  Request r = request_of(alone, "full");
+  r.steps = 1;
+  r.block_length = r.gen_length();
+  const ModelConfig& c = alone.config;
+  const auto rows = static_cast<int64_t>(r.tokens.size());
+  const int64_t open = r.gen_length();
+  // In the last layer only open positions have queries and go through the feed-forward.
+  const int64_t asking = (c.n_layers - 1) * rows + open;
+  const int64_t floats =
+      asking * (2 * int64_t{c.n_heads} * c.head_dim + 2 * int64_t{c.dim} + c.ffn_dim) +
+      c.n_layers * rows * 2 * c.n_kv_heads * c.head_dim + open * c.vocab_size;
+  for (const int n : {2, 3, 4}) {
+    std::atomic<int64_t> received = 0;
+    ThreadRanks ranks(n);
+    ranks.each([&](Communicator& own) {
+      // Without a leader: every rank makes the calls of the others by itself.
+      LoadedModel model(checkpoint("llada-tiny"),
+                        create_cpu_backend({.threads = 1, .ranks = &own}));
+      generate(model.transformer, {&r, 1});
+      received += own.traffic().bytes;
+    });
+    EXPECT_EQ(received, 4 * floats * (n - 1));
+  }
+}
+
+}  // namespace
+}  // namespace unmask
