@@ -43,7 +43,8 @@ struct RequestOptions {
 
   std::string preset = "balanced";    // "exact", "balanced", "fast"; see presets()
   std::optional<int> gen_length{};    // tokens of the canvas behind the prompt (128, as a rule)
-  std::optional<int> max_tokens{};    // what it may grow to while the answer goes on
+  std::optional<int> max_tokens{};    // what it grows to while the answer goes on; gen_length
+                                      // is then 64, or two blocks
   std::optional<int> block_length{};  // tokens denoised together
   std::optional<int> steps{}, tokens_per_step{};  // one of them, instead of a threshold
   std::optional<std::string> algorithm{};         // how masks are ranked

@@ -222,14 +222,14 @@ Record Worker::choose(const Job& job, const Example& example) {
   return record;
 }
 
-Cost planned_cost(const Explanation& plan, double canvas) {
+Cost planned_cost(const Explanation& plan) {
   Cost cost{.operations = plan.total.product_operations + plan.total.attention_operations,
             .peak_bytes = static_cast<double>(plan.peak_bytes())};
   double seen = 0;
   int passes = 0;
   for (const PlannedStep& step : plan.steps) {
     if (step.rows == 0) continue;
-    seen += step.keys_per_query() / canvas;
+    seen += step.keys_per_query() / step.canvas;
     ++passes;
   }
   if (passes > 0) cost.density = seen / passes;
@@ -284,8 +284,7 @@ void add_costs(const EvalRun& run, const Model& model, Summary& summary) {
       if (example.metric == Metric::choice) continue;
       const Request request =
           eval_request(run.settings, run.plan, model.files(), example, method.method);
-      of_tasks.push_back(
-          planned_cost(costs.explain(request), static_cast<double>(request.tokens.size())));
+      of_tasks.push_back(planned_cost(costs.explain(request)));
     }
     if (!of_tasks.empty()) method.cost = mean_cost(of_tasks);
   }

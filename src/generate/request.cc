@@ -32,6 +32,9 @@ void check_lengths(const Request& request) {
   if (request.most_length != 0 && request.most_length < length) {
     fail("[request] a canvas of {} tokens cannot grow to {}", length, request.most_length);
   }
+  if (!(request.end_in_sight >= 0 && request.end_in_sight <= 1)) {
+    fail("[request] end in sight: found {}, expected a probability", request.end_in_sight);
+  }
 }
 
 /// Throws Error unless a block can slide.
@@ -139,10 +142,6 @@ void check_request(const Request& request, const ModelConfig& config) {
   }
   const auto method = create_method(request.method, {config, request.sampler.seed});
   if (method->slides()) check_sliding(request);
-  if (request.most_length > request.gen_length() && !method->allows_growth()) {
-    fail("[method] '{}' keeps what it measured on the whole canvas, which therefore cannot grow",
-         printable(request.method));
-  }
   if (request.growth) check_growth(request, config, *method);
   if (method->needs_order() && request.sampler.algorithm != Algorithm::random) {
     fail(ErrorCode::sampler,

@@ -41,6 +41,11 @@ struct Request {
   /// Where the generated part may grow to, a block at a time, while it is full and has no end; 0:
   /// it stays as it is.
   int most_length = 0;
+  /// > 0: it grows ahead of the text, too, a block with each block that begins, while the end
+  /// tokens that the model expects in the canvas's last block have a lower mean probability than
+  /// this (after DAEDAL, arXiv 2508.00819). Read off the first pass of a block that computes
+  /// those positions anyway; where none does, as in block-causal models, nothing is ahead.
+  double end_in_sight = 0;
   SamplerOptions sampler;
   double cfg_scale = 0;           // > 0: classifier-free guidance, a second pass without the prompt
   std::string method = "full";    // see create_method

@@ -10,7 +10,7 @@ void RowReader::read(RunningRequest& r, Tensor hidden) {
   const TokenAutomaton* const constraint = request.constraint.get();
   const bool to_host = constraint != nullptr || request.alternatives || r.credit;
   const TokenQuery query = sequence.query();
-  const std::span<const int> positions = sequence.candidates();
+  const std::span<const int> positions = sequence.read_positions();
   std::vector<TokenStats> stats(positions.size());
   if (r.credit) r.credit->begin_pass(sequence.step().block.begin);
   tiles_.each(hidden, [&](Tensor logits, int begin) {
@@ -29,8 +29,9 @@ void RowReader::read(RunningRequest& r, Tensor hidden) {
       const auto row = std::span(host_).subspan(i * vocab, vocab);
       TokenStats& chosen = stats[first + i];
       const int position = positions[first + i];
-      if (r.credit) r.credit->vote(position, row, chosen);
-      if (request.alternatives) {
+      const bool decidable = first + i < sequence.candidates().size();
+      if (r.credit && decidable) r.credit->vote(position, row, chosen);
+      if (request.alternatives && decidable) {
         r.considered[position] = find_alternatives(row, chosen.token, *request.alternatives);
       }
       if (constraint == nullptr) continue;

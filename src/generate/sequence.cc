@@ -33,8 +33,9 @@ Sequence::Sequence(Request request, const ModelConfig& config)
     twin_ = std::move(twin);
   }
   if (request_.constraint) witness_.emplace(request_.constraint, request_.gen_length());
-  planned_steps_ = count_steps();
-  most_steps_ = planned_steps_;
+  planned_steps_ = count_steps(request_.generated().end);
+  most_steps_ =
+      count_steps(request_.prompt_length + std::max(request_.gen_length(), request_.most_length));
   if (request_.sampler.dynamic() || request_.growth) {
     const int growth = request_.most_tokens() - request_.generated().end;
     most_steps_ = std::max(most_steps_, masks_left() + growth);
@@ -80,8 +81,7 @@ int Sequence::steps_in(Range block) const {
       std::max(int64_t{1}, steps_before(block.end) - steps_before(block.begin)));
 }
 
-int Sequence::count_steps() const {
-  const int end = request_.prompt_length + std::max(request_.gen_length(), request_.most_length);
+int Sequence::count_steps(int end) const {
   int sum = 0;
   for (Range block = block_at(request_.prompt_length); block.begin < end;
        block = block_at(block.end)) {
@@ -122,8 +122,11 @@ Range Sequence::window() const {
 
 void Sequence::slide() {
   decided_since_all_ += static_cast<int>(decided_.size());
+  const bool begins = decided_since_all_ >= request_.block_length;
+  if (begins && end_unseen_) grow();
   block_ = window();
-  if (decided_since_all_ < request_.block_length) return;
+  if (!begins) return;
+  looked_ = false;
   in_block_ = 0;
   decided_since_all_ = 0;
 }
@@ -133,20 +136,39 @@ void Sequence::begin_block() {
     witness_->advance(std::span(tokens_).subspan(static_cast<size_t>(block_.begin),
                                                  static_cast<size_t>(block_.size())));
   }
+  if (end_unseen_) grow();
   block_ = method_->slides() ? window() : block_at(block_.end);
+  looked_ = false;
   in_block_ = 0;
+  decided_since_all_ = 0;
   rounds_ = 0;
   schedule_.emplace(request_.sampler, masks_in(block_), steps_in(block_), request_.block_length);
   begin_step();
 }
 
 bool Sequence::grow() {
+  end_unseen_ = false;
   if (request_.most_length == 0) return false;
   const Range next = block_at(static_cast<int>(tokens_.size()));
   if (next.size() <= 0 || settled_end()) return false;
   tokens_.resize(static_cast<size_t>(next.end), config_.mask_id);
   if (twin_) twin_->tokens.resize(tokens_.size(), config_.mask_id);
+  planned_steps_ += steps_in(next);
   return true;
+}
+
+bool Sequence::looks_ahead() const {
+  const auto end = static_cast<int>(tokens_.size());
+  const bool may_grow = end < request_.prompt_length + request_.most_length;
+  return request_.end_in_sight > 0 && may_grow && !looked_ && block_.end < end;
+}
+
+void Sequence::measure_end(std::span<const TokenStats> stats) {
+  if (stats.empty()) return;
+  looked_ = true;
+  double sum = 0;
+  for (const TokenStats& s : stats) sum += ends(s.token) ? s.probability : 0;
+  end_unseen_ = sum / static_cast<double>(stats.size()) < request_.end_in_sight;
 }
 
 void Sequence::begin_step() {
@@ -192,12 +214,13 @@ SequencePass Sequence::plan() {
   plan_decides_ = plan.decides.size() > 0;
   threshold_scale_ = plan.threshold_scale;
   find_candidates(plan);
+  find_read(plan);
   if (!plan.rows.empty() && candidates_.empty() && !plan_decides_ && now.due != 0 &&
       masks_in(block_) > 0) {
     throw LogicError(fmt::format("method '{}' planned no row that can decide a token in step {}",
                                  method_->name(), index_));
   }
-  Rows wanted = rows_of_candidates(plan);
+  Rows wanted = rows_read(plan);
   return {now, std::move(plan), method_.get(), &stores_, std::move(wanted)};
 }
 
@@ -208,7 +231,7 @@ SequencePass Sequence::plan_unconditional() {
   Step now = step();
   now.tokens = twin_->tokens;
   StepPlan plan = twin_->method->plan_step(now);
-  Rows wanted = rows_of_candidates(plan);
+  Rows wanted = rows_read(plan);
   return {now, std::move(plan), twin_->method.get(), &twin_->stores, std::move(wanted)};
 }
 
@@ -239,9 +262,18 @@ bool Sequence::is_free(int position) const {
   return p >= request_.tokens.size() || request_.tokens[p] == config_.mask_id;
 }
 
-Rows Sequence::rows_of_candidates(const StepPlan& plan) const {
+void Sequence::find_read(const StepPlan& plan) {
+  read_ = candidates_;
+  if (!looks_ahead()) return;
+  const auto end = static_cast<int>(tokens_.size());
+  for (int p = std::max(block_.end, end - request_.block_length); p < end; ++p) {
+    if (masked(p) && deciding_row(plan, p)) read_.push_back(p);
+  }
+}
+
+Rows Sequence::rows_read(const StepPlan& plan) const {
   std::vector<int> wanted;
-  for (const int p : candidates_) {
+  for (const int p : read_) {
     const std::optional<int> row = deciding_row(plan, p);
     UNMASK_CHECK(row.has_value(), "guidance must plan the same rows for both passes");
     wanted.push_back(*row);
@@ -259,7 +291,8 @@ std::optional<SeriesPlan> Sequence::plan_series(const StepPlan& plan, int most_s
   const std::optional<Surety> surety = plain_surety(request_.sampler);
   const bool watched = request_.observe || request_.alternatives;
   const bool plain = surety && !request_.growth;
-  if (!plan.steady || plan_decides_ || guided() || watched || witness_ || !plain) {
+  const bool ahead = read_.size() > candidates_.size();
+  if (!plan.steady || plan_decides_ || guided() || watched || witness_ || !plain || ahead) {
     return std::nullopt;
   }
   SeriesPlan series{.query = query(), .surety = *surety};

@@ -39,15 +39,18 @@ class Sequence {
   SequencePass plan();
   /// The same pass with the prompt masked, for guidance.
   SequencePass plan_unconditional();
-  /// Positions that may be decided in the planned step, one for each wanted row, ascending.
+  /// Positions that may be decided in the planned step, ascending.
   const std::vector<int>& candidates() const { return candidates_; }
+  /// The position of each wanted row: the candidates, and behind them those of the canvas's end
+  /// that tell whether it is long enough.
+  const std::vector<int>& read_positions() const { return read_; }
   TokenQuery query() const;
   /// The planned step and those after it as a series, where what they decide follows from their
   /// logits alone, `most_steps` at most; none where there is no second such step.
   std::optional<SeriesPlan> plan_series(const StepPlan& plan, int most_steps) const;
 
-  /// Decides tokens from the statistics of the candidates and moves to the next step. With a
-  /// constraint `rows` says more about the candidates; without one it is empty.
+  /// Decides tokens from the statistics of the positions that were read and moves to the next step.
+  /// With a constraint `rows` says more about the candidates; without one it is empty.
   void apply(std::span<const TokenStats> stats, std::span<const ConstrainedRow> rows);
   /// Takes over what was decided elsewhere, ascending, and moves to the next step.
   void apply(std::vector<Decision> decided);
@@ -85,11 +88,15 @@ class Sequence {
   Range block_at(int begin) const;
   /// A block's share of the steps, at least one.
   int steps_in(Range block) const;
-  /// Steps of all blocks, of those that the canvas may grow by, too.
-  int count_steps() const;
+  /// Steps of all blocks of a canvas of `end` positions.
+  int count_steps(int end) const;
   /// Appends the masks of a further block; false when the text has ended or the canvas is at its
   /// largest.
   bool grow();
+  /// Whether a step reads the end of the canvas, to see if a block is to follow.
+  bool looks_ahead() const;
+  /// What the model expects there: see Request::end_in_sight.
+  void measure_end(std::span<const TokenStats> stats);
   int masks_in(Range range) const;
   SamplerOptions sampler() const;
   /// Whether the request leaves the token of a position to the model.
@@ -123,7 +130,9 @@ class Sequence {
   /// What a step decides, by the sampler's rules.
   std::vector<Decision> choose(std::span<const Candidate> candidates, const Budget& budget);
   void find_candidates(const StepPlan& plan);
-  Rows rows_of_candidates(const StepPlan& plan) const;
+  /// Adds to the candidates what is read of the canvas's end.
+  void find_read(const StepPlan& plan);
+  Rows rows_read(const StepPlan& plan) const;
 
   const Request request_;
   const ModelConfig& config_;
@@ -151,6 +160,9 @@ class Sequence {
   bool plan_decides_ = false;      // the plan names what is decided
   double threshold_scale_ = 1;     // as in StepPlan
   std::vector<int> candidates_;
+  std::vector<int> read_;    // candidates_, then positions of the canvas's last block
+  bool looked_ = false;      // at those, in this block
+  bool end_unseen_ = false;  // the canvas grows when the next block begins
   std::vector<Decision> decided_;
   int pooled_ = 0;  // positions that a pool knows
   bool done_ = false;

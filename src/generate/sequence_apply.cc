@@ -73,7 +73,9 @@ void Sequence::hold_ends(std::span<Candidate> candidates) const {
 }
 
 void Sequence::apply(std::span<const TokenStats> stats, std::span<const ConstrainedRow> rows) {
-  UNMASK_CHECK(stats.size() == candidates_.size(), "one statistic for each candidate");
+  UNMASK_CHECK(stats.size() == read_.size(), "one statistic for each position that was read");
+  measure_end(stats.subspan(candidates_.size()));
+  stats = stats.first(candidates_.size());
   std::vector<Candidate> candidates;
   for (size_t i = 0; i < stats.size(); ++i) candidates.push_back({candidates_[i], stats[i]});
   if (request_.sampler.attach_eos) hold_ends(candidates);

@@ -23,6 +23,8 @@ void widen(const Step& step, int position, int count, std::vector<bool>& in) {
 
 StepPlan DkvCache::plan_step(const Step& step) {
   StepPlan plan{.rows = Rows(step.all())};
+  known_ = static_cast<int>(decided_.size());
+  decided_.resize(static_cast<size_t>(step.length()));
   if (!refreshes(step)) {
     const std::vector<bool> in = wanted(step);
     std::vector<int> rows;
@@ -31,7 +33,6 @@ StepPlan DkvCache::plan_step(const Step& step) {
     }
     plan.rows = Rows(std::move(rows));
   }
-  decided_.resize(static_cast<size_t>(step.length()));
   for (int p = 0; p < step.length(); ++p) decided_[static_cast<size_t>(p)] = !step.masked(p);
   return plan;
 }
@@ -64,6 +65,7 @@ std::vector<bool> DkvCache::wanted(const Step& step) const {
 }
 
 bool DkvCache::settled(const Step& step, int row) const {
+  if (row >= known_) return false;
   const auto r = static_cast<size_t>(row);
   if (options_.variant == DkvVariant::decode) return decided_[r];
   // A row predicts its right neighbour; the last one predicts nothing and settles after a step.

@@ -43,6 +43,7 @@ class DkvCache final : public PositionCache {
 
   DkvCacheOptions options_;
   std::vector<bool> decided_;  // positions, before the previous step
+  int known_ = 0;              // positions that were computed at some time
 };
 
 /// variant; where the variant has them refresh, window, shift.

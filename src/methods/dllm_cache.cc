@@ -6,24 +6,49 @@
 
 namespace unmask {
 
+namespace {
+
+/// A buffer of `rows` rows, the first `known` of which are those of `old`.
+Buffer lengthened(Backend& backend, const Buffer& old, int known, int rows, int dim) {
+  const DType type = backend.activation_type();
+  Buffer longer = backend.allocate(dense_bytes(rows, dim, type));
+  if (known > 0) {
+    backend.gather(old.view(known, dim, type), Rows(Range{0, known}),
+                   longer.view(known, dim, type));
+  }
+  return longer;
+}
+
+}  // namespace
+
+DllmCache::Outputs& DllmCache::outputs(const LayerScope& scope) {
+  if (scope.layer > static_cast<int>(outputs_.size())) outputs_.resize(outputs_.size() + 1);
+  Outputs& outputs = outputs_[static_cast<size_t>(scope.layer) - 1];
+  const int known = scope.store.slots();
+  const int length = scope.step.length();
+  if (known < length) {
+    for (Buffer* buffer : {&outputs.attention, &outputs.feed_forward}) {
+      *buffer = lengthened(scope.backend, *buffer, known, length, scope.dim);
+    }
+  }
+  return outputs;
+}
+
 LayerPlan DllmCache::plan_layer(LayerScope& scope) {
   // The first layer sees which tokens are new, so it is always computed whole.
   if (scope.layer == 0) return {};
   const Step& step = scope.step;
   const DType type = scope.backend.activation_type();
-  if (scope.layer > static_cast<int>(outputs_.size())) {
-    const size_t bytes = dense_bytes(step.length(), scope.dim, type);
-    outputs_.push_back({scope.backend.allocate(bytes), scope.backend.allocate(bytes)});
-  }
+  const Outputs& outputs = this->outputs(scope);
+  const bool grown = scope.store.slots() < step.length();
   std::vector<int> rows;
   const auto append = [&](const Rows& part) { rows.insert(rows.end(), part.begin(), part.end()); };
   if (step.index % options_.prompt_interval == 0) append(Rows(Range{0, step.prompt_length}));
-  if (step.index % options_.gen_interval == 0) {
+  if (step.index % options_.gen_interval == 0 || grown) {
     append(Rows(Range{step.prompt_length, step.length()}));
   } else if (options_.transfer > 0) {
     append(moved(scope));
   }
-  const Outputs& outputs = outputs_[static_cast<size_t>(scope.layer) - 1];
   return {.rows = Rows(std::move(rows)),
           .attn_out = outputs.attention.view(step.length(), scope.dim, type),
           .ffn_out = outputs.feed_forward.view(step.length(), scope.dim, type)};

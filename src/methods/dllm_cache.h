@@ -32,6 +32,8 @@ class DllmCache final : public PositionCache {
   struct Outputs {
     Buffer attention, feed_forward;  // [length, dim]
   };
+  /// The outputs of a layer, with room for a canvas that has grown.
+  Outputs& outputs(const LayerScope& scope);
   Rows moved(LayerScope& scope) const;
 
   DllmCacheOptions options_;

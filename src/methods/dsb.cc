@@ -14,13 +14,14 @@ StepPlan Dsb::plan_step(const Step& step) {
   return {.rows = Rows(Range{window.begin - before, window.end})};
 }
 
-std::unique_ptr<Method> create_dsb(Options& options, const MethodContext& /*context*/) {
+std::unique_ptr<Method> create_dsb(Options& options, const MethodContext& context) {
   const DsbOptions defaults;
   const bool constant = options.choice("window", {"greedy", "constant"}) == "constant";
-  return std::make_unique<Dsb>(
-      DsbOptions{.window = constant ? Sliding::constant : Sliding::greedy,
-                 .prefix = options.count("prefix", defaults.prefix, 0, kLongerThanAny),
-                 .cache = options.flag("cache", defaults.cache)});
+  const int prefix = options.count("prefix", defaults.prefix, 0, kLongerThanAny);
+  // Where row p - 1 predicts p, the window's first position needs the row before it.
+  return std::make_unique<Dsb>(DsbOptions{.window = constant ? Sliding::constant : Sliding::greedy,
+                                          .prefix = std::max(prefix, context.config.logit_shift),
+                                          .cache = options.flag("cache", defaults.cache)});
 }
 
 }  // namespace unmask

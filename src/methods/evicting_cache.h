@@ -34,7 +34,6 @@ class EvictingCache : public Method {
   explicit EvictingCache(const EvictionSteps& steps)
       : steps_(steps), refresh_(steps.refresh, steps.first_alone) {}
 
-  bool allows_growth() const override { return true; }
   int fewest_steps() const override { return steps_.first_alone ? 2 : 1; }
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;

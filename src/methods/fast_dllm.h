@@ -22,7 +22,6 @@ class FastDllm final : public PositionCache {
   explicit FastDllm(const FastDllmOptions& options)
       : options_(options), refresh_(options.refresh, options.first_alone) {}
   std::string_view name() const override { return "fast-dllm"; }
-  bool allows_growth() const override { return true; }
   int fewest_steps() const override { return options_.first_alone ? 2 : 1; }
 
   StepPlan plan_step(const Step& step) override;

@@ -9,7 +9,6 @@ class Full final : public Method {
  public:
   std::string_view name() const override { return "full"; }
   bool supports(const Visibility& /*visibility*/) const override { return true; }
-  bool allows_growth() const override { return true; }
   bool allows_moves() const override { return true; }
 };
 

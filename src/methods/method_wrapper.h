@@ -21,7 +21,6 @@ class MethodWrapper : public Method {
   int fewest_steps() const override { return inner_->fewest_steps(); }
   bool needs_order() const override { return inner_->needs_order(); }
   bool stops_after_end() const override { return inner_->stops_after_end(); }
-  bool allows_growth() const override { return inner_->allows_growth(); }
   std::optional<Sliding> slides() const override { return inner_->slides(); }
   bool allows_moves() const override { return inner_->allows_moves(); }
   std::optional<int> reusable() const override { return inner_->reusable(); }

@@ -30,7 +30,6 @@ class PrefixCache final : public PositionCache {
   bool supports(const Visibility& visibility) const override {
     return visibility.is_block_causal();
   }
-  bool allows_growth() const override { return true; }
   std::optional<int> reusable() const override { return final_; }
   void resume(int positions) override { final_ = planned_ = known_ = positions; }
   /// From the first position that is not final to the last one that the block sees; no rows in a

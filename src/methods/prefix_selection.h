@@ -34,7 +34,6 @@ class PrefixSelection final : public Method {
   bool supports(const Visibility& visibility) const override {
     return cache_->supports(visibility);
   }
-  bool allows_growth() const override { return true; }
   std::optional<int> reusable() const override { return cache_->reusable(); }
   void resume(int positions) override { cache_->resume(positions); }
   /// The rows of the prefix cache. The pass that finishes a block belongs to the next one and sees

@@ -21,7 +21,6 @@ class RefreshPattern final : public MethodWrapper {
   bool supports(const Visibility& visibility) const override {
     return inner().supports(visibility) && pattern_->supports(visibility);
   }
-  bool allows_growth() const override { return false; }  // patterns are kept for all blocks
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
   void attended(int layer, BlockImportance& importance) override {

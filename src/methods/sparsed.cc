@@ -37,7 +37,7 @@ SparseD::Settings SparseD::read(Options& options, const ModelConfig& config) {
 SparseD::Pass SparseD::pass_of(const Step& step) const {
   // Where the early steps end is numbered as the released code does.
   if (step.index < static_cast<int>(step.total * settings_.skip) + 1) return Pass::full;
-  if (!last_measured_) return Pass::measuring;
+  if (!last_measured_ || measured_length_ != step.length()) return Pass::measuring;
   const bool again = settings_.every > 0 && step.index - *last_measured_ >= settings_.every;
   return again ? Pass::measuring : Pass::sparse;
 }
@@ -52,6 +52,7 @@ StepPlan SparseD::plan_step(const Step& step) {
   if (pass_ != Pass::measuring) return Method::plan_step(step);
   // A measurement takes place even where nothing is due: later steps need its patterns.
   last_measured_ = step.index;
+  measured_length_ = step.length();
   return {.rows = Rows(step.all()), .all_queries = true};
 }
 

@@ -51,6 +51,7 @@ class SparseD final : public Method {
   Settings settings_;
   Pass pass_ = Pass::full;            // of the planned step
   std::optional<int> last_measured_;  // index of that step
+  int measured_length_ = 0;           // of the canvas that the patterns are for
   BlockImportance importance_;        // of the layer at hand
   Buffer unused_;                     // output of the dense pass without reuse
   std::vector<BlockPattern> patterns_;

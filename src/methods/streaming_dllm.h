@@ -26,7 +26,6 @@ class StreamingDllm final : public Method {
       : options_(options), refresh_(options.refresh, options.first_alone) {}
   std::string_view name() const override { return "streaming-dllm"; }
   bool stops_after_end() const override { return true; }
-  bool allows_growth() const override { return true; }
   int fewest_steps() const override { return options_.first_alone ? 2 : 1; }
 
   StepPlan plan_step(const Step& step) override;

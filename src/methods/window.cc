@@ -18,7 +18,10 @@ Window::Settings Window::read(Options& options, bool with_sinks) {
 }
 
 Attention Window::attend(AttendScope& scope) {
-  if (pattern_.n_blocks() == 0) pattern_ = pattern(scope.step.length());
+  if (scope.step.length() != length_) {
+    length_ = scope.step.length();
+    pattern_ = pattern(length_);
+  }
   const bool full = scope.step.index < static_cast<int>(scope.step.total * settings_.skip);
   return {.kv = {scope.k, scope.v}, .pattern = full ? nullptr : &pattern_};
 }

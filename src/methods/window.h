@@ -32,6 +32,7 @@ class Window final : public Method {
   std::string_view name_;
   Settings settings_;
   int n_heads_;
+  int length_ = 0;  // of the canvas that the pattern is for
   BlockPattern pattern_;
 };
 

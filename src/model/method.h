@@ -5,7 +5,8 @@
 //   plan_layer  which of them does a layer compute, and which keep their last output?
 //   attend      which keys do the queries of a layer see?
 // The defaults together are the vanilla model. The model asks these and knows no method by name; a
-// method sees neither weights nor other sequences. docs/architecture.md explains the words.
+// method sees neither weights nor other sequences. The canvas may have become longer, at its end,
+// whenever a block begins. docs/architecture.md explains the words.
 #pragma once
 
 #include <functional>
@@ -23,7 +24,7 @@ namespace unmask {
 /// Where the denoising loop stands, for one sequence.
 struct Step {
   int index = 0;           // since the generation began
-  int total = 0;           // planned number of steps; an upper bound where the sampler is dynamic
+  int total = 0;           // planned for the present canvas; at most, where the sampler is dynamic
   int in_block = 0;        // since the current block began
   std::optional<int> due;  // tokens that this step has to decide, where that is known beforehand
   Range block;             // positions being denoised
@@ -125,9 +126,6 @@ class Method {
   virtual bool needs_order() const { return false; }
   /// True when a finished block with an end token ends the generation, whatever the request says.
   virtual bool stops_after_end() const { return false; }
-  /// Whether the canvas may have become longer when a block begins: what was measured or kept
-  /// before is not read again, or holds for the longer canvas, too.
-  virtual bool allows_growth() const { return false; }
   /// How the block moves with every step, where it does: Step::block is the window then, from the
   /// first mask on, and Step::in_block counts from the last step before which a block of tokens was
   /// decided. None: a block stands until it is done.

@@ -81,10 +81,12 @@ Explanation Costs::explain(const Request& request) const {
   Explanation result;
   Range block;
   int in_block = 0;
+  auto canvas = static_cast<int>(worst.tokens.size());
   generate(model, std::span(&worst, 1), [&](const StepEvent& event) {
     in_block = event.block == block ? in_block + 1 : 0;
     block = event.block;
-    result.steps.push_back({event.step, in_block, event.rows, backend->take()});
+    result.steps.push_back({event.step, in_block, event.rows, canvas, backend->take()});
+    canvas = static_cast<int>(event.tokens.size());
     return true;
   });
   for (const PlannedStep& step : result.steps) {

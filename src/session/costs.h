@@ -19,7 +19,8 @@ ElementSizes element_sizes(DeviceKind device, WeightType weights, const TensorDi
 struct PlannedStep {
   int index = 0;
   int in_block = 0;
-  int rows = 0;  // of all passes of the step
+  int rows = 0;    // of all passes of the step
+  int canvas = 0;  // positions, before the step
   WorkCount work;
 
   /// Keys that a query sees, and their share of the keys at hand; means over layers and heads.

@@ -12,6 +12,11 @@ namespace {
 
 constexpr int kDefaultLength = 128;
 
+// Of a canvas that may grow. Two blocks of the presets, as in DAEDAL (arXiv 2508.00819): the one
+// that is denoised, and one that tells how the text goes on.
+constexpr int kFirstLength = 64;
+constexpr double kEndInSight = 0.5;  // from there on, in the same paper, a canvas is long enough
+
 /// Whether decisions may wait for a probability, as far as the user's own choices go.
 bool takes_threshold(const RequestOptions& o) {
   const bool counted = o.steps || o.tokens_per_step || o.factor || o.alg_temp.value_or(0) > 0;
@@ -161,15 +166,15 @@ struct Lengths {
 };
 
 /// How long the canvas is at first, and how long it may become.
-Lengths choose_canvas(const RequestOptions& a, const ModelConfig& config, bool grows,
-                      Adjustments adjustments) {
+Lengths choose_canvas(const RequestOptions& a, const ModelConfig& config, Adjustments adjustments) {
   const bool llada = rules_of(config).algorithm == Algorithm::low_confidence;
   const std::optional<int> advised = llada ? std::nullopt : config.generation.max_new_tokens;
   // Beyond the positions of the model a recommendation means nothing, and would cost memory.
   const int usual =
       std::min(advised.value_or(kDefaultLength), std::max(config.max_positions, kDefaultLength));
   const int most = a.max_tokens.value_or(a.gen_length.value_or(usual));
-  const int own = a.gen_length.value_or(std::min(usual, most));
+  const int first = a.max_tokens ? std::max(kFirstLength, 2 * a.block_length.value_or(0)) : usual;
+  const int own = a.gen_length.value_or(std::min(first, most));
   if (own < 1 || most < own) {
     fail("[request] length: found {}, expected 1 to {}, the most tokens", own, most);
   }
@@ -182,18 +187,13 @@ Lengths choose_canvas(const RequestOptions& a, const ModelConfig& config, bool g
     }
     return {.own = most};
   }
-  if (grows) return {.own = own, .most = most};
-  adjustments.say(
-      "the canvas has all {} tokens from the beginning: with method {}{} it cannot grow", most,
-      printable(*a.method), a.block_length ? "" : " and one block");
-  return {.own = most};
+  return {.own = own, .most = most};
 }
 
 Lengths choose_lengths(const RequestOptions& a, const ModelConfig& config,
                        Adjustments adjustments) {
   const auto method = create_method(*a.method, {config, a.seed});
-  const bool grows = a.block_length && method->allows_growth();
-  Lengths lengths = choose_canvas(a, config, grows, adjustments);
+  Lengths lengths = choose_canvas(a, config, adjustments);
   const int wanted = std::min(a.block_length.value_or(lengths.own), lengths.own);
   const int fewest = lengths.own == 1 ? 1 : method->fewest_steps();
   lengths.steps = enough_steps(a, lengths.own, fewest, adjustments);
@@ -321,6 +321,7 @@ Request build_request(const RequestOptions& asked, const ModelFiles& files,
   request.block_length = lengths.block;
   request.steps = lengths.steps;
   request.most_length = lengths.most;
+  if (lengths.most > 0) request.end_in_sight = kEndInSight;
   spread_steps(a, lengths, request);
   lay_on_grid(lengths, config, !a.constraint, request);
   request.early_stop = a.early_stop;

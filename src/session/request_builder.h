@@ -74,9 +74,9 @@ struct RequestOptions {
 
 /// Masks behind a prompt: 128 or as many as the model recommends, blocks of 32 or, where neither
 /// preset nor family has blocks (Dream, exact), one; a token a step or as many as are sure enough.
-/// Fewer steps than blocks make the blocks longer. A canvas that may grow begins at its usual
-/// length, or has its full length from the beginning where the method needs that, there are no
-/// blocks, or a constraint has to know how much room there is. `adjusted` gets a sentence for each
+/// Fewer steps than blocks make the blocks longer. A canvas that may grow begins with two blocks,
+/// at least 64 tokens, where no length is given; one with a constraint, which has to know how much
+/// room there is, has its full length from the beginning. `adjusted` gets a sentence for each
 /// length that differs from what was asked for. Throws Error when the options are impossible for
 /// the model, and with both numbers (code `schema`) when the shortest text of a constraint is
 /// longer than the canvas.

@@ -2,6 +2,8 @@
 #include <algorithm>
 #include <gtest/gtest.h>
 #include <map>
+#include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "generate/engine.h"
@@ -15,7 +17,7 @@ using testing::LoadedModel;
 using testing::method_request;
 
 LoadedModel load_model(const std::string& name) {
-  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 2})};
+  return {std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name, create_cpu_backend({.threads = 1})};
 }
 
 Result run_request(LoadedModel& model, const Request& request, const StepCallback& on_step = {}) {
@@ -158,17 +160,153 @@ TEST(Growth, GuidanceGrowsWithIt) {
   EXPECT_EQ(result.tokens.size(), 33U);
 }
 
-TEST(Growth, IsRefusedToMethodsThatMeasureTheWholeCanvas) {
-  auto model = load_model("llada-tiny");
-  for (const char* method :
-       {"sparsed", "sliding-window", "dkv-cache", "dllm-cache", "sparse-dllm+sparsed"}) {
-    Request r = method_request(model, method, 9, 16, 8, 16);
-    r.most_length = 32;
-    EXPECT_THROW(run_request(model, r), Error) << method;
+/// Methods of every kind, in settings where nothing that they keep is ever old or left out.
+std::vector<std::string> exact_settings(const LoadedModel& model) {
+  std::vector<std::string> list{"sparsed:skip=0,select=1,block=8",
+                                "sliding-window:window=400,block=8",
+                                "streaming-llm:window=400,block=8,skip=0.5",
+                                "dkv-cache:refresh=1",
+                                "dllm-cache:prompt_interval=1,gen_interval=1",
+                                "dkv-cache:refresh=1+sparsed:skip=0,select=1,block=8",
+                                "dsb:cache=false"};
+  if (model.config.family == Family::llada) {
+    list.emplace_back("dkv-cache:variant=greedy,refresh=1");
   }
+  return list;
+}
+
+/// As many rows as the method plans, and a threshold where it slides.
+Request growing(const LoadedModel& model, const std::string& method) {
+  Request r = method_request(model, method, 9, 16, 8, 16);
+  if (method.starts_with("dsb")) r.sampler.threshold = 0.3;
+  r.most_length = 37;
+  return r;
+}
+
+TEST(Growth, IsThatOfFullWhereNothingIsOldOrLeftOut) {
+  for (const char* name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load_model(name);
+    for (const std::string& method : exact_settings(model)) {
+      for (const double end_in_sight : {0.0, 0.5}) {
+        Request r = growing(model, method);
+        r.end_in_sight = end_in_sight;
+        const Result grown = run_request(model, r);
+        if (method.starts_with("dsb")) {  // its window is a rule of its own
+          EXPECT_EQ(grown.masks_left, 0);
+          EXPECT_EQ(grown.tokens.size(), 46U);
+          continue;
+        }
+        r.method = "full";
+        EXPECT_EQ(grown.tokens, run_request(model, r).tokens) << name << ' ' << method;
+      }
+    }
+  }
+}
+
+TEST(Growth, EveryMethodGrowsOnItsOwnTerms) {
+  for (const char* name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load_model(name);
+    std::vector<std::string> methods = testing::methods_of(name);
+    for (const char* more : {"sparsed:skip=0,select=0.3,block=8", "dsb", "dsb:prefix=0",
+                             "sliding-window:window=16,block=8"}) {
+      methods.emplace_back(more);
+    }
+    for (const std::string& method : methods) {
+      Request r = growing(model, method);
+      r.end_in_sight = 0.5;
+      const Result grown = run_request(model, r);
+      EXPECT_EQ(grown.tokens.size(), 46U) << name << ' ' << method;
+      EXPECT_EQ(grown.masks_left, 0) << name << ' ' << method;
+      EXPECT_EQ(run_request(model, r).tokens, grown.tokens) << name << ' ' << method;
+    }
+  }
+}
+
+TEST(Growth, FromTheWholeCanvasIsNone) {
+  for (const char* name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load_model(name);
+    for (const std::string& method : testing::methods_of(name)) {
+      Request r = method_request(model, method, 9, 24, 8, 24);
+      const Result fixed = run_request(model, r);
+      r.most_length = 24;
+      r.end_in_sight = 0.5;
+      const Result grown = run_request(model, r);
+      EXPECT_EQ(grown.tokens, fixed.tokens) << name << ' ' << method;
+      EXPECT_EQ(grown.rows, fixed.rows) << name << ' ' << method;
+    }
+  }
+}
+
+/// Lengths of the canvas by block.
+std::map<int, size_t> lengths_by_block(LoadedModel& model, const Request& request) {
+  std::map<int, size_t> lengths;
+  run_request(model, request, [&](const StepEvent& event) {
+    lengths.try_emplace(event.block.begin, event.tokens.size());
+    return true;
+  });
+  return lengths;
+}
+
+TEST(Growth, StaysAheadOfATextWhoseEndIsNotInSight) {
+  auto model = load_model("llada-tiny");
+  for (const char* method : {"full", "fast-dllm:cache=dual", "sparse-dllm"}) {
+    Request r = growing(model, method);
+    r.end_in_sight = 0.5;  // no token ends the text, so none is in sight
+    EXPECT_EQ(lengths_by_block(model, r),
+              (std::map<int, size_t>{{9, 25}, {17, 33}, {25, 41}, {33, 46}, {41, 46}}));
+    r.end_in_sight = 0;
+    EXPECT_EQ(lengths_by_block(model, r),
+              (std::map<int, size_t>{{9, 25}, {17, 25}, {25, 33}, {33, 41}, {41, 46}}));
+  }
+}
+
+TEST(Growth, WaitsWhereTheEndIsInSight) {
+  auto model = load_model("llada-tiny");
+  Request r = growing(model, "fast-dllm:cache=dual");
+  const Result blind = run_request(model, r);
+  for (TokenId id = 0; id < model.config.vocab_size; ++id) r.eos_ids.push_back(id);
+  r.end_in_sight = 1e-9;  // whatever the model expects there is an end
+  const Result result = run_request(model, r);
+  EXPECT_EQ(result.tokens.size(), 25U) << "full and ended";
+  EXPECT_TRUE(std::equal(result.tokens.begin(), result.tokens.end(), blind.tokens.begin()));
+}
+
+TEST(Growth, FeedsNoBlockBehindASettledEnd) {
+  auto model = load_model("llada-tiny");
+  for (const char* method : {"full", "fast-dllm:cache=dual", "dkv-cache", "sparsed"}) {
+    Request r = method_request(model, method, 9, 16, 8, 16);
+    const Result fixed = run_request(model, r);
+    r.eos_ids = {fixed.tokens[12]};
+    r.early_stop = true;
+    const Result ended = run_request(model, r);
+    ASSERT_LT(ended.rows, fixed.rows) << method;
+    r.most_length = 4096;
+    const Result grown = run_request(model, r);
+    EXPECT_EQ(grown.tokens, ended.tokens) << method;
+    EXPECT_EQ(grown.rows, ended.rows) << method;
+  }
+}
+
+TEST(Growth, LooksAheadWithoutPassesOrRowsOfItsOwn) {
+  auto model = load_model("llada-tiny");
+  Request r = method_request(model, "fast-dllm:cache=dual", 9, 16, 8, 16);
+  const Result fixed = run_request(model, r);
+  r.most_length = 24;
+  r.end_in_sight = 1e-9;
+  for (TokenId id = 0; id < model.config.vocab_size; ++id) r.eos_ids.push_back(id);
+  const Result grown = run_request(model, r);
+  EXPECT_EQ(grown.forward_passes, fixed.forward_passes);
+  EXPECT_EQ(grown.rows, fixed.rows);
+}
+
+TEST(Growth, ShrinksNothing) {
+  auto model = load_model("llada-tiny");
   Request r = method_request(model, "full", 9, 16, 8, 16);
   r.most_length = 8;
-  EXPECT_THROW(run_request(model, r), Error) << "it cannot shrink";
+  EXPECT_THROW(run_request(model, r), Error);
+  r.most_length = 32;
+  r.end_in_sight = 1.5;
+  EXPECT_THROW(run_request(model, r), Error);
 }
 
 }  // namespace

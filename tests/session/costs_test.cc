@@ -67,6 +67,24 @@ TEST(Explain, CountsTheOperationsOfAFullStep) {
   EXPECT_GT(plan.peak_bytes(), 0U);
 }
 
+TEST(Explain, PlansACanvasThatGrowsAtItsLargest) {
+  const ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
+  for (const char* method : {"full", "fast-dllm:cache=dual", "dllm-cache", "dkv-cache"}) {
+    Request fixed = append_masks(std::vector<TokenId>(61, 1), 64, c.mask_id);
+    fixed.method = method;
+    fixed.block_length = 8;
+    Request grows = append_masks(std::vector<TokenId>(61, 1), 16, c.mask_id);
+    grows.method = method;
+    grows.block_length = 8;
+    grows.most_length = 64;
+    grows.end_in_sight = 0.5;
+    const Explanation plan = explain_on(c, grows, {4});
+    EXPECT_EQ(plan.steps.front().canvas, 77);
+    EXPECT_EQ(plan.steps.back().canvas, 125);
+    EXPECT_GE(plan.request_bytes, explain_on(c, fixed, {4}).request_bytes) << method;
+  }
+}
+
 TEST(Explain, ShowsWhatAMethodSaves) {
   const ModelConfig c = load_model_config(std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/llada-tiny");
   const Explanation sparse = explain_on(c, request(c, "sparsed:skip=0,select=0.2,block=8"), {4});

@@ -162,8 +162,7 @@ TEST(BuildRequest, SaysWhatItAdjusted) {
               ElementsAre(HasSubstr("22 tokens instead of 8")));
   EXPECT_THAT(said({.gen_length = 16, .block_length = 32}),
               ElementsAre(HasSubstr("16 tokens instead of 32")));
-  EXPECT_THAT(said({.max_tokens = 512, .method = "sparsed"}),
-              ElementsAre(HasSubstr("all 512 tokens")));
+  EXPECT_THAT(said({.max_tokens = 512, .method = "sparsed"}), IsEmpty());
   EXPECT_THAT(said({.max_tokens = 512}), IsEmpty());
   EXPECT_THAT(said({.max_tokens = 50}), IsEmpty());
 }
@@ -173,8 +172,7 @@ TEST(BuildRequest, AdjustsNothingOfACanvasWithoutBlocks) {
   const auto said = [](const RequestOptions& asked) { return adjusted(asked, Family::dream); };
   EXPECT_THAT(said({.preset = Preset::exact, .steps = 64}), IsEmpty());
   EXPECT_THAT(said({.preset = Preset::exact, .tokens_per_step = 2}), IsEmpty());
-  EXPECT_THAT(said({.preset = Preset::exact, .max_tokens = 512}),
-              ElementsAre(HasSubstr("one block it cannot grow")));
+  EXPECT_THAT(said({.preset = Preset::exact, .max_tokens = 512}), IsEmpty());
   EXPECT_THAT(said({.gen_length = 64, .steps = 1}),
               ElementsAre(HasSubstr("2 steps instead of 1"), HasSubstr("64 tokens instead of 32")));
 }
@@ -184,13 +182,24 @@ TEST(BuildRequest, GrowsUpToTheMostTokens) {
     const Request r = build_request(asked, files_of(family), {});
     return std::pair(r.gen_length(), r.most_length);
   };
-  EXPECT_EQ(lengths({.max_tokens = 512}, Family::llada), std::pair(128, 512));
+  EXPECT_EQ(lengths({.max_tokens = 512}, Family::llada), std::pair(64, 512));
+  EXPECT_EQ(lengths({.max_tokens = 512, .block_length = 128}, Family::llada), std::pair(256, 512));
   EXPECT_EQ(lengths({.gen_length = 32, .max_tokens = 512}, Family::llada), std::pair(32, 512));
   EXPECT_EQ(lengths({.max_tokens = 50}, Family::llada), std::pair(50, 0));
-  EXPECT_EQ(lengths({.max_tokens = 512}, Family::dream), std::pair(128, 512));
-  EXPECT_EQ(lengths({.preset = Preset::exact, .max_tokens = 512}, Family::dream), std::pair(512, 0))
-      << "the published sampler denoises the whole canvas at once";
+  EXPECT_EQ(lengths({.max_tokens = 512}, Family::dream), std::pair(64, 512));
+  EXPECT_EQ(lengths({.preset = Preset::exact, .max_tokens = 512}, Family::dream),
+            std::pair(64, 512))
+      << "one block after the other, each of the length of the first";
   EXPECT_THROW(lengths({.gen_length = 64, .max_tokens = 32}, Family::llada), Error);
+}
+
+TEST(BuildRequest, LooksForTheEndOfACanvasThatGrows) {
+  const auto in_sight = [](const RequestOptions& asked) {
+    return build_request(asked, files_of(Family::llada), {}).end_in_sight;
+  };
+  EXPECT_EQ(in_sight({.gen_length = 64}), 0);
+  EXPECT_EQ(in_sight({.max_tokens = 64}), 0) << "all of it from the beginning";
+  EXPECT_EQ(in_sight({.max_tokens = 512}), 0.5);
 }
 
 TEST(BuildFillRequest, PutsMasksBetweenTheTexts) {

@@ -297,10 +297,10 @@ void add_denoising_arguments(CLI::App& app, RequestOptions& g) {
   add_preset_argument(app, g);
   add_count(app, "-n,--gen-length", g.gen_length,
             "Tokens to generate (128, or what Dream's generation_config.json says)");
-  add_count(
-      app, "--max-tokens,--max-new-tokens,--n-predict", g.max_tokens,
-      "Tokens at most: the canvas begins with -n and grows by blocks while the answer goes on "
-      "(-n)");
+  add_count(app, "--max-tokens,--max-new-tokens,--n-predict", g.max_tokens,
+            "Tokens at most: the canvas begins with -n (here 64, or two blocks) and grows by "
+            "blocks while "
+            "the answer goes on (-n)");
   CLI::Option* steps = add_count(app, "--steps", g.steps,
                                  "Denoising steps in all, evenly spread, instead of a threshold "
                                  "(exact: one a token)");
