@@ -15,6 +15,24 @@ int first_generation_block(const Step& step, int block) {
   return std::min((step.prompt_length + block - 1) / block, blocks - 1);
 }
 
+/// The same lists, with every block from `first` on.
+BlockPattern with_blocks_from(int first, const BlockPattern& pattern) {
+  BlockPattern all(pattern.block_size(), pattern.n_heads(), pattern.n_blocks());
+  for (int head = 0; head < pattern.n_heads(); ++head) {
+    for (int query = 0; query < pattern.n_blocks(); ++query) {
+      std::vector<uint16_t> list;
+      for (const uint16_t block : pattern.list(head, query)) {
+        if (block < first) list.push_back(block);
+      }
+      for (int block = first; block < pattern.n_blocks(); ++block) {
+        list.push_back(static_cast<uint16_t>(block));
+      }
+      all.append(list);
+    }
+  }
+  return all;
+}
+
 }  // namespace
 
 SparseD::Settings SparseD::read(Options& options, const ModelConfig& config) {
@@ -23,6 +41,7 @@ SparseD::Settings SparseD::read(Options& options, const ModelConfig& config) {
   s.block = options.count("block", s.block, 8, 128);
   s.every = options.count("every", s.every, 0, 1000000);
   s.reuse = options.flag("reuse", s.reuse);
+  s.own = options.flag("own", s.own);
   s.selection.select = options.number("select", s.selection.select, 0, 1);
   s.selection.coverage = options.number("coverage", s.selection.coverage, 0, 1);
   s.selection.isolated = options.flag("isolated", s.selection.isolated);
@@ -59,6 +78,7 @@ StepPlan SparseD::plan_step(const Step& step) {
 void SparseD::prepare_importance(const Step& step) {
   importance_.block_size = settings_.block;
   importance_.scale = settings_.scale;
+  first_own_ = step.prompt_length / settings_.block;
   importance_.first_generation_block = first_generation_block(step, settings_.block);
   importance_.selection = settings_.selection;
   importance_.chosen = {};
@@ -90,8 +110,9 @@ Attention SparseD::attend(AttendScope& scope) {
 
 void SparseD::attended(int layer, BlockImportance& importance) {
   const bool chosen = importance.chosen.n_blocks() > 0;
-  patterns_[static_cast<size_t>(layer)] =
-      chosen ? std::move(importance.chosen) : select_blocks(importance, settings_.selection);
+  BlockPattern& pattern = patterns_[static_cast<size_t>(layer)];
+  pattern = chosen ? std::move(importance.chosen) : select_blocks(importance, settings_.selection);
+  if (settings_.own) pattern = with_blocks_from(first_own_, pattern);
 }
 
 }  // namespace unmask

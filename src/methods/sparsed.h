@@ -19,10 +19,11 @@ class SparseD final : public Method {
     int block = 128;    // positions in a block
     int every = 0;      // steps between two measurements; 0: measure once
     bool reuse = true;  // false: a sparse step measures patterns of its own, for experiments
+    bool own = false;   // every list gets all blocks of the generation, however they rank
     float scale = 0;    // of the scores when blocks are ranked
     BlockSelection selection;
   };
-  /// Reads skip, select, block, every, reuse, isolated, coverage and scale.
+  /// Reads skip, select, block, every, reuse, own, isolated, coverage and scale.
   static Settings read(Options& options, const ModelConfig& config);
 
   SparseD(const Settings& settings, int n_layers)
@@ -52,6 +53,7 @@ class SparseD final : public Method {
   Pass pass_ = Pass::full;            // of the planned step
   std::optional<int> last_measured_;  // index of that step
   int measured_length_ = 0;           // of the canvas that the patterns are for
+  int first_own_ = 0;                 // block with a position of the generation
   BlockImportance importance_;        // of the layer at hand
   Buffer unused_;                     // output of the dense pass without reuse
   std::vector<BlockPattern> patterns_;

@@ -34,6 +34,7 @@ const std::vector<std::string> kMethods{"sparsed:skip=0,select=0.2,block=8",
                                         "sparsed:skip=0,select=0.3,block=16,every=3,scale=paper",
                                         "sparsed:skip=0.2,coverage=0.7,block=8,isolated=false",
                                         "sparsed:skip=0,select=0.2,block=8,reuse=false",
+                                        "sparsed:skip=0,select=0.1,block=8,own=true",
                                         "sliding-window:window=16,block=8",
                                         "streaming-llm:window=16,sinks=9,block=8,skip=0.25"};
 
@@ -150,23 +151,49 @@ TEST(SparseMethods, RefusesOptionsOutOfTheirRange) {
   EXPECT_EQ(create_method("streaming-llm:sinks=0", {config, 0})->name(), "streaming-llm");
 }
 
+/// What sparsed:block=8,skip=0 with these options measures of a prompt of 100 and 28 tokens.
+std::vector<BlockPattern> measured_patterns(testing::LoadedModel& model,
+                                            const std::string& options) {
+  const Request r = request(model, 100, 28, "sparsed:block=8,skip=0," + options);
+  Sequence sequence(r, model.config);
+  std::vector<BlockPattern> patterns;
+  while (sequence.step_index() < 2) {
+    SequencePass slice = sequence.plan();
+    model.transformer.forward(std::span(&slice, 1));
+    patterns = dynamic_cast<SparseD&>(*slice.method).patterns();
+    sequence.apply(std::vector<TokenStats>(sequence.candidates().size()), {});
+  }
+  return patterns;
+}
+
 TEST(SparseMethods, TheScaleOfTheRankingFollowsFamilyAndOption) {
   auto model = load_model("llada-tiny");  // 4 heads of 32
-  std::vector<std::vector<BlockPattern>> patterns;
-  for (const char* scale : {"released", "paper"}) {
-    const Request r =
-        request(model, 100, 28, fmt::format("sparsed:block=8,skip=0,scale={}", scale));
-    Sequence sequence(r, model.config);
-    while (sequence.step_index() < 2) {
-      SequencePass slice = sequence.plan();
-      model.transformer.forward(std::span(&slice, 1));
-      if (sequence.step_index() == 1) {
-        patterns.push_back(dynamic_cast<SparseD&>(*slice.method).patterns());
+  EXPECT_NE(measured_patterns(model, "scale=released"), measured_patterns(model, "scale=paper"));
+}
+
+TEST(SparseMethods, EveryListMayKeepItsOwnBlocks) {
+  auto model = load_model("llada-tiny");
+  const auto ranked = measured_patterns(model, "select=0.2");
+  const auto own = measured_patterns(model, "select=0.2,own=true");
+  ASSERT_EQ(ranked.size(), own.size());
+  constexpr int kFirst = 12;  // positions 96 to 103, the last four of the generation
+  for (size_t layer = 0; layer < own.size(); ++layer) {
+    ASSERT_TRUE(own[layer].complete());
+    for (int head = 0; head < own[layer].n_heads(); ++head) {
+      for (int query = 0; query < own[layer].n_blocks(); ++query) {
+        std::vector<uint16_t> expected;
+        for (const uint16_t block : ranked[layer].list(head, query)) {
+          if (block < kFirst) expected.push_back(block);
+        }
+        for (int block = kFirst; block < own[layer].n_blocks(); ++block) {
+          expected.push_back(static_cast<uint16_t>(block));
+        }
+        const auto list = own[layer].list(head, query);
+        EXPECT_EQ(std::vector<uint16_t>(list.begin(), list.end()), expected);
       }
-      sequence.apply(std::vector<TokenStats>(sequence.candidates().size()), {});
     }
   }
-  EXPECT_NE(patterns[0], patterns[1]);
+  EXPECT_GT(own[0].density(), ranked[0].density());
 }
 
 }  // namespace
