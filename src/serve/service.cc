@@ -86,7 +86,9 @@ void Service::open(Model& model, ApiContext context) {
     scheduler_ = std::make_unique<Scheduler>(
         model.transformer(), options_.scheduler, metrics_,
         [this](std::function<void()> work) { server_.post(std::move(work)); });
-    desk_ = std::make_unique<Desk>(Desk{*context_, *scheduler_, metrics_, streams_});
+    for (size_t owner = 0; owner < options_.scheduler.owners; ++owner) {
+      desks_.push_back({*context_, *scheduler_, metrics_, streams_, owner});
+    }
   });
 }
 
@@ -133,7 +135,7 @@ void Service::handle(const ExchangePtr& exchange) {
   if (answer_at_once(exchange)) return;
   if (ending_) {
     exchange->reply(error_reply(shutting_down()));
-  } else if (!desk_) {
+  } else if (desks_.empty()) {
     exchange->reply(error_reply(loading()));
   } else {
     prepare(exchange);
@@ -181,7 +183,7 @@ void Service::prepare(const ExchangePtr& exchange) {
       }
       if (!prepared->plan) return own->reply(std::move(prepared->reply));
       try {
-        prepared->plan->begin(own, *desk_);
+        prepared->plan->begin(own, desks_[access_.key(own->request()).value_or(0)]);
       } catch (const ApiError& error) {
         if (error.status == 429 || error.status == 503) metrics_.count_refusal(error.code);
         own->reply(error_reply(error));

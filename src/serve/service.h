@@ -71,7 +71,7 @@ class Service {
   // Once there is a model.
   std::optional<ApiContext> context_;
   std::unique_ptr<Scheduler> scheduler_;
-  std::unique_ptr<Desk> desk_;
+  std::vector<Desk> desks_;  // one a key, or one; empty while the model loads
   bool ending_ = false;
   std::unique_ptr<Worker> worker_;
 };

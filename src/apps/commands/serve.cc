@@ -65,6 +65,7 @@ ServiceOptions service_options(const ServeArguments& a, const ModelFiles& files,
   options.limits.body = static_cast<size_t>(a.max_body) << 20;
   options.limits.connections = static_cast<size_t>(a.max_connections);
   options.scheduler.queue = a.queue;
+  options.scheduler.owners = std::max(size_t{1}, options.access.keys.size());
   options.scheduler.queue_timeout = std::chrono::seconds(a.queue_timeout);
   options.ping = std::chrono::seconds(a.ping);
   options.grace = std::chrono::seconds(a.grace);

@@ -11,6 +11,7 @@
 
 #include "serve/generation_fields.h"
 #include "serve/http/exchange.h"
+#include "serve/schedule/scheduler.h"
 #include "session/constraints.h"
 #include "session/costs.h"
 #include "session/decisions/calibration.h"
@@ -19,7 +20,6 @@
 namespace unmask {
 
 class Metrics;
-class Scheduler;
 class Streams;
 
 /// How questions with fixed answers are asked.
@@ -52,6 +52,12 @@ struct Desk {
   Scheduler& scheduler;
   Metrics& metrics;
   Streams& streams;
+  size_t owner = 0;  // of the work, for the scheduler: whose key came with the request
+
+  template <typename Work>
+  WorkId submit(Work work) const {
+    return scheduler.submit(std::move(work), owner);
+  }
 };
 
 /// An answer that takes the engine. Made on the preparation thread, begun on the server's.

@@ -69,7 +69,7 @@ class EchoPlan final : public Plan {
       chain->judged.emplace_back();
       if (!prompt.empty()) chain->judged.back().push_back({prompt[0]});
     }
-    const WorkId work = desk.scheduler.submit(Errand{
+    const WorkId work = desk.submit(Errand{
         [chain](Transformer& model) { return chain->step(model); },
         [chain, exchange, &desk] { exchange->reply(json_reply(reply(*chain, *exchange, desk))); },
         [exchange](const ApiError& error) { exchange->reply(error_reply(error)); }});

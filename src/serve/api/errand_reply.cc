@@ -70,14 +70,14 @@ void check_canvas(size_t tokens, const std::string& param, const ApiContext& con
 void ErrandPlan::begin(std::shared_ptr<http::Exchange> exchange, const Desk& desk) {
   auto running = std::make_shared<Running>(Running{std::move(passes_), desk.context.max_rows});
   auto waiting = std::make_shared<Waiting>();
-  const WorkId work = desk.scheduler.submit(
-      {.piece = [running](Transformer& model) { return running->step(model); },
-       .done =
-           [running, waiting, &context = desk.context] {
-             if (!waiting->exchange) return;
-             waiting->reply(json_reply(running->passes->reply(context, running->seconds)));
-           },
-       .failed = [waiting](const ApiError& error) { waiting->reply(error_reply(error)); }});
+  const WorkId work = desk.submit(
+      Errand{.piece = [running](Transformer& model) { return running->step(model); },
+             .done =
+                 [running, waiting, &context = desk.context] {
+                   if (!waiting->exchange) return;
+                   waiting->reply(json_reply(running->passes->reply(context, running->seconds)));
+                 },
+             .failed = [waiting](const ApiError& error) { waiting->reply(error_reply(error)); }});
   // Answers come through the same thread later, so nothing is missed before this.
   waiting->exchange = exchange;
   exchange->on_gone([waiting, work, &desk](http::Gone why) {

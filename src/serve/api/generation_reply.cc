@@ -111,7 +111,7 @@ GenerationReply::GenerationReply(GenerationPlan&& plan, std::shared_ptr<http::Ex
 }
 
 void GenerationReply::begin() {
-  work_ = desk_.scheduler.submit(Generation{plan_.requests, shared_from_this(), plan_.time_limit});
+  work_ = desk_.submit(Generation{plan_.requests, shared_from_this(), plan_.time_limit});
   exchange_->on_gone([self = shared_from_this()](http::Gone why) {
     if (std::exchange(self->over_, true)) return;
     self->desk_.scheduler.cancel(self->work_);

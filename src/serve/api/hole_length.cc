@@ -47,7 +47,7 @@ class SearchPlan final : public Plan {
     auto search = std::make_shared<Search>();
     for (const auto& plan : *candidates_) search->requests.push_back(plan->requests.front());
     auto gone = std::make_shared<bool>(false);
-    const WorkId work = desk.scheduler.submit(
+    const WorkId work = desk.submit(
         Errand{[search](Transformer& model) { return search->step(model); },
                [search, plans = candidates_, exchange, gone, &desk] {
                  if (!*gone) carry_out(search->scores, *plans, exchange, desk);

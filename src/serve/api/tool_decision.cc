@@ -36,10 +36,10 @@ class Deciding : public std::enable_shared_from_this<Deciding> {
 
   void begin() {
     const auto self = shared_from_this();
-    const WorkId work = desk_.scheduler.submit(
-        Errand{.piece = [self](Transformer& model) { return self->ask(model); },
-               .done = [self] { self->go_on(); },
-               .failed = [self](const ApiError& error) { self->refuse(error); }});
+    const WorkId work =
+        desk_.submit(Errand{.piece = [self](Transformer& model) { return self->ask(model); },
+                            .done = [self] { self->go_on(); },
+                            .failed = [self](const ApiError& error) { self->refuse(error); }});
     exchange_->on_gone([self, work](http::Gone) {
       self->desk_.scheduler.cancel(work);
       self->exchange_.reset();

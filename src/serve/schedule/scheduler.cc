@@ -41,6 +41,7 @@ Scheduler::Scheduler(Transformer& model, SchedulerOptions options, Metrics& metr
       post_(std::move(post)),
       model_(model),
       engine_(model, options_.engine),
+      waiting_of_(std::max(size_t{1}, options_.owners)),
       thread_([this] { run(); }) {}
 
 Scheduler::~Scheduler() {
@@ -52,29 +53,44 @@ Scheduler::~Scheduler() {
   thread_.join();
 }
 
-WorkId Scheduler::submit(Generation generation) { return enqueue(std::move(generation)); }
-WorkId Scheduler::submit(Errand errand) { return enqueue(std::move(errand)); }
+WorkId Scheduler::submit(Generation generation, size_t owner) {
+  return enqueue(std::move(generation), owner);
+}
+WorkId Scheduler::submit(Errand errand, size_t owner) { return enqueue(std::move(errand), owner); }
 
-WorkId Scheduler::enqueue(std::variant<Generation, Errand> what) {
-  auto job = std::make_shared<Job>();
-  job->what = std::move(what);
-  job->submitted = Clock::now();
+void Scheduler::refuse_beyond_queue(size_t owner) const {
+  const int own = waiting_of_.at(owner);
+  const bool has_share = options_.owners > 1 && 2 * (own + 1) > std::max(2, options_.queue);
+  if (waiting_ < options_.queue && !has_share) return;
+  ApiError full{429, "rate_limit_error", "queue_full",
+                has_share ? fmt::format("[serve] {} requests of this key wait already, as many as "
+                                        "one of several keys may have; try again later",
+                                        own)
+                          : fmt::format("[serve] {} requests wait already; try again later",
+                                        waiting_.load())};
+  const double seconds = mean_seconds_ * waiting_ / std::max(1, running_.load());
+  full.retry_after = std::clamp(static_cast<int>(std::ceil(seconds)), 1, kLongestWait);
+  throw full;
+}
+
+WorkId Scheduler::enqueue(std::variant<Generation, Errand> what, size_t owner) {
+  auto job = std::make_shared<Job>(Job{std::move(what), owner, Clock::now()});
   const std::lock_guard lock(mutex_);
   if (closed_) throw shutting_down();
-  if (waiting_ >= options_.queue) {
-    ApiError full{
-        429, "rate_limit_error", "queue_full",
-        fmt::format("[serve] {} requests wait already; try again later", waiting_.load())};
-    const double seconds = mean_seconds_ * waiting_ / std::max(1, running_.load());
-    full.retry_after = std::clamp(static_cast<int>(std::ceil(seconds)), 1, kLongestWait);
-    throw full;
-  }
+  refuse_beyond_queue(owner);
   if (waiting_ == 0 && running_ == 0) last_sign_ = now_nanoseconds();  // it was idle, not stalled
   ++waiting_;
+  ++waiting_of_[owner];
   const WorkId id = next_id_++;
   inbox_.push_back({Message::Kind::add, id, 0, std::move(job)});
   arrived_.notify_one();
   return id;
+}
+
+void Scheduler::note_no_longer_waiting(const Job& job) {
+  const std::lock_guard lock(mutex_);
+  --waiting_;
+  --waiting_of_[job.owner];
 }
 
 void Scheduler::send(Message message) {
@@ -192,7 +208,7 @@ void Scheduler::note_joined() {
     if (owner == owners_.end()) continue;
     Job& job = *jobs_.at(owner->second.first);
     if (std::exchange(job.started, true)) continue;
-    --waiting_;
+    note_no_longer_waiting(job);
     ++running_;
     metrics_.count_start(std::chrono::duration<double>(Clock::now() - job.submitted).count());
   }
@@ -231,7 +247,7 @@ void Scheduler::run_errand() {
   Job& job = *jobs_.at(id);
   auto& errand = std::get<Errand>(job.what);
   if (!std::exchange(job.started, true)) {
-    --waiting_;
+    note_no_longer_waiting(job);
     ++running_;
   }
   try {
@@ -310,7 +326,11 @@ void Scheduler::forget(WorkId id) {
     }
   }
   std::erase(errands_, id);
-  --(found->second->started ? running_ : waiting_);
+  if (found->second->started) {
+    --running_;
+  } else {
+    note_no_longer_waiting(*found->second);
+  }
   // What its callbacks hold belongs to the server's thread, where the job ends for that reason.
   say([job = std::move(found->second)] {});
   jobs_.erase(found);

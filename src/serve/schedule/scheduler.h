@@ -23,6 +23,8 @@ class Metrics;
 struct SchedulerOptions {
   EngineOptions engine;  // max_running: the choices that run side by side
   int queue = 64;        // pieces of work that wait at most
+  size_t owners =
+      1;  // clients that are told apart: none of several has more than half of the queue
   std::chrono::seconds queue_timeout{120};
 };
 
@@ -39,10 +41,10 @@ class Scheduler {
   Scheduler(const Scheduler&) = delete;
   Scheduler& operator=(const Scheduler&) = delete;
 
-  /// Takes work in. Throws ApiError: 429 with the seconds to wait when the queue is full, 503 when
-  /// the server ends. Any thread.
-  WorkId submit(Generation generation);
-  WorkId submit(Errand errand);
+  /// Takes work of one of the owners in. Throws ApiError: 429 with the seconds to wait when the
+  /// queue is full or the owner has its share of it, 503 when the server ends. Any thread.
+  WorkId submit(Generation generation, size_t owner = 0);
+  WorkId submit(Errand errand, size_t owner = 0);
   /// Ends work, or one choice of it, before the next step; nobody is told of work that is
   /// cancelled whole. Nothing happens when it has ended. Any thread.
   void cancel(WorkId work);
@@ -66,6 +68,7 @@ class Scheduler {
   };
   struct Job {
     std::variant<Generation, Errand> what;
+    size_t owner;
     Clock::time_point submitted;
     std::vector<Choice> choices{};
     bool started = false;
@@ -78,7 +81,10 @@ class Scheduler {
     Clock::time_point end{};  // of the grace
   };
 
-  WorkId enqueue(std::variant<Generation, Errand> what);
+  WorkId enqueue(std::variant<Generation, Errand> what, size_t owner);
+  /// With mutex_ held.
+  void refuse_beyond_queue(size_t owner) const;
+  void note_no_longer_waiting(const Job& job);
   void send(Message message);
   void run();
   /// Takes messages; waits for some while there is nothing to do. False at the end.
@@ -104,6 +110,7 @@ class Scheduler {
   std::mutex mutex_;
   std::condition_variable arrived_;
   std::deque<Message> inbox_;
+  std::vector<int> waiting_of_;  // by owner
   bool closed_ = false;
   WorkId next_id_ = 0;
   std::function<void()> when_empty_;

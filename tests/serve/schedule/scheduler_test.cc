@@ -139,6 +139,28 @@ TEST_F(SchedulerTest, AFullQueueSaysHowLongToWait) {
   EXPECT_FALSE(next->failure);
 }
 
+TEST_F(SchedulerTest, NoneOfSeveralOwnersTakesTheWholeQueue) {
+  start({.engine = {.max_running = 1}, .queue = 4, .owners = 2});
+  hold();  // by the first
+  const auto submit_of = [&](size_t owner) {
+    auto watcher = std::make_shared<Recorder>();
+    last_ = scheduler_->submit(Generation{{request_of(4)}, watcher}, owner);
+    return watcher;
+  };
+  std::vector<std::shared_ptr<Recorder>> all{submit_of(0), submit_of(0)};
+  const WorkId second_of_first = last_;
+  const ApiError error = refusal([&] { submit_of(0); });
+  EXPECT_EQ(error.code, "queue_full");
+  EXPECT_THAT(error.message, HasSubstr("2 requests of this key"));
+  all.push_back(submit_of(1));
+  // a place that became free is its owner's again
+  scheduler_->cancel(second_of_first);
+  release();
+  EXPECT_TRUE(wait_for([&] { return all[0]->over() && all[2]->over() && idle(); }));
+  for (int i = 0; i < 2; ++i) all.push_back(submit_of(0));
+  EXPECT_TRUE(wait_for([&] { return all[3]->over() && all[4]->over() && idle(); }));
+}
+
 TEST_F(SchedulerTest, WhatWaitsTooLongIsRefused) {
   start({.engine = {}, .queue_timeout = 1s});
   hold();
