@@ -1,5 +1,5 @@
 # What is installed beside programs and libraries, and the packages made of it all (docs/packages.md).
-# Components: program, data, library, dev, python, cuda; portable is the program with all it needs.
+# Components: program, data, library, dev, python, cuda, mpi; portable is the program with all it needs.
 find_package(Python3 REQUIRED COMPONENTS Interpreter)
 
 # Manual pages and completions are what the program says of itself. Zsh looks into site-functions of

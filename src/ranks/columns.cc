@@ -18,8 +18,9 @@ void each_row(const CutColumns& part, int rank, const Use& use) {
   for (int r = 0; r < own.rows; ++r) use(static_cast<std::byte*>(own.data) + r * stride, width);
 }
 
-void grow(std::vector<std::byte>& memory, size_t bytes) {
-  if (memory.size() < bytes) memory.resize(bytes);
+void grow(std::vector<std::byte>& memory, int64_t bytes) {
+  const auto n = static_cast<size_t>(bytes);
+  if (memory.size() < n) memory.resize(n);
 }
 
 }  // namespace
@@ -37,8 +38,8 @@ void ColumnGather::run(std::span<const CutColumns> matrices) {
           static_cast<int64_t>(dense_bytes(m.matrix.rows, m.cut.of(r).size(), m.matrix.dtype));
     }
   }
-  grow(own_, static_cast<size_t>(counts[static_cast<size_t>(ranks_.rank())]));
-  grow(all_, std::accumulate(counts.begin(), counts.end(), size_t{0}));
+  grow(own_, counts[static_cast<size_t>(ranks_.rank())]);
+  grow(all_, std::accumulate(counts.begin(), counts.end(), int64_t{0}));
   std::byte* to = own_.data();
   for (const CutColumns& m : matrices) {
     each_row(m, ranks_.rank(),

@@ -30,7 +30,8 @@ std::vector<std::string> gather_texts(Communicator& ranks, std::string_view mine
   ranks.gather(reinterpret_cast<const std::byte*>(&own),
                std::vector<int64_t>(n, int64_t{sizeof own}),
                reinterpret_cast<std::byte*>(lengths.data()));
-  std::string all(std::accumulate(lengths.begin(), lengths.end(), size_t{0}), '\0');
+  const int64_t total = std::accumulate(lengths.begin(), lengths.end(), int64_t{0});
+  std::string all(static_cast<size_t>(total), '\0');
   ranks.gather(reinterpret_cast<const std::byte*>(mine.data()), lengths,
                reinterpret_cast<std::byte*>(all.data()));
   std::vector<std::string> texts;

@@ -11,6 +11,7 @@ void add(const WorkCount& work, WorkCount& sum) {
   sum.attention_operations += work.attention_operations;
   sum.weight_bytes += work.weight_bytes;
   sum.kv_bytes += work.kv_bytes;
+  sum.result_bytes += work.result_bytes;
   sum.pairs += work.pairs;
   sum.all_pairs += work.all_pairs;
   sum.queries += work.queries;

@@ -38,7 +38,7 @@ JointLoading::~JointLoading() {
   if (state_ == State::over) return;
   try {
     exchange(State::over, /*failed=*/true, {});
-  } catch (const Error&) {  // what ended this rank is on its way already
+  } catch (...) {  // what ended this rank is on its way already
   }
 }
 
@@ -55,6 +55,7 @@ void JointLoading::exchange(State next, bool failed, const RankFacts& facts) {
   state_ = State::over;  // unless all agree
   const std::vector<std::string> texts = gather_texts(ranks_, statement.dump());
   std::vector<nlohmann::ordered_json> all;
+  all.reserve(texts.size());
   for (const std::string& text : texts) all.push_back(nlohmann::ordered_json::parse(text));
   for (size_t r = 0; r < all.size(); ++r) {
     if (!all[r]["failed"].get<bool>()) continue;

@@ -7,6 +7,7 @@
 
 #include "kernels/ranks/follower.h"
 #include "kernels/ranks/leader.h"
+#include "session/costs.h"
 #include "support/error_of.h"
 #include "support/limited_backend.h"
 #include "support/method_requests.h"
@@ -223,12 +224,30 @@ TEST(Ranks, AFollowerWithoutMemoryEndsAllAndIsNamed) {
   EXPECT_EQ(error, "[ranks] rank 1 of 3: [test] out of memory");
 }
 
-TEST(Ranks, ExchangeAsManyBytesAsTheDocumentSays) {
-  LoadedModel alone(checkpoint("llada-tiny"), create_cpu_backend({.threads = 1}));
-  Request r = request_of(alone, "full");
+/// What all ranks receive together while each makes the calls of the others by itself.
+int64_t received_by_all(const std::string& name, int n, const Request& request) {
+  std::atomic<int64_t> received = 0;
+  ThreadRanks ranks(n);
+  ranks.each([&](Communicator& own) {
+    LoadedModel model(checkpoint(name), create_cpu_backend({.threads = 1, .ranks = &own}),
+                      overrides_of(name));
+    generate(model.transformer, {&request, 1});
+    received += own.traffic().bytes;
+  });
+  return received;
+}
+
+Request one_step(const LoadedModel& model) {
+  Request r = request_of(model, "full");
   r.steps = 1;
   r.block_length = r.gen_length();
-  const ModelConfig& c = alone.config;
+  return r;
+}
+
+TEST(Ranks, ExchangeTheBytesThatTheDocumentComputes) {
+  const LoadedModel model(checkpoint("llada-tiny"), create_cpu_backend({.threads = 1}));
+  const Request r = one_step(model);
+  const ModelConfig& c = model.config;
   const auto rows = static_cast<int64_t>(r.tokens.size());
   const int64_t open = r.gen_length();
   // In the last layer only open positions have queries and go through the feed-forward.
@@ -237,16 +256,19 @@ TEST(Ranks, ExchangeAsManyBytesAsTheDocumentSays) {
       asking * (2 * int64_t{c.n_heads} * c.head_dim + 2 * int64_t{c.dim} + c.ffn_dim) +
       c.n_layers * rows * 2 * c.n_kv_heads * c.head_dim + open * c.vocab_size;
   for (const int n : {2, 3, 4}) {
-    std::atomic<int64_t> received = 0;
-    ThreadRanks ranks(n);
-    ranks.each([&](Communicator& own) {
-      // Without a leader: every rank makes the calls of the others by itself.
-      LoadedModel model(checkpoint("llada-tiny"),
-                        create_cpu_backend({.threads = 1, .ranks = &own}));
-      generate(model.transformer, {&r, 1});
-      received += own.traffic().bytes;
-    });
-    EXPECT_EQ(received, 4 * floats * (n - 1));
+    EXPECT_EQ(received_by_all("llada-tiny", n, r), 4 * floats * (n - 1));
+  }
+}
+
+TEST(Ranks, ExchangeTheBytesThatAPlanCounts) {
+  for (const std::string name : {"dream-tiny", "lladamoe-tiny", "llada2-tiny"}) {
+    const LoadedModel model(checkpoint(name), create_cpu_backend({.threads = 1}),
+                            overrides_of(name));
+    const Request r = one_step(model);
+    const Costs costs(model.config, element_sizes(DeviceKind::cpu, WeightType::f32));
+    EXPECT_EQ(static_cast<double>(received_by_all(name, 3, r)),
+              2 * costs.explain(r).total.result_bytes)
+        << name;
   }
 }
 

@@ -49,7 +49,7 @@ class Follower final : public FollowingBackend {
  private:
   /// False at the end.
   bool repeat(Call call, MessageReader& m, const HostMatrix& embedding);
-  void upload(MessageReader& m);
+  void repeat_upload(MessageReader& m);
   void repeat_linear(MessageReader& m);
   void repeat_experts(MessageReader& m);
   void repeat_rms_norm(MessageReader& m);
@@ -91,7 +91,7 @@ bool Follower::repeat(Call call, MessageReader& m, const HostMatrix& embedding) 
     }
     case Call::free: own_.erase(m.get<int32_t>()); return true;
     case Call::forget_packed: packed_.erase(m.get<int32_t>()); return true;
-    case Call::upload: upload(m); return true;
+    case Call::upload: repeat_upload(m); return true;
     case Call::embed: {
       const auto tokens = m.get_list<TokenId>();
       const Tensor out = tensor(m);
@@ -131,7 +131,7 @@ Tensor Follower::tensor(MessageReader& m) const {
           place.cols, place.stride};
 }
 
-void Follower::upload(MessageReader& m) {
+void Follower::repeat_upload(MessageReader& m) {
   const Tensor out = tensor(m);
   inner().upload(m.get_list<float>().data(), out);
   hash_.add(out);
