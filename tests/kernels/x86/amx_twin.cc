@@ -10,14 +10,11 @@
 namespace unmask::cpu {
 namespace {
 
-constexpr int kVecBytes = 64;
-constexpr int kQueryRows = 8;
-#include "kernels/cpu/portable/base.inc"
 // registers for what tiles leave
-#include "kernels/cpu/x86/registers_512.inc"
-// and tiles in memory
+#include "kernels/cpu/x86/begin_512.inc"
+// tiles in memory
 #include "kernels/x86/emulated_tiles.inc"
-// of which the products are made
+// and products in terms of both
 #include "kernels/cpu/x86/product_tiles.inc"
 
 }  // namespace

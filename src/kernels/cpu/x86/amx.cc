@@ -7,14 +7,11 @@
 namespace unmask::cpu {
 namespace {
 
-constexpr int kVecBytes = 64;
-constexpr int kQueryRows = 8;
-#include "kernels/cpu/portable/base.inc"
 // registers for what tiles leave
-#include "kernels/cpu/x86/registers_512.inc"
-// and products in terms of tiles
+#include "kernels/cpu/x86/begin_512.inc"
+// tiles
 #include "kernels/cpu/x86/tiles_amx.inc"
-// which are these
+// and products in terms of both
 #include "kernels/cpu/x86/product_tiles.inc"
 
 }  // namespace
