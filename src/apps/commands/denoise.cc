@@ -26,8 +26,8 @@ void check_memory(const ModelArguments& arguments, const ModelFiles& files,
                     element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()));
   const auto allowed = memory_for(arguments);
   if (!allowed) return;
-  const auto held =
-      costs.weight_bytes() + static_cast<int64_t>(prefix_cache_bytes(arguments, files.config()));
+  const auto held = costs.weight_bytes() +
+                    static_cast<int64_t>(prefix_cache_bytes(arguments, files.config(), expected));
   for (const Request& request : expected) {
     const int64_t need = held + costs.request_bytes(request);
     if (need <= *allowed) continue;
@@ -112,7 +112,7 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files,
                        .threads = threads_for(arguments.threads, console),
                        .adapters = std::move(adapters),
                        .progress = on_progress,
-                       .prefix_bytes = prefix_cache_bytes(arguments, files.config()),
+                       .prefix_bytes = prefix_cache_bytes(arguments, files.config(), expected),
                        .stop = interrupt_token()});
 }
 
