@@ -202,7 +202,7 @@ void Engine::compute(const Participants& participants) {
   forward(participants);
   // Everybody takes the step before callbacks are asked: one that throws spoils nothing.
   for (RunningRequest* r : participants) {
-    if (r->error) continue;
+    if (r->error || r->preparing) continue;
     r->decide();
     r->end_step(r->seconds());
     if (r->step.index == 0) keep_prefix(*r);  // others may wait with the same prompt
@@ -221,10 +221,7 @@ void Engine::forward(const Participants& participants) {
     return rows;
   };
   for (RunningRequest* r : participants) {
-    r->begin_step(r->planned_rows());
-    r->count_rows(r->step.rows);
-    r->result.forward_passes += r->passes();
-    if (r->step.rows > 0) {
+    if (r->begin_pass() > 0) {
       Pass pass{r, add(*std::move(r->planned)), {}};
       if (r->twin) pass.unconditional = add(*std::move(r->twin));
       passes.push_back(pass);
@@ -307,7 +304,7 @@ bool Engine::take_series(RunningRequest& r) {
 }
 
 void Engine::notify(RunningRequest& r) {
-  if (r.error || !r.on_step) return;
+  if (r.error || r.preparing || !r.on_step) return;
   const StepEvent event{.request = r.id,
                         .step = r.step.index,
                         .total_steps = r.sequence.most_steps(),

@@ -25,7 +25,7 @@ int PrefixPool::lend(Backend& backend, std::span<const TokenId> tokens,
   auto best = entries_.end();
   int most = 0;
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
-    if (entry->lead != visibility.lead) continue;
+    if (entry->blocks != visibility) continue;
     const int shared = whole_blocks(visibility, common(entry->tokens, tokens));
     if (shared <= most) continue;
     most = shared;
@@ -48,7 +48,7 @@ void PrefixPool::keep(Backend& backend, std::span<const TokenId> tokens,
   const int length = whole_blocks(visibility, static_cast<int>(room));
   if (length == 0) return;
   tokens = tokens.first(static_cast<size_t>(length));
-  const auto same_grid = [&](const Entry& entry) { return entry.lead == visibility.lead; };
+  const auto same_grid = [&](const Entry& entry) { return entry.blocks == visibility; };
   for (auto entry = entries_.begin(); entry != entries_.end(); ++entry) {
     if (same_grid(*entry) && common(entry->tokens, tokens) == length) {
       entries_.splice(entries_.begin(), entries_, entry);  // known already
@@ -66,7 +66,7 @@ void PrefixPool::keep(Backend& backend, std::span<const TokenId> tokens,
   }
   const size_t bytes = slot_bytes * static_cast<size_t>(length);
   while (!entries_.empty() && bytes_ + bytes > most_bytes_) drop(std::prev(entries_.end()));
-  Entry entry{{tokens.begin(), tokens.end()}, visibility.lead, {}, bytes};
+  Entry entry{{tokens.begin(), tokens.end()}, visibility, {}, bytes};
   entry.stores.resize(stores.size());
   for (size_t layer = 0; layer < stores.size(); ++layer) {
     entry.stores[layer].copy(backend, stores[layer], length);

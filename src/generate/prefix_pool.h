@@ -1,5 +1,7 @@
 // Keys and values of canvases that have been denoised, for requests that begin with the same
-// tokens. Exact, so it serves methods whose finished positions never change (block-causal models).
+// tokens. Exact, so it serves methods some of whose positions follow from the tokens before the end
+// of their block and never change: in block-causal models finished blocks, in others chunks of a
+// prompt.
 #pragma once
 
 #include <cstddef>
@@ -33,7 +35,7 @@ class PrefixPool {
  private:
   struct Entry {
     std::vector<TokenId> tokens;
-    int lead;  // of the visibility: where blocks begin
+    Visibility blocks;
     std::vector<KvStore> stores;
     size_t bytes;
   };

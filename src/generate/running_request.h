@@ -44,9 +44,25 @@ struct RunningRequest {
     result.rows += rows;
     served += rows;
   }
-  /// Notes where the sequence stands before it applies a step that computed `rows`.
+  /// Notes where the sequence stands before it applies a step that computed `rows`, those of passes
+  /// that prepared it aside.
   void begin_step(int rows) {
-    step = {.index = sequence.step_index(), .block = sequence.step().block, .rows = rows};
+    step = {.index = sequence.step_index(),
+            .block = sequence.step().block,
+            .rows = rows + std::exchange(prepared_rows, 0)};
+  }
+  /// Counts the planned pass and returns its rows.
+  int begin_pass() {
+    const int rows = planned_rows();
+    preparing = planned->plan.prepares;
+    if (preparing) {
+      prepared_rows += rows;
+    } else {
+      begin_step(rows);
+    }
+    count_rows(rows);
+    result.forward_passes += passes();
+    return rows;
   }
   /// Counts the step it has applied.
   void end_step(double seconds_now) {
@@ -80,6 +96,8 @@ struct RunningRequest {
     Range block;
     int rows = 0;
   } step;                    // the last one
+  bool preparing = false;    // the last pass came before its step
+  int prepared_rows = 0;     // of such passes, since the last step
   bool torn = false;         // stopped in the midst of a pass
   std::exception_ptr error;  // that ends the request
 };

@@ -50,9 +50,11 @@ Sequence::Sequence(Request request, const ModelConfig& config)
 
 int Sequence::resume(PrefixPool& pool, Backend& backend) {
   // Both passes of guidance compute the same rows, and the one without the prompt shares nothing.
-  if (!method_->reusable() || guided()) return 0;
-  const auto prompt = std::span(tokens_).first(static_cast<size_t>(request_.prompt_length));
-  pooled_ = pool.lend(backend, prompt, config_.visibility.of(request_.prompt_length), stores_);
+  if ((!method_->reusable() && method_->reusable_block() == 0) || guided()) return 0;
+  // Where row p - 1 predicts p, the prompt's last row belongs to the first block of the text.
+  const int own = method_->reusable_block() > 0 ? config_.logit_shift : 0;
+  const auto prompt = std::span(tokens_).first(static_cast<size_t>(request_.prompt_length - own));
+  pooled_ = pool.lend(backend, prompt, reusable_blocks(), stores_);
   if (pooled_ > 0) method_->resume(pooled_);
   return pooled_;
 }
@@ -61,8 +63,14 @@ void Sequence::keep(PrefixPool& pool, Backend& backend) {
   const int reusable = method_->reusable().value_or(0);
   if (reusable <= pooled_) return;
   pooled_ = reusable;
-  pool.keep(backend, std::span(tokens_).first(static_cast<size_t>(reusable)),
-            config_.visibility.of(request_.prompt_length), stores_);
+  pool.keep(backend, std::span(tokens_).first(static_cast<size_t>(reusable)), reusable_blocks(),
+            stores_);
+}
+
+Visibility Sequence::reusable_blocks() const {
+  const int block = method_->reusable_block();
+  return block > 0 ? Visibility::block_causal(block)
+                   : config_.visibility.of(request_.prompt_length);
 }
 
 Range Sequence::block_at(int begin) const {
@@ -209,6 +217,11 @@ Step Sequence::step() const {
 SequencePass Sequence::plan() {
   const Step now = step();
   StepPlan plan = method_->plan_step(now);
+  if (plan.prepares) {
+    candidates_.clear();
+    read_.clear();
+    return {now, std::move(plan), method_.get(), &stores_, Rows()};
+  }
   // What a steady step keeps the next one computes again.
   if (plan.steady && now.due == 0) plan.rows = Rows();
   plan_decides_ = plan.decides.size() > 0;

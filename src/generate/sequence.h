@@ -35,7 +35,8 @@ class Sequence {
   /// Where the loop stands; valid until the next apply().
   Step step() const;
   /// The slice of the next pass with the rows of the candidates in `wanted`; no rows when the
-  /// method has nothing to compute. Throws LogicError when a candidate's row is not planned.
+  /// method has nothing to compute. A plan that prepares is followed by no apply(). Throws
+  /// LogicError when a candidate's row is not planned.
   SequencePass plan();
   /// The same pass with the prompt masked, for guidance.
   SequencePass plan_unconditional();
@@ -84,6 +85,8 @@ class Sequence {
     std::vector<KvStore> stores;
   };
 
+  /// The blocks in which the method's positions are reusable.
+  Visibility reusable_blocks() const;
   /// The block that begins at `begin`: the last one may be shorter.
   Range block_at(int begin) const;
   /// A block's share of the steps, at least one.

@@ -24,6 +24,7 @@ class MethodWrapper : public Method {
   std::optional<Sliding> slides() const override { return inner_->slides(); }
   bool allows_moves() const override { return inner_->allows_moves(); }
   std::optional<int> reusable() const override { return inner_->reusable(); }
+  int reusable_block() const override { return inner_->reusable_block(); }
   void resume(int positions) override { inner_->resume(positions); }
   StepPlan plan_step(const Step& step) override { return inner_->plan_step(step); }
   LayerPlan plan_layer(LayerScope& scope) override { return inner_->plan_layer(scope); }

@@ -57,8 +57,11 @@ void RefreshRows::note(const Step& step) {
 }
 
 Rows RefreshRows::choose(const Step& step) const {
-  if (block_ == 0 || options_.everything()) return Rows(step.all());
-  const auto chosen = [&](int p) { return due_[static_cast<size_t>(p)] || wants(step, p); };
+  const bool first = block_ == 0;
+  if (options_.prompt_chunk == 0 && (first || options_.everything())) return Rows(step.all());
+  const auto chosen = [&](int p) {
+    return due_[static_cast<size_t>(p)] || (!first && wants(step, p));
+  };
   bool prompt = false;
   for (int p = 0; p < step.prompt_length && options_.whole_prompt; ++p) prompt |= chosen(p);
   std::vector<int> rows;

@@ -19,6 +19,8 @@ struct RefreshOptions {
   int window_every = 0;       // > 0: instead, the last of so many blocks computes the window only
   int prompt_every = 1;       // the prompt is computed with every so many blocks
   bool suffix = true;         // masks behind the block are computed again
+  int prompt_chunk = 0;       // > 0: the prompt has been computed before the first block, as far as
+                              // it has whole chunks of so many positions
   bool whole_prompt = false;  // all of the prompt or nothing of it, whatever the window says
 
   bool everything() const { return !window && prompt_every == 1 && suffix; }
@@ -43,6 +45,8 @@ class RefreshRows {
 
   /// Of the block of `step`: chosen in its first step, the same in its later ones.
   const Rows& of(const Step& step);
+  /// Before the first step: the first `positions` are computed.
+  void resume(int positions) { due_.assign(static_cast<size_t>(positions), false); }
   /// To be told of every step's plan, those with the rows of of() included.
   void computed(const Step& step, const StepPlan& plan);
 

@@ -50,6 +50,8 @@ struct StepPlan {
   /// decided until then, and nothing of them comes to the host.
   bool steady = false;
   double threshold_scale = 1;  // of the sampler's threshold, where it has one
+  /// A pass before the step: nothing is decided, and the same step is planned again.
+  bool prepares = false;
 };
 
 /// One layer of one step, before anything of it is computed.
@@ -136,6 +138,8 @@ class Method {
   /// slots of their numbers: another generation that begins with their tokens may begin with them.
   /// None: the method keeps nothing of this kind.
   virtual std::optional<int> reusable() const { return std::nullopt; }
+  /// In blocks of how many positions that is so; 0: in those of the model.
+  virtual int reusable_block() const { return 0; }
   /// Before the first step: the stores hold such keys and values of the first `positions`.
   virtual void resume(int /*positions*/) {
     throw LogicError("a method without reusable positions cannot resume");

@@ -33,7 +33,7 @@ void check_memory(const ModelArguments& arguments, const ModelFiles& files,
   const auto allowed = memory_for(arguments);
   if (!allowed) return;
   const auto held = own_weight_bytes(arguments, costs) +
-                    static_cast<int64_t>(prefix_cache_bytes(arguments, files.config()));
+                    static_cast<int64_t>(prefix_cache_bytes(arguments, files.config(), expected));
   for (const Request& request : expected) {
     const int64_t need = held + costs.request_bytes(request);
     if (need <= *allowed) continue;
@@ -126,7 +126,7 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files,
     line.show(fmt::format("loading weights, {:.0f} %, {} left", 100 * share,
                           format_duration(line.seconds() / share * (1 - share))));
   };
-  options.prefix_bytes = prefix_cache_bytes(arguments, files.config());
+  options.prefix_bytes = prefix_cache_bytes(arguments, files.config(), expected);
   std::optional<JointLoading> joint;
   if (arguments.communicator != nullptr) {
     joint.emplace(*arguments.communicator, program_facts(), arguments.verifies_ranks);

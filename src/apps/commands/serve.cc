@@ -142,7 +142,8 @@ class Loading {
       : thread_([this, &a, &files, decisions = std::move(decisions), &model, &service,
                  &console]() mutable {
           try {
-            model.reset(new Model(load_model(a.model, files, {}, console)));
+            const Request usual = build_request(a.generation, files, {});
+            model.reset(new Model(load_model(a.model, files, {&usual, 1}, console)));
             const int64_t memory = memory_limit(a, *model);
             service.open(*model, make_context(a, *model, std::move(decisions), memory));
             tell(console, "ready");

@@ -1,6 +1,7 @@
 #include "apps/options/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <fmt/format.h>
 #include <random>
 
@@ -195,23 +196,28 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
 void add_prefix_cache(CLI::App& app, ModelArguments& m) {
   m.shares_prefixes = true;
   app.add_option("--prefix-cache", m.prefix_cache,
-                 "Gigabytes of finished blocks kept for prompts that begin alike, of block-causal "
-                 "models (0.5); 0: none")
+                 "Gigabytes of keys and values kept for prompts that begin alike, of block-causal "
+                 "models and of methods with prompt_chunk (0.5); 0: none")
       ->check(CLI::Range(0.0, 1e6).description(""))
       ->type_name("GB")
       ->group(kModelGroup);
 }
 
-size_t prefix_cache_bytes(const ModelArguments& arguments, const ModelConfig& config) {
+size_t prefix_cache_bytes(const ModelArguments& arguments, const ModelConfig& config,
+                          std::span<const Request> expected) {
   constexpr double kUsual = 0.5;
-  if (config.visibility.is_block_causal()) {
+  const auto shares = [&](const Request& r) {
+    return create_method(r.method, {config, r.sampler.seed})->reusable_block() > 0;
+  };
+  if (config.visibility.is_block_causal() || std::ranges::any_of(expected, shares)) {
     const double otherwise = arguments.shares_prefixes ? kUsual : 0;
     return static_cast<size_t>(arguments.prefix_cache.value_or(otherwise) * 1e9);
   }
   if (arguments.prefix_cache.value_or(0) == 0) return 0;
   fail(
       "[prefix-cache] in this model what follows a prompt changes its keys and values, so there "
-      "is nothing exact to keep; leave --prefix-cache out");
+      "is nothing to keep; leave --prefix-cache out, or choose a method that computes prompts in "
+      "chunks, which is not exact: --method fast-dllm:cache=dual,prompt_chunk=64");
 }
 
 int threads_for(int asked, Console& console) {

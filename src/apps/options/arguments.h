@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -54,9 +55,10 @@ void add_override_arguments(CLI::App& app, ModelOverrides& overrides);
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 /// --prefix-cache.
 void add_prefix_cache(CLI::App& app, ModelArguments& arguments);
-/// Bytes of what --prefix-cache says, by default for block-causal models only. Throws Error when it
-/// was given for another one.
-size_t prefix_cache_bytes(const ModelArguments& arguments, const ModelConfig& config);
+/// Bytes of what --prefix-cache says, by default for block-causal models and where one of the
+/// `expected` requests computes its prompt in chunks. Throws Error when it was given for nothing.
+size_t prefix_cache_bytes(const ModelArguments& arguments, const ModelConfig& config,
+                          std::span<const Request> expected);
 /// Bytes of the host that weights and canvases may take: --max-memory, else what is free; nothing
 /// where that is not known.
 std::optional<int64_t> memory_for(const ModelArguments& arguments);
