@@ -15,22 +15,23 @@ int first_generation_block(const Step& step, int block) {
   return std::min((step.prompt_length + block - 1) / block, blocks - 1);
 }
 
-/// The same lists, with every block from `first` on.
-BlockPattern with_blocks_from(int first, const BlockPattern& pattern) {
-  BlockPattern all(pattern.block_size(), pattern.n_heads(), pattern.n_blocks());
+/// The same lists; those of the blocks from `first` on have all of these.
+BlockPattern with_own_blocks(int first, const BlockPattern& pattern) {
+  BlockPattern own(pattern.block_size(), pattern.n_heads(), pattern.n_blocks());
   for (int head = 0; head < pattern.n_heads(); ++head) {
     for (int query = 0; query < pattern.n_blocks(); ++query) {
-      std::vector<uint16_t> list;
-      for (const uint16_t block : pattern.list(head, query)) {
-        if (block < first) list.push_back(block);
+      const auto ranked = pattern.list(head, query);
+      std::vector<uint16_t> list(ranked.begin(), ranked.end());
+      if (query >= first) {
+        std::erase_if(list, [&](uint16_t block) { return block >= first; });
+        for (int block = first; block < pattern.n_blocks(); ++block) {
+          list.push_back(static_cast<uint16_t>(block));
+        }
       }
-      for (int block = first; block < pattern.n_blocks(); ++block) {
-        list.push_back(static_cast<uint16_t>(block));
-      }
-      all.append(list);
+      own.append(list);
     }
   }
-  return all;
+  return own;
 }
 
 }  // namespace
@@ -112,7 +113,7 @@ void SparseD::attended(int layer, BlockImportance& importance) {
   const bool chosen = importance.chosen.n_blocks() > 0;
   BlockPattern& pattern = patterns_[static_cast<size_t>(layer)];
   pattern = chosen ? std::move(importance.chosen) : select_blocks(importance, settings_.selection);
-  if (settings_.own) pattern = with_blocks_from(first_own_, pattern);
+  if (settings_.own) pattern = with_own_blocks(first_own_, pattern);
 }
 
 }  // namespace unmask

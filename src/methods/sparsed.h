@@ -19,7 +19,7 @@ class SparseD final : public Method {
     int block = 128;    // positions in a block
     int every = 0;      // steps between two measurements; 0: measure once
     bool reuse = true;  // false: a sparse step measures patterns of its own, for experiments
-    bool own = false;   // every list gets all blocks of the generation, however they rank
+    bool own = false;   // the generation reads all of its own blocks, however they rank
     float scale = 0;    // of the scores when blocks are ranked
     BlockSelection selection;
   };
