@@ -206,6 +206,10 @@ class Ranks(cli.Case):
         self.assertEqual(found.stderr.count("unknown method"), 1, found.stderr)
         self.assertIn("expected cpu", together(*run_arguments("--device", "cuda")).stderr)
 
+    def test_what_is_filled_in_has_no_colours(self):
+        words = ("run", "-m", cli.demo(), "-p", cli.PROMPT, "--fill", "brave otter:___{5}")
+        self.assertEqual(together(*words).stdout, cli.ANSWER + "\n")
+
     def test_one_process_alone_says_that_it_is_alone(self):
         found = cli.unmask(*run_arguments("--ranks", "mpi"))
         self.assertEqual((found.returncode, found.stdout), (0, cli.ANSWER + "\n"))
