@@ -89,6 +89,16 @@ class Ranks(cli.Case):
                 self.assertEqual(found.returncode, 0, found.stderr)
                 self.assertEqual(lasting(found.stdout), lasting(alone.stdout), (options, ranks))
 
+    def test_files_of_other_formats_are_shared_as_well(self):
+        packed = self.folder / "demo.unmask"
+        self.assertEqual(cli.unmask("convert", "-m", cli.demo(), "--dtype", "int8", "-o", str(packed)).returncode, 0)
+        gguf = cli.ROOT / "tests" / "golden" / "gguf-llada-tiny" / "model.gguf"
+        for model in (packed, gguf):
+            arguments = ("run", "-m", str(model), "--raw", "-p", "Once", "-n", "16", "--json")
+            found = together(*arguments, ranks=3)
+            self.assertEqual(found.returncode, 0, found.stderr)
+            self.assertEqual(lasting(found.stdout), lasting(cli.unmask(*arguments).stdout), model)
+
     def test_confidences_are_those_of_one_process(self):
         def decided(trace: pathlib.Path) -> list:
             lines = [json.loads(line) for line in trace.read_text().splitlines()]
@@ -151,6 +161,24 @@ class Ranks(cli.Case):
             self.assertIn("signal 9", err)
             self.assert_ended(pids)
 
+    def test_a_rank_without_memory_is_named_and_ends_all(self):
+        failing = pathlib.Path(cli.PROGRAM).parent / "libfailing_calls.so"
+        if not failing.exists():
+            self.skipTest("no library with failing calls")
+        weights = pathlib.Path(cli.demo(), "model.safetensors").read_bytes()
+        tensors = len(json.loads(weights[8:8 + int.from_bytes(weights[:8], "little")])) - 1
+        words = [cli.PROGRAM, *run_arguments("--ranks", "mpi", "--dtype", "int8")]
+        # While the weights are packed, of which each takes memory once, and in the first step.
+        for call, said in ((5, "[ranks] rank 1 of 2 could not load the model"),
+                           (tensors + 5, "unmask: error: [ranks] rank 1 of 2: out of memory")):
+            process = begin(*words, ":", "-n", "1", "env", f"LD_PRELOAD={failing}", "FAIL_CALL=aligned_alloc",
+                            f"FAIL_AT={call}", *words, ranks=1)
+            self.addCleanup(process.kill)
+            out, err = process.communicate(timeout=60)
+            self.assertEqual((process.returncode != 0, out), (True, ""))
+            self.assertIn(said, err)
+            self.assertRegex(err, "rank 1 of 2: out of memory")
+
     def test_an_interrupt_shows_the_text_so_far_and_ends_all(self):
         process = begin(cli.PROGRAM, "run", "-m", cli.demo(), "-n", "1024", "--preset", "exact",
                         "--suppress-eos", "-p", "Tell me", "--ranks", "mpi")
@@ -178,6 +206,10 @@ class Ranks(cli.Case):
         self.assertEqual(found.stderr.count("unknown method"), 1, found.stderr)
         self.assertIn("expected cpu", together(*run_arguments("--device", "cuda")).stderr)
 
+    def test_what_is_filled_in_has_no_colours(self):
+        words = ("run", "-m", cli.demo(), "-p", cli.PROMPT, "--fill", "brave otter:___{5}")
+        self.assertEqual(together(*words).stdout, cli.ANSWER + "\n")
+
     def test_one_process_alone_says_that_it_is_alone(self):
         found = cli.unmask(*run_arguments("--ranks", "mpi"))
         self.assertEqual((found.returncode, found.stdout), (0, cli.ANSWER + "\n"))
@@ -194,4 +226,4 @@ if __name__ == "__main__":
     if not (pathlib.Path(cli.PROGRAM).parent / "libunmask_mpi.so").exists():
         print("skipped: the MPI plug-in was not built")
         sys.exit(SKIPPED)
-    unittest.main(argv=sys.argv[:1], verbosity=2)
+    unittest.main(argv=[sys.argv[0], *sys.argv[3:]])

@@ -100,6 +100,11 @@ void operator delete(void* memory, size_t /*size*/) noexcept { std::free(memory)
 
 extern "C" {
 
+void* aligned_alloc(size_t alignment, size_t size) {
+  if (fails("aligned_alloc", ENOMEM)) return nullptr;
+  return behind<&aligned_alloc>("aligned_alloc")(alignment, size);
+}
+
 int open(const char* path, int flags, ...) {
   va_list rest;
   va_start(rest, flags);

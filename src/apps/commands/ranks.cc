@@ -63,6 +63,8 @@ int on_ranks(ModelArguments& model, const std::function<int()>& work, Console& c
     return work();
   }
   if (!ranks->leads()) return follow(model, *ranks, console);
+  // Open MPI gives a process a terminal of its own, wherever the output goes in the end.
+  console.out_terminal = false;
   model.communicator = ranks.get();
   const Leading leading(*ranks);
   return work();
