@@ -88,6 +88,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
   InspectAttentionArguments inspect_attention_arguments;
   BenchArguments bench_arguments;
   EvalArguments eval_arguments;
+  TuneArguments tune_arguments;
   CalibrateArguments calibrate_arguments;
   ScoreArguments score_arguments;
   ConvertArguments convert_arguments;
@@ -105,6 +106,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
        [&] { return inspect_attention(inspect_attention_arguments, console); }},
       {add_bench(app, bench_arguments), [&] { return bench(bench_arguments, console); }},
       {add_eval(app, eval_arguments), [&] { return eval(eval_arguments, console); }},
+      {add_tune(app, tune_arguments), [&] { return tune(tune_arguments, console); }},
       {add_calibrate(app, calibrate_arguments),
        [&] { return calibrate(calibrate_arguments, console); }},
       {add_score(app, score_arguments), [&] { return score(score_arguments, console); }},
