@@ -263,6 +263,45 @@ class Score(Case):
         self.failure("--answer", of=("score", "-p", PROMPT), status=2)
 
 
+class Tune(Case):
+    def examples(self, count: int, **members) -> str:
+        file = pathlib.Path(self.folder) / "examples.jsonl"
+        lines = [{"prompt": PROMPT.replace("4821", str(4000 + i)), "gen_length": 32, **members} for i in range(count)]
+        file.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
+        return str(file)
+
+    def test_writes_a_profile_that_other_commands_take(self):
+        profile, page = (os.path.join(self.folder, name) for name in ("mine.json", "page.html"))
+        result = unmask("tune", "-f", self.examples(2, answer="otter", metric="any"), "--max-loss", "60",
+                        "--json", "-o", profile, "--plot", page)
+        self.assertEqual((result.returncode, without_progress(result.stderr)), (0, ""))
+        said = json.loads(result.stdout)
+        self.assertEqual((said["examples"], said["complete"]), (2, True))
+        self.assertEqual(said["profiles"][0]["name"], "exact")
+        best = next(p for p in said["profiles"] if p["name"] == said["best"])
+        self.assertLess(best["rows"], said["profiles"][0]["rows"] / 4)
+        written = json.loads(pathlib.Path(profile).read_text(encoding="utf-8"))
+        self.assertEqual((written["preset"], written.get("method")), (best["preset"], best.get("method")))
+        self.assertIn("</svg>", pathlib.Path(page).read_text(encoding="utf-8"))
+        ran = json.loads(self.success("run", "-p", PROMPT, "--profile", profile, "--json"))
+        self.assertEqual(ran["preset"], best["preset"])
+        other = json.loads(self.success("run", "-p", PROMPT, "--profile", profile, "--method", "full", "--json"))
+        self.assertEqual(other["method"], "full")
+
+    def test_says_that_few_examples_tell_little(self):
+        result = unmask("tune", "-f", self.examples(1), "--budget", "1s")
+        self.assertIn("1 examples cannot tell a loss of 1 points", result.stderr)
+        self.assertRegex(result.stdout, r"(?m)^exact +1 +1\.000 ")
+
+    def test_refuses_what_it_cannot_do(self):
+        file = self.examples(1)
+        self.failure("--budget", of=("tune", "-f", file, "--budget", "soon"), status=2)
+        self.failure("--file", of=("tune",), status=2)
+        self.failure("--profile", "unmask tune", of=("run", "-p", "a", "--profile", file), status=2)
+        pathlib.Path(file).write_text('{"unmask_profile": 1, "preset": "fast"}', encoding="utf-8")
+        self.failure("--preset", of=("run", "-p", "a", "--preset", "fast", "--profile", file), status=2)
+
+
 class Calibrate(Case):
     def test_writes_what_the_server_reads_and_repeats_itself(self):
         file = os.path.join(self.folder, "calibration.json")

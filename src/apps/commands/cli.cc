@@ -95,6 +95,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
   InspectAttentionArguments inspect_attention_arguments;
   BenchArguments bench_arguments;
   EvalArguments eval_arguments;
+  TuneArguments tune_arguments;
   CalibrateArguments calibrate_arguments;
   ScoreArguments score_arguments;
   ConvertArguments convert_arguments;
@@ -118,6 +119,8 @@ int run_main(int argc, const char* const* argv, Console& console) {
       {add_bench(app, bench_arguments), [&] { return bench(bench_arguments, console); }},
       {add_eval(app, eval_arguments), [&] { return eval(eval_arguments, console); },
        &eval_arguments.model},
+      {add_tune(app, tune_arguments), [&] { return tune(tune_arguments, console); },
+       &tune_arguments.model},
       {add_calibrate(app, calibrate_arguments),
        [&] { return calibrate(calibrate_arguments, console); }, &calibrate_arguments.model},
       {add_score(app, score_arguments), [&] { return score(score_arguments, console); },

@@ -122,6 +122,17 @@ struct EvalArguments {
 CLI::App* add_eval(CLI::App& app, EvalArguments& arguments);
 int eval(const EvalArguments& arguments, Console& console);
 
+struct TuneArguments {
+  ModelArguments model;
+  EvalSettings settings;
+  double budget = 600;  // seconds
+  double max_loss = 1;  // points of a hundred
+  std::optional<std::string> out, plot;
+  bool json = false;
+};
+CLI::App* add_tune(CLI::App& app, TuneArguments& arguments);
+int tune(const TuneArguments& arguments, Console& console);
+
 struct ScoreArguments {
   ModelArguments model;
   PromptArguments prompt;

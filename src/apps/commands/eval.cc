@@ -151,12 +151,6 @@ std::vector<Request> first_requests(const EvalArguments& a, const EvalPlan& plan
   return requests;
 }
 
-void write_file(const std::filesystem::path& path, const std::string& content) {
-  OutputFile file(path);
-  file.stream() << content;
-  file.commit();
-}
-
 void add_what_to_ask(CLI::App& app, EvalSettings& a) {
   restrict_to(app.add_option("--experiment", a.experiment,
                              "Tasks, lengths and methods by name; the options below replace parts "

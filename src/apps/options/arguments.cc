@@ -12,6 +12,7 @@
 #include "methods/registry.h"
 #include "sampling/sampler.h"
 #include "session/device.h"
+#include "session/profile.h"
 
 namespace unmask {
 
@@ -79,6 +80,14 @@ void add_sampler_arguments(CLI::App& app, RequestOptions& g) {
   app.add_flag("--attach-eos", g.attach_eos,
                "An end token carries no confidence before the text reaches it (ES-dLLM)")
       ->group(kSamplingGroup);
+}
+
+void take_profile(const std::string& file, RequestOptions& g) {
+  try {
+    g = with_profile(g, read_profile(file));
+  } catch (const Error& error) {
+    throw CLI::ValidationError("--profile", error.what());
+  }
 }
 
 void add_preset_argument(CLI::App& app, RequestOptions& g) {
@@ -299,14 +308,18 @@ void announce_seed(uint64_t seed, bool drawn, Console& console) {
   if (drawn) console.err << fmt::format("unmask: seed {}\n", seed);
 }
 
-void add_denoising_arguments(CLI::App& app, RequestOptions& g) {
-  add_preset_argument(app, g);
+void add_length_arguments(CLI::App& app, RequestOptions& g) {
   add_count(app, "-n,--gen-length", g.gen_length,
             "Tokens to generate (128, or what Dream's generation_config.json says)");
   add_count(app, "--max-tokens,--max-new-tokens,--n-predict", g.max_tokens,
             "Tokens at most: the canvas begins with -n (here 64, or two blocks) and grows by "
             "blocks while "
             "the answer goes on (-n)");
+}
+
+void add_denoising_arguments(CLI::App& app, RequestOptions& g) {
+  add_preset_argument(app, g);
+  add_length_arguments(app, g);
   CLI::Option* steps = add_count(app, "--steps", g.steps,
                                  "Denoising steps in all, evenly spread, instead of a threshold "
                                  "(exact: one a token)");
@@ -320,7 +333,16 @@ void add_denoising_arguments(CLI::App& app, RequestOptions& g) {
 }
 
 void add_generation_arguments(CLI::App& app, RequestOptions& g) {
+  // Options are taken over in this order, so what is given beside a profile overrides it.
+  CLI::Option* profile =
+      app.add_option_function<std::string>(
+             "--profile", [&g](const std::string& file) { take_profile(file, g); },
+             "Settings that unmask tune has written, instead of a preset; every other option "
+             "overrides them")
+          ->type_name("FILE")
+          ->group(kSamplingGroup);
   add_denoising_arguments(app, g);
+  profile->excludes("--preset");
   app.add_option("--method", g.method,
                  "Acceleration method, NAME or NAME:OPTION=VALUE,... (of the preset)")
       ->type_name(fmt::format("{{{}}}", fmt::join(method_names(), ",")))

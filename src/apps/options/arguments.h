@@ -74,10 +74,13 @@ void add_seed_argument(CLI::App& app, uint64_t& seed, bool& drawn, const std::st
                        const std::string& group);
 /// Names a seed that was drawn, so that the same answer can be had again.
 void announce_seed(uint64_t seed, bool drawn, Console& console);
+/// -n and --max-tokens.
+void add_length_arguments(CLI::App& app, RequestOptions& options);
 /// All of RequestOptions but the method.
 void add_denoising_arguments(CLI::App& app, RequestOptions& options);
 /// The presets and what they stand for, a line each, for the end of a help text.
 std::string preset_help();
+/// All of them, and --profile.
 void add_generation_arguments(CLI::App& app, RequestOptions& options);
 
 /// The share of this process: as --shard says, else that of mpirun or srun, unless its processes

@@ -197,4 +197,10 @@ void OutputFile::commit() {
   close();
 }
 
+void write_file(const std::filesystem::path& path, std::string_view content) {
+  OutputFile file(path);
+  file.stream() << content;
+  file.commit();
+}
+
 }  // namespace unmask

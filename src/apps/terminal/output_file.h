@@ -5,6 +5,7 @@
 #include <ostream>
 #include <streambuf>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace unmask {
@@ -58,5 +59,8 @@ class OutputFile {
   DescriptorBuffer buffer_;
   std::ostream stream_;
 };
+
+/// The whole content of an OutputFile.
+void write_file(const std::filesystem::path& path, std::string_view content);
 
 }  // namespace unmask

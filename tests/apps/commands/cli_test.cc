@@ -19,7 +19,7 @@ TEST(Cli, HelpAndVersionSucceed) {
   EXPECT_EQ(call({"--version"}).status, kSuccess);
   EXPECT_THAT(call({"--version"}).out, StartsWith("unmask "));
   for (const char* command : {"run", "chat", "tokenize", "inspect", "models", "inspect-attention",
-                              "eval", "calibrate", "score", "completion"}) {
+                              "eval", "tune", "calibrate", "score", "completion"}) {
     const Outcome help = call({command, "--help"});
     EXPECT_EQ(help.status, kSuccess);
     EXPECT_THAT(help.out, HasSubstr("Example"));
