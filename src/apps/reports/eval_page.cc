@@ -20,7 +20,7 @@ namespace {
 class Palette {
  public:
   int colour(const std::string& method) {
-    const std::string family = method.substr(0, method.find_first_of(":+@"));
+    const std::string family = method.substr(0, method.find_first_of(":+"));
     const auto found = std::find(families_.begin(), families_.end(), family);
     const auto place = static_cast<int>(found - families_.begin());
     if (found == families_.end()) families_.push_back(family);
