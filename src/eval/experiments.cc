@@ -79,11 +79,34 @@ Experiment preset_experiment() {
           preset_names()};
 }
 
+/// Every method at one commit rule, and every commit rule with one method: what a token costs, and
+/// what is lost. The block caches compute little when a block begins, as in the presets.
+Experiment frontier() {
+  const std::string cache = "fast-dllm:cache=dual,refresh=window";
+  Experiment f{"frontier",
+               "every method and every commit rule: rows and passes per token, accuracy",
+               kComparedTasks,
+               {kLength},
+               {"exact"}};
+  for (const char* method :
+       {"full", "sparsed:block=16,select=0.3", "fast-dllm:cache=prefix", "fast-dllm:cache=dual",
+        "sparse-dllm:keep=0.5,refresh=window", "maskkv:keep=0.5,refresh=window", "streaming-dllm",
+        "dkv-cache", "dllm-cache", "dsb"}) {
+    f.methods.push_back(fmt::format("{}@threshold=0.95", method));
+  }
+  for (const char* rule : {"tokens_per_step=2", "factor=1", "threshold=0.995", "threshold=0.95",
+                           "threshold=0.9", "threshold=0.95,leap=0.75",
+                           "threshold=0.95,credit=true", "threshold=0.95,attach_eos=true"}) {
+    f.methods.push_back(fmt::format("{}@{}", cache, rule));
+  }
+  return f;
+}
+
 }  // namespace
 
 std::span<const Experiment> experiments() {
   static const std::vector<Experiment> list{compare(), sparsed_ablation(), sparse_dllm_ablation(),
-                                            preset_experiment()};
+                                            preset_experiment(), frontier()};
   return list;
 }
 

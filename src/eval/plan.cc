@@ -4,6 +4,7 @@
 #include <filesystem>
 
 #include "core/error.h"
+#include "eval/commit_rules.h"
 #include "eval/dataset.h"
 #include "eval/experiments.h"
 #include "eval/metric.h"
@@ -71,7 +72,9 @@ bool is_preset(const std::string& method) {
 /// Likelihood takes one pass of full attention.
 void check_methods(const EvalSettings& a, const EvalPlan& plan, const ModelFiles& files) {
   for (const std::string& method : plan.methods) {
-    if (!is_preset(method)) create_method(method, {files.config(), 0});
+    const auto [name, rules] = split_rules(method);
+    with_rules({}, rules);
+    if (!is_preset(name)) create_method(name, {files.config(), 0});
   }
   const bool only_full = plan.methods == std::vector<std::string>{"full"};
   for (const EvalTask& task : plan.tasks) {
@@ -136,12 +139,14 @@ std::vector<TokenId> eval_prompt(const EvalSettings& a, const ModelFiles& files,
 
 Request eval_request(const EvalSettings& a, const EvalPlan& plan, const ModelFiles& files,
                      const Example& example, const std::string& method) {
-  RequestOptions generation = a.generation;
-  if (is_preset(method)) {
-    generation.preset = parse_preset(method);
+  const auto [name, rules] = split_rules(method);
+  RequestOptions generation = with_rules(a.generation, rules);
+  if (is_preset(name)) {
+    generation.preset = parse_preset(name);
   } else {
-    generation.method = method;
-    const bool said = generation.steps || generation.tokens_per_step || generation.threshold;
+    generation.method = name;
+    const bool said =
+        generation.steps || generation.tokens_per_step || generation.threshold || generation.factor;
     if (!said && generation.preset == Preset::exact)
       generation.tokens_per_step = plan.tokens_per_step;
   }

@@ -23,9 +23,10 @@ struct EvalSettings {
   std::vector<std::string> files{};
   std::optional<std::string> metric{};  // of examples in files that name none
   Wording wording = Wording::last;
-  std::vector<std::string> methods{};  // or presets, which replace that of `generation`
-  int limit = 100;                     // examples of each task and length
-  int samples = 128;                   // maskings of a likelihood
+  // Or presets, which replace that of `generation`; rules behind either, see commit_rules.h.
+  std::vector<std::string> methods{};
+  int limit = 100;    // examples of each task and length
+  int samples = 128;  // maskings of a likelihood
   bool fidelity = false;
 };
 

@@ -122,6 +122,10 @@ MethodSummary summarize_method(const std::string& method, std::span<const Record
   s.seconds = mean_of(seconds).value;
   s.tokens_per_second = sum_of(seconds) > 0 ? tokens / sum_of(seconds) : 0;
   s.rows = mean_of(of_all([](const Record& r) { return r.rows; })).value;
+  if (tokens > 0) {
+    s.rows_per_token = sum_of(of_all([](const Record& r) { return r.rows; })) / tokens;
+    s.passes_per_token = sum_of(of_all([](const Record& r) { return r.forward_passes; })) / tokens;
+  }
   s.fidelity = summarize_fidelity(records);
   return s;
 }
@@ -139,7 +143,9 @@ Json to_json(const MethodSummary& s) {
             {"seconds", s.seconds},
             {"speed_up", s.speed_up},
             {"answer_tokens_per_second", s.tokens_per_second},
-            {"rows", s.rows}};
+            {"rows", s.rows},
+            {"rows_per_token", s.rows_per_token},
+            {"passes_per_token", s.passes_per_token}};
   if (s.score) json["score"] = *s.score;
   if (s.cost) {
     json["planned"] = {{"density", s.cost->density},

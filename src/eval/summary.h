@@ -60,6 +60,8 @@ struct MethodSummary {
   double speed_up = 1;            // seconds of the first method on the same cells over these
   double tokens_per_second = 0;   // before the first end token
   double rows = 0;                // through the network, mean of a generation
+  double rows_per_token = 0;      // of the answers
+  double passes_per_token = 0;
   std::optional<Cost> cost{};
   std::optional<FidelityMeans> fidelity{};
 };

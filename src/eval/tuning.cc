@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <cmath>
+#include <functional>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/stop.h"
@@ -43,11 +44,10 @@ double mean(std::span<const double> values) {
 double agreement(const Result& a, const Result& b) {
   const int longest = std::max(a.answer.size(), b.answer.size());
   if (longest == 0) return 1;
-  int equal = 0;
-  for (int i = 0; i < std::min(a.answer.size(), b.answer.size()); ++i) {
-    equal += static_cast<int>(a.tokens[static_cast<size_t>(a.answer.begin + i)] ==
-                              b.tokens[static_cast<size_t>(b.answer.begin + i)]);
-  }
+  const auto a_begin = a.tokens.begin() + a.answer.begin;
+  const auto shared = a_begin + std::min(a.answer.size(), b.answer.size());
+  const int equal = std::inner_product(a_begin, shared, b.tokens.begin() + b.answer.begin, 0,
+                                       std::plus<>(), std::equal_to<>());
   return static_cast<double>(equal) / longest;
 }
 

@@ -21,7 +21,7 @@ Buffer lengthened(Backend& backend, const Buffer& old, int known, int rows, int 
 
 }  // namespace
 
-DllmCache::Outputs& DllmCache::outputs(const LayerScope& scope) {
+DllmCache::Outputs& DllmCache::outputs_of(const LayerScope& scope) {
   if (scope.layer > static_cast<int>(outputs_.size())) outputs_.resize(outputs_.size() + 1);
   Outputs& outputs = outputs_[static_cast<size_t>(scope.layer) - 1];
   const int known = scope.store.slots();
@@ -39,7 +39,7 @@ LayerPlan DllmCache::plan_layer(LayerScope& scope) {
   if (scope.layer == 0) return {};
   const Step& step = scope.step;
   const DType type = scope.backend.activation_type();
-  const Outputs& outputs = this->outputs(scope);
+  const Outputs& outputs = outputs_of(scope);
   const bool grown = scope.store.slots() < step.length();
   std::vector<int> rows;
   const auto append = [&](const Rows& part) { rows.insert(rows.end(), part.begin(), part.end()); };

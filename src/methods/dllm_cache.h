@@ -33,7 +33,7 @@ class DllmCache final : public PositionCache {
     Buffer attention, feed_forward;  // [length, dim]
   };
   /// The outputs of a layer, with room for a canvas that has grown.
-  Outputs& outputs(const LayerScope& scope);
+  Outputs& outputs_of(const LayerScope& scope);
   Rows moved(LayerScope& scope) const;
 
   DllmCacheOptions options_;

@@ -199,17 +199,17 @@ class Batch(Case):
 
     def test_prompts_that_begin_alike_are_read_once(self):
         lines = [json.dumps({"prompt": PROMPT + f" Question {i}?"}) for i in range(5)]
-        options = ("--model-block", "32", "--batch-size", "2", "--prefix-cache")
-        answers = []
-        for size in ("0.1", "0"):
-            result = self.batch(*lines, options=(*options, size))
-            self.assertEqual(result.returncode, 0, result.stderr)
-            answers.append([json.loads(line) for line in result.stdout.splitlines()])
-        shared, alone = answers
-        self.assertEqual([a["text"] for a in shared], [a["text"] for a in alone])
-        self.assertEqual([a["cached_tokens"] for a in alone], [0] * 5)
-        self.assertGreater(shared[-1]["cached_tokens"], 0)
-        self.assertLess(shared[-1]["rows"], alone[-1]["rows"])
+        for options in (("--model-block", "32"), ("--method", "fast-dllm:cache=dual,prompt_chunk=16")):
+            answers = []
+            for size in ("0.1", "0"):
+                result = self.batch(*lines, options=(*options, "--batch-size", "2", "--prefix-cache", size))
+                self.assertEqual(result.returncode, 0, result.stderr)
+                answers.append([json.loads(line) for line in result.stdout.splitlines()])
+            shared, alone = answers
+            self.assertEqual([a["text"] for a in shared], [a["text"] for a in alone])
+            self.assertEqual([a["cached_tokens"] for a in alone], [0] * 5)
+            self.assertGreater(shared[-1]["cached_tokens"], 0)
+            self.assertLess(shared[-1]["rows"], alone[-1]["rows"])
         self.assert_error(self.batch(*lines, options=("--prefix-cache", "0.1")), "--prefix-cache")
 
     def test_refuses_what_is_no_list_of_prompts(self):

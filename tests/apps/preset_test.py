@@ -53,6 +53,8 @@ class PresetTest(unittest.TestCase):
                                "--suppress-eos", "--json").stdout)
         self.assertEqual(grown["answer_tokens"], 24)
         self.assertEqual(ask("-n", "4", "--max-tokens", "64").stdout, ANSWER + "\n")
+        short = json.loads(ask("--max-tokens", "4096", "--json").stdout)
+        self.assertEqual((short["text"], short["canvas"]), (ANSWER, short["prompt_tokens"] + 64))
 
     def test_refuses_what_contradicts_itself(self):
         self.refused(1, "-n", "64", "--max-tokens", "32", says="1 to 32")

@@ -16,6 +16,7 @@ Record record(const std::string& task, const std::string& method, int index, dou
   r.score = score;
   r.answer_tokens = 10;
   r.rows = 100;
+  r.forward_passes = 4;
   r.seconds = seconds;
   return r;
 }
@@ -38,6 +39,8 @@ TEST(Summary, ComparesWithTheFirstMethodOnTheSameExamples) {
   EXPECT_DOUBLE_EQ(fast.speed_up, (2 + 2 + 4) / 3.0);
   EXPECT_DOUBLE_EQ(fast.tokens_per_second, 10);
   EXPECT_DOUBLE_EQ(full.seconds, 4);
+  EXPECT_DOUBLE_EQ(full.rows_per_token, 10);
+  EXPECT_DOUBLE_EQ(full.passes_per_token, 0.4);
   EXPECT_EQ(summary.find({"b", 512}, "full")->score.count, 2);
   EXPECT_EQ(summary.find({"b", 1024}, "full"), nullptr);
 }

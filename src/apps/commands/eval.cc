@@ -184,7 +184,7 @@ void add_what_to_ask(CLI::App& app, EvalSettings& a) {
   app.add_option(
          "--method", a.methods,
          "Methods or presets to compare, the first with the others (full, or the experiment's), "
-         "repeatable")
+         "repeatable; behind @ how much a step decides: fast@threshold=0.9,leap=0.75")
       ->allow_extra_args(false)
       ->type_name(
           fmt::format("{{{},{}}}", fmt::join(method_names(), ","), fmt::join(preset_names(), ",")))

@@ -313,8 +313,7 @@ void add_length_arguments(CLI::App& app, RequestOptions& g) {
             "Tokens to generate (128, or what Dream's generation_config.json says)");
   add_count(app, "--max-tokens,--max-new-tokens,--n-predict", g.max_tokens,
             "Tokens at most: the canvas begins with -n (here 64, or two blocks) and grows by "
-            "blocks while "
-            "the answer goes on (-n)");
+            "blocks while the answer goes on (-n)");
 }
 
 void add_denoising_arguments(CLI::App& app, RequestOptions& g) {

@@ -29,12 +29,13 @@ std::string cell_title(const CellName& cell) {
 
 TextTable overview_table(const Summary& summary) {
   TextTable table{{"method", "examples", "score", "difference", "tok/s", "speed-up", "rows",
-                   "density", "memory"}};
+                   "rows/tok", "passes/tok", "density", "memory"}};
   for (const MethodSummary& m : summary.methods) {
     table.rows.push_back(
         {m.method, format_count(m.examples), m.score ? fmt::format("{:.3f}", *m.score) : kNothing,
          points(m.difference), fmt::format("{:.1f}", m.tokens_per_second),
          fmt::format("{:.2f}", m.speed_up), format_count(static_cast<int64_t>(m.rows)),
+         fmt::format("{:.1f}", m.rows_per_token), fmt::format("{:.2f}", m.passes_per_token),
          m.cost ? fmt::format("{:.2f}", m.cost->density) : kNothing,
          m.cost ? format_bytes(static_cast<int64_t>(m.cost->peak_bytes)) : kNothing});
   }
