@@ -53,7 +53,8 @@ TEST(Environment, UnknownValuesAreErrors) {
   const testing::EnvironmentVariable tune("UNMASK_CUDA_TUNE", "perhaps");
   EXPECT_THAT(error_of(options), HasSubstr("UNMASK_CUDA_TUNE: found 'perhaps'"));
   const testing::EnvironmentVariable isa("UNMASK_ISA", "sse9");
-  EXPECT_THAT(error_of([] { create_cpu_backend({.threads = 1}); }), HasSubstr("'sse9': not in this build"));
+  EXPECT_THAT(error_of([] { create_cpu_backend({.threads = 1}); }),
+              HasSubstr("'sse9': not in this build"));
 }
 
 }  // namespace
