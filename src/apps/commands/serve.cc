@@ -145,6 +145,7 @@ class Loading {
             const Request usual = build_request(a.generation, files, {});
             model.reset(new Model(load_model(a.model, files, {&usual, 1}, console)));
             const int64_t memory = memory_limit(a, *model);
+            if (interrupted()) throw Stopped{};  // before the server heard signals itself
             service.open(*model, make_context(a, *model, std::move(decisions), memory));
             tell(console, "ready");
           } catch (...) {
@@ -277,6 +278,7 @@ int serve(const ServeArguments& a, Console& console) {
   DecisionSetup decisions = decision_setup(a, files);  // a bad file shows before loading
   options.scheduler.engine = {
       .max_running = a.parallel, .max_rows = a.batch_rows, .series_steps = 1};
+  const InterruptWatch watch;  // who reads the address may end the server at once
   std::unique_ptr<Model> model;
   Service service(std::move(options));
   if (a.unix_path) {
@@ -287,7 +289,6 @@ int serve(const ServeArguments& a, Console& console) {
     const std::string host = a.host.find(':') == std::string::npos ? a.host : '[' + a.host + ']';
     tell(console, "listening on http://{}:{}", host, port);
   }
-  const InterruptWatch watch;
   Loading loading(a, files, std::move(decisions), model, service, console);
   service.run();
   loading.finish();
