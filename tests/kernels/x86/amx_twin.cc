@@ -20,13 +20,7 @@ namespace {
 }  // namespace
 
 const KernelTable& amx_twin() {
-  static const KernelTable table = [] {
-    KernelTable amx = avx512_bf16_table();
-    amx.name = "amx on emulated tiles";
-    amx.int8_product = int8_product;
-    amx.bf16_product = bf16_product;
-    return amx;
-  }();
+  static const KernelTable table = table_with_tiles("amx on emulated tiles");
   return table;
 }
 

@@ -17,13 +17,7 @@ namespace {
 }  // namespace
 
 const KernelTable& amx_table() {
-  static const KernelTable table = [] {
-    KernelTable amx = avx512_bf16_table();
-    amx.name = "amx";
-    amx.int8_product = int8_product;
-    amx.bf16_product = bf16_product;
-    return amx;
-  }();
+  static const KernelTable table = table_with_tiles("amx");
   return table;
 }
 
