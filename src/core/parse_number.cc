@@ -13,7 +13,7 @@ std::optional<T> parse_number(std::string_view text) {
   T value{};
   const char* begin = text.data();
   const char* end = begin + text.size();
-  if constexpr (std::is_floating_point_v<T>) {  // where std::from_chars is younger than C++17
+  if constexpr (std::is_floating_point_v<T>) {  // Apple's std::from_chars has none of these
     const auto [stop, problem] = fast_float::from_chars(begin, end, value);
     if (problem != std::errc{} || stop != end || !std::isfinite(value)) return std::nullopt;
   } else {

@@ -10,6 +10,7 @@
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
+#include "core/parse_number.h"
 #include "eval/metric.h"
 #include "eval/tuning.h"
 #include "io/json_file.h"
@@ -24,22 +25,15 @@ constexpr const char* kTuneGroup = "Tuning";
 
 /// "90", "90s", "10m", "2h" in seconds. Throws CLI::ValidationError for anything else.
 double parse_duration(const std::string& text) {
-  size_t end = 0;
-  double value = 0;
-  try {
-    value = std::stod(text, &end);
-  } catch (const std::exception&) {
-    end = 0;
-  }
-  const std::string unit = text.substr(end);
-  const double seconds = unit.empty() || unit == "s" ? 1
-                         : unit == "m"               ? 60
-                         : unit == "h"               ? 3600
-                                                     : 0;
-  if (end == 0 || !(value * seconds > 0 && value * seconds <= 1e7)) {
+  constexpr double kMost = 1e7;
+  const char unit = text.empty() ? '\0' : text.back();
+  const double seconds = unit == 'm' ? 60 : unit == 'h' ? 3600 : 1;
+  const bool has_unit = unit == 's' || unit == 'm' || unit == 'h';
+  const auto count = parse_number<double>(text.substr(0, text.size() - (has_unit ? 1 : 0)));
+  if (!count || *count <= 0 || *count * seconds > kMost) {
     throw CLI::ValidationError("--budget", "expected a time like 90s, 10m or 2h");
   }
-  return value * seconds;
+  return *count * seconds;
 }
 
 void add_tuning_arguments(CLI::App& app, TuneArguments& a) {
