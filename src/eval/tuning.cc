@@ -194,15 +194,23 @@ Tuning Tuner::conclude() const {
       return !other.given_up && as_good &&
              (other.loss.value < p.loss.value || other.speed_up > p.speed_up);
     });
-    const bool allowed = !p.given_up && p.loss.value <= task_.max_loss;
-    if (allowed && p.speed_up > all[tuning.best].speed_up) {
-      tuning.best = static_cast<size_t>(&p - all.data());
-    }
   }
+  tuning.best = fastest_allowed(all, task_.max_loss);
   return tuning;
 }
 
 }  // namespace
+
+size_t fastest_allowed(std::span<const TunedProfile> profiles, double max_loss) {
+  constexpr double kClearly = 1.05;  // as times of equal work differ
+  size_t best = 0;
+  for (size_t i = 1; i < profiles.size(); ++i) {
+    const TunedProfile& p = profiles[i];
+    if (p.given_up || p.loss.value > max_loss) continue;
+    if (p.speed_up > kClearly * profiles[best].speed_up) best = i;
+  }
+  return best;
+}
 
 std::vector<Profile> tuning_profiles(const ModelConfig& config) {
   std::vector<Profile> profiles{{.preset = Preset::exact},

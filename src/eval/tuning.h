@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -42,10 +43,14 @@ struct TunedProfile {
 
 struct Tuning {
   std::vector<TunedProfile> profiles{};  // in the order of the task
-  size_t best = 0;        // the fastest whose mean loss is no more than what was allowed
-  int examples = 0;       // that were asked
-  bool complete = false;  // all there are
+  size_t best = 0;                       // fastest_allowed()
+  int examples = 0;                      // that were asked
+  bool complete = false;                 // all there are
 };
+
+/// The fastest whose mean loss is no more than `max_loss`, or the first. What is clearly faster
+/// than none before it is passed over: the profiles come from the careful to the bold.
+size_t fastest_allowed(std::span<const TunedProfile> profiles, double max_loss);
 
 struct TuningProgress {
   int done = 0;  // examples

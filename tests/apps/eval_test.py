@@ -290,7 +290,7 @@ class Tune(Case):
 
     def test_says_that_few_examples_tell_little(self):
         result = unmask("tune", "-f", self.examples(1), "--budget", "1s")
-        self.assertIn("1 examples cannot tell a loss of 1 points", result.stderr)
+        self.assertIn("1 example cannot tell a loss of 1 points", result.stderr)
         self.assertRegex(result.stdout, r"(?m)^exact +1 +1\.000 ")
 
     def test_refuses_what_it_cannot_do(self):

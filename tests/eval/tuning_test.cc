@@ -57,6 +57,23 @@ TEST_F(TuningTest, ComparesWithTheFirstOnTheSameExamples) {
   EXPECT_TRUE(t.profiles[1].on_front);
 }
 
+TEST(Tuning, TheCarefulIsChosenWhereTheBoldIsNotClearlyFaster) {
+  const auto profile = [](double loss, double speed_up) {
+    TunedProfile p;
+    p.loss.value = loss;
+    p.speed_up = speed_up;
+    return p;
+  };
+  std::vector<TunedProfile> all{profile(0, 1), profile(0.2, 10), profile(0.4, 10.4)};
+  EXPECT_EQ(fastest_allowed(all, 1), 1U);
+  all.push_back(profile(0.9, 11));
+  EXPECT_EQ(fastest_allowed(all, 1), 3U);
+  EXPECT_EQ(fastest_allowed(all, 0.5), 1U);
+  all[3].given_up = true;
+  EXPECT_EQ(fastest_allowed(all, 1), 1U);
+  EXPECT_EQ(fastest_allowed(all, 0.1), 0U);
+}
+
 TEST_F(TuningTest, GivesUpWhatLosesBeyondDoubt) {
   // A narrow window does not see the code.
   const Profile blind{.preset = Preset::exact, .method = "sliding-window:window=1,block=8"};

@@ -138,8 +138,8 @@ int tune(const TuneArguments& a, Console& console) {
   console.out << std::flush;  // before the files: a full disk must not cost the table
   const double finest = 100.0 / tuning.examples;
   if (finest > a.max_loss) {
-    warn(console, "{} examples cannot tell a loss of {} points, one of them is {:.1f}; {}",
-         tuning.examples, a.max_loss, finest,
+    warn(console, "{} example{} cannot tell a loss of {} points, one of them is {:.1f}; {}",
+         tuning.examples, tuning.examples == 1 ? "" : "s", a.max_loss, finest,
          tuning.complete ? "give more" : "a larger --budget asks more");
   }
   if (interrupted()) return kInterrupted;
