@@ -1,13 +1,12 @@
 #include "session/profile.h"
 
-#include <filesystem>
-#include <fstream>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
 #include <string>
 
 #include "core/error.h"
+#include "support/temp_dir.h"
 
 namespace unmask {
 namespace {
@@ -17,8 +16,7 @@ using ::testing::HasSubstr;
 class ProfileTest : public ::testing::Test {
  protected:
   Profile read(const std::string& content) const {
-    std::ofstream(file_) << content;
-    return read_profile(file_);
+    return read_profile(dir_.write("profile.json", content));
   }
   std::string refusal(const std::string& content) const {
     try {
@@ -28,9 +26,8 @@ class ProfileTest : public ::testing::Test {
     }
     return "";
   }
-  void TearDown() override { std::filesystem::remove(file_); }
 
-  std::filesystem::path file_ = std::filesystem::path(::testing::TempDir()) / "a_profile.json";
+  testing::TempDir dir_;
 };
 
 TEST_F(ProfileTest, ComesBackAsItWasWritten) {
