@@ -85,13 +85,16 @@ void ThreadPool::run(int count, const std::function<void(int, int)>& task) {
     count_ = count;
     error_ = nullptr;
     next_ = 0;
-    busy_ = static_cast<int>(workers_.size());
+    open_ = true;
     ++generation_;
   }
   wake_.notify_all();
   drain(0);
-  const auto idle = [this] { return busy_.load() == 0; };
-  while (!poll(idle)) std::this_thread::yield();
+  // Who comes now comes too late: a worker whose processor is taken by others would hold up a run
+  // that has nothing left to do. Only what was begun is waited for.
+  open_ = false;
+  const auto left = [this] { return inside_.load() == 0; };
+  while (!poll(left)) std::this_thread::yield();
   if (error_) std::rethrow_exception(error_);
 }
 
@@ -105,8 +108,9 @@ void ThreadPool::work(int worker) {
     }
     seen = generation_.load();
     if (stop_) return;
-    drain(worker);
-    --busy_;
+    ++inside_;  // before the look at open_: run() closes first and counts then
+    if (open_) drain(worker);
+    --inside_;
   }
 }
 

@@ -16,7 +16,8 @@
 namespace unmask {
 
 /// Runs numbered tasks on `threads` threads, the caller among them. Tasks are handed out one by
-/// one, so uneven tasks balance themselves; which thread ran a task must not change its result.
+/// one, so uneven tasks balance themselves and a thread that gets no processor holds up nobody;
+/// which thread ran a task must not change its result.
 class ThreadPool {
  public:
   /// Begins a thread that runs `body`; throws std::system_error where the system refuses.
@@ -56,7 +57,8 @@ class ThreadPool {
   std::atomic<uint64_t> generation_{0};  // rises with every run, and once more to stop
   std::atomic<bool> stop_{false};
   std::atomic<int> next_{0};
-  std::atomic<int> busy_{0};  // workers that have not finished the current run
+  std::atomic<bool> open_{false};  // whether workers may still join the current run
+  std::atomic<int> inside_{0};     // workers that look for a task or are at one
   int count_ = 0;
   const std::function<void(int, int)>* task_ = nullptr;
   std::exception_ptr error_;

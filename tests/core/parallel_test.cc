@@ -1,12 +1,14 @@
 #include "core/parallel.h"
 
 #include <chrono>
+#include <future>
 #include <gtest/gtest.h>
 #include <new>
 #include <numeric>
 #include <string>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "core/error.h"
 
@@ -46,6 +48,22 @@ TEST(ThreadPool, WakesWorkersThatWentToSleep) {
     pool.run(2, [&](int, int) { ++count; });
   }
   EXPECT_EQ(count, 10);
+}
+
+TEST(ThreadPool, WaitsForNoWorkerThatHasNotBegun) {
+  std::promise<void> gate;
+  const std::shared_future<void> opened(gate.get_future());
+  const auto late = [&opened](std::function<void()> body) {
+    return std::thread([opened, body = std::move(body)] {
+      opened.wait();
+      body();
+    });
+  };
+  ThreadPool pool(3, late);
+  int count = 0;  // by the caller alone
+  for (int i = 0; i < 5; ++i) pool.run(10, [&](int, int) { ++count; });
+  EXPECT_EQ(count, 50);
+  gate.set_value();
 }
 
 TEST(ThreadPool, AnExceptionReachesTheCallerAndThePoolStaysUsable) {
