@@ -10,7 +10,14 @@ namespace {
 
 using testing::error_of;
 
-TEST(KernelVariants, TheBestIsTheFirstWhoseInstructionsAreAllThere) {
+class KernelChoice : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (cpu::kernel_variants().size() < 3) GTEST_SKIP() << "this build has one set alone";
+  }
+};
+
+TEST_F(KernelChoice, TheBestIsTheFirstWhoseInstructionsAreAllThere) {
   EXPECT_EQ(cpu::select_variant("", {}).name, "neon");
   EXPECT_EQ(cpu::select_variant("", {.dotprod = true}).name, "neon_dotprod");
   EXPECT_EQ(cpu::select_variant("", {.dotprod = true, .bf16_matrices = true}).name, "neon_dotprod");
@@ -19,7 +26,7 @@ TEST(KernelVariants, TheBestIsTheFirstWhoseInstructionsAreAllThere) {
             "neon_bf16");
 }
 
-TEST(KernelVariants, ANameThatTheProcessorCannotRunIsAnErrorThatSaysWhatIsMissing) {
+TEST_F(KernelChoice, ANameThatTheProcessorCannotRunIsAnErrorThatSaysWhatIsMissing) {
   EXPECT_EQ(cpu::select_variant("plain", {}).name, "plain");
   EXPECT_EQ(error_of([] { cpu::select_variant("neon_dotprod", {}); }),
             "[cpu] kernels 'neon_dotprod': this processor lacks DotProd");

@@ -10,7 +10,14 @@ namespace {
 
 using testing::error_of;
 
-TEST(KernelVariants, TheBestIsTheFirstWhoseInstructionsAreAllThere) {
+class KernelChoice : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    if (cpu::kernel_variants().size() < 3) GTEST_SKIP() << "this build has one set alone";
+  }
+};
+
+TEST_F(KernelChoice, TheBestIsTheFirstWhoseInstructionsAreAllThere) {
   EXPECT_EQ(cpu::select_variant("", {}).name, "plain");
   EXPECT_EQ(cpu::select_variant("", {.avx2_fma = true}).name, "avx2");
   EXPECT_EQ(cpu::select_variant("", {.avx2_fma = true, .avx_vnni = true}).name, "avx2_vnni");
@@ -29,7 +36,7 @@ TEST(KernelVariants, TheBestIsTheFirstWhoseInstructionsAreAllThere) {
   EXPECT_EQ(cpu::select_variant("", {.bf16_dot = true, .vnni = true}).name, "plain");
 }
 
-TEST(KernelVariants, ANameThatTheProcessorCannotRunIsAnErrorThatSaysWhatIsMissing) {
+TEST_F(KernelChoice, ANameThatTheProcessorCannotRunIsAnErrorThatSaysWhatIsMissing) {
   EXPECT_EQ(cpu::select_variant("plain", {}).name, "plain");
   EXPECT_EQ(error_of([] { cpu::select_variant("avx512", {.avx2_fma = true}); }),
             "[cpu] kernels 'avx512': this processor lacks AVX-512");
