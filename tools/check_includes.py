@@ -26,7 +26,7 @@ GROUPS = {
     "kernels/cpu": {
         "ground": ["block_layout", "reserve", "table"],
         "parts": ["attention", "block_packing", "experts", "packed_products", "panels", "products", "variants",
-                  "split", "split_attention", "split_products", "weight_layout"],
+                  "split", "split_products", "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["arm64", "portable", "x86"],
     },

@@ -23,8 +23,8 @@ struct LoadOptions {
   LoadProgress progress = {};                        // optional
   size_t prefix_bytes = 0;  // of finished blocks that requests leave to others, see PrefixPool
   StopToken stop = {};      // ends loading and steps on the CPU with Stopped
-  /// Not null: all ranks load the model, each its share, and compute together. Rank 0 then uses its
-  /// model as ever; the others follow().
+  /// Not null: all ranks load the model, or each its share of it, and compute together. Rank 0 then
+  /// uses its model as ever; the others follow().
   JointLoading* joint = nullptr;
 };
 
