@@ -121,16 +121,9 @@ void SplitRows::complete(Tensor t) {
   for (const auto& [begin, ends] : take(span_of(t))) {
     std::vector<int64_t> counts;
     Place from = begin;
-    Place own = begin;
-    for (const Place end : ends) {
-      if (static_cast<int>(counts.size()) == ranks_.rank()) own = from;
-      counts.push_back(end - from);
-      from = end;
-    }
-    // The gather writes where the tensor lies, so what this rank gives has to lie elsewhere.
-    own_.assign(own, own + counts[static_cast<size_t>(ranks_.rank())]);
+    for (const Place end : ends) counts.push_back(end - std::exchange(from, end));
     auto* all = static_cast<std::byte*>(t.data) + (begin - static_cast<Place>(t.data));
-    ranks_.gather(own_.data(), counts, all);
+    ranks_.gather(nullptr, counts, all);
   }
 }
 

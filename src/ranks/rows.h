@@ -59,7 +59,6 @@ class SplitRows {
 
   Communicator& ranks_;
   std::map<Place, Ends> pieces_;  // apart from each other
-  std::vector<std::byte> own_;    // as large as was needed so far
 };
 
 }  // namespace unmask

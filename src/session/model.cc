@@ -87,6 +87,7 @@ Model::Model(const ModelFiles& files, const LoadOptions& options)
           resolve_weight_type(options.weights, device_, files_.checkpoint(), files_.config())),
       sizes_(element_sizes(device_, weight_type_, files_.checkpoint(), files_.config())),
       threads_(options.threads > 0 ? options.threads : available_threads()),
+      weight_ranks_(weight_ranks(options.joint) == nullptr ? 1 : options.joint->ranks().size()),
       adapters_(open_adapters(options.adapters)),
       backend_(create_backend(files_, threads_, weight_type_, adapters_, options)),
       weights_(adapt_and_load(files_, adapters_, *backend_, threads_, options)),

@@ -3,6 +3,7 @@
 #include <atomic>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <numeric>
 
 #include "session/costs.h"
 #include "support/error_of.h"
@@ -174,9 +175,10 @@ TEST(Ranks, AFollowerWithoutMemoryEndsAllAndIsNamed) {
   EXPECT_EQ(error, "[ranks] rank 1 of 3: [test] out of memory");
 }
 
-/// What all ranks receive together while each makes the calls of the others by itself.
-int64_t received_by_all(const std::string& name, int n, RankSplit split, const Request& request) {
-  std::atomic<int64_t> received = 0;
+/// What each rank receives while it makes the calls of the others by itself.
+std::vector<int64_t> received_by_each(const std::string& name, int n, RankSplit split,
+                                      const Request& request) {
+  std::vector<int64_t> received(static_cast<size_t>(n));
   ThreadRanks ranks(n);
   ranks.each([&](Communicator& own) {
     std::unique_ptr<Backend> backend;
@@ -187,13 +189,18 @@ int64_t received_by_all(const std::string& name, int n, RankSplit split, const R
     }
     LoadedModel model(checkpoint(name), std::move(backend), overrides_of(name));
     generate(model.transformer, {&request, 1});
-    received += own.traffic().bytes;
+    received[static_cast<size_t>(own.rank())] = own.traffic().bytes;
   });
   return received;
 }
 
-Request one_step(const LoadedModel& model) {
-  Request r = request_of(model, "full");
+int64_t received_by_all(const std::string& name, int n, RankSplit split, const Request& request) {
+  const std::vector<int64_t> each = received_by_each(name, n, split, request);
+  return std::accumulate(each.begin(), each.end(), int64_t{0});
+}
+
+Request one_step(const LoadedModel& model, int prompt_length = 13) {
+  Request r = testing::method_request(model, "full", prompt_length, 16, 8, 16);
   r.steps = 1;
   r.block_length = r.gen_length();
   return r;
@@ -228,6 +235,11 @@ TEST(Ranks, ExchangeTheBytesThatAPlanCounts) {
     EXPECT_EQ(static_cast<double>(received_by_all(name, 3, RankSplit::columns, r)),
               2 * costs.explain(r).total.result_bytes)
         << name;
+    const Request longer = one_step(model, 100);  // enough rows for three ranks
+    EXPECT_EQ(received_by_each(name, 3, RankSplit::rows, longer).back(),
+              costs.explain_rows(longer, 3).received.bytes)
+        << name;
+    EXPECT_EQ(costs.explain_rows(r, 3).received.bytes, 0) << name;
   }
 }
 

@@ -68,6 +68,8 @@ TEST(JointLoading, AModelOnTwoRanksHoldsHalfOnEachAndAnswersAsOne) {
     EXPECT_NEAR(static_cast<double>(model.weights().packed_bytes),
                 static_cast<double>(alone.weights().packed_bytes) / 2,
                 static_cast<double>(alone.weights().packed_bytes) / 50);
+    // A gather takes memory beside.
+    EXPECT_GT(model.costs().request_bytes(request), alone.costs().request_bytes(request));
     if (!own.leads()) return model.follow();
     EXPECT_EQ(generate(model.transformer(), {&request, 1})[0].tokens, expected);
   });

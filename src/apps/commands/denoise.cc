@@ -17,11 +17,16 @@ namespace {
 
 constexpr size_t kMostOfNote = 300;  // bytes
 
-/// Of the weights that this process packs.
-int64_t own_weight_bytes(const ModelArguments& arguments, const Costs& costs) {
+/// How many processes share the weights.
+int weight_ranks(const ModelArguments& arguments) {
   const bool split =
       arguments.communicator != nullptr && joint_options(arguments).split == RankSplit::columns;
-  return costs.weight_bytes() / (split ? arguments.communicator->size() : 1);
+  return split ? arguments.communicator->size() : 1;
+}
+
+/// Of the weights that this process packs.
+int64_t own_weight_bytes(const ModelArguments& arguments, const Costs& costs) {
+  return costs.weight_bytes() / weight_ranks(arguments);
 }
 
 /// Refuses what does not fit before any of it is there. A device says itself what does not.
@@ -30,7 +35,8 @@ void check_memory(const ModelArguments& arguments, const ModelFiles& files,
   const WeightType weights = resolve_weight_type(
       parse_weight_type(arguments.dtype), DeviceKind::cpu, files.checkpoint(), files.config());
   const Costs costs(files.config(),
-                    element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()));
+                    element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()),
+                    weight_ranks(arguments));
   const auto allowed = memory_for(arguments);
   if (!allowed) return;
   const auto held = own_weight_bytes(arguments, costs) +
