@@ -34,6 +34,7 @@ struct BatchArguments {
   PromptOptions chat;
   RequestOptions generation;
   std::string file;
+  std::optional<std::string> out;  // a file
   std::string on_error = "stop";
   std::optional<std::string> shard;
   int batch_size = 8;
