@@ -26,7 +26,7 @@ GROUPS = {
     "kernels/cpu": {
         "ground": ["block_layout", "reserve", "table"],
         "parts": ["attention", "block_packing", "experts", "packed_products", "panels", "products", "variants",
-                  "split", "split_attention", "split_products", "weight_layout"],
+                  "split", "split_products", "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["arm64", "portable", "x86"],
     },
@@ -62,7 +62,7 @@ GROUP_OF = {folder: {name: (level, group) for level, (group, names) in enumerate
 KERNEL_INTERFACE = {"kernels/backend.h", "kernels/backend_wrapper.h", "kernels/block_pattern.h",
                     "kernels/counting/backend.h", "kernels/create_backend.h",
                     "kernels/metered/backend.h", "kernels/panels.h", "kernels/ranks/follower.h",
-                    "kernels/ranks/leader.h", "kernels/rotation.h", "kernels/select.h",
+                    "kernels/ranks/leader.h", "kernels/ranks/row_split.h", "kernels/rotation.h", "kernels/select.h",
                     "kernels/split.h"}
 SEEN_BY_METHODS = {"kernels/backend.h", "kernels/block_pattern.h", "kernels/select.h",
                    "model/method.h"}

@@ -106,12 +106,16 @@ BenchModel::BenchModel(const std::string& shape, WeightType weights, int threads
              progress),
       meter_(dynamic_cast<MeteredBackend&>(model_.backend())) {}
 
-double limit_seconds(const WorkCount& work, WeightType weights, const Ceilings& c) {
+Rates rates_at(const Ceilings& c, WeightType weights) {
   const double attention = weights == WeightType::f32 ? c.f32 : c.bf16;
   const double products = weights == WeightType::int8   ? c.int8
                           : weights == WeightType::int4 ? c.int4
                                                         : attention;
-  return roofline_seconds(work, {.products = products, .attention = attention, .read = c.read});
+  return {.products = products, .attention = attention, .read = c.read};
+}
+
+double limit_seconds(const WorkCount& work, WeightType weights, const Ceilings& c) {
+  return roofline_seconds(work, rates_at(c, weights));
 }
 
 void check_bench_case(const ModelConfig& config, const BenchCase& about) {

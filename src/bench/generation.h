@@ -70,6 +70,8 @@ using BenchProgress = std::function<void(int step, int steps)>;
 GenerationFigures measure_generation(const BenchModel& model, const BenchCase& about,
                                      const Ceilings& ceilings, const BenchProgress& progress = {});
 
+/// The ceilings that products with such weights and attention run against.
+Rates rates_at(const Ceilings& ceilings, WeightType weights);
 /// Seconds that `work` takes at the ceilings: products at the rate of the weights' type, or of
 /// reading them where that is slower, and attention.
 double limit_seconds(const WorkCount& work, WeightType weights, const Ceilings& ceilings);

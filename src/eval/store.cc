@@ -1,13 +1,7 @@
 #include "eval/store.h"
 
-#include <algorithm>
-#include <cerrno>
-#include <cstring>
-#include <fcntl.h>
 #include <nlohmann/json.hpp>
 #include <set>
-#include <sys/file.h>
-#include <unistd.h>
 
 #include "core/error.h"
 #include "core/list_folder.h"
@@ -21,7 +15,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr size_t kMaxBytes = size_t{4} << 30;
+constexpr const char* kArea = "[eval]";
 
 /// Names the first setting that differs.
 void check_same(const nlohmann::json& found, const Json& wanted, const std::string& file) {
@@ -33,13 +27,6 @@ void check_same(const nlohmann::json& found, const Json& wanted, const std::stri
   }
 }
 
-/// Bytes up to the last line break.
-size_t complete_lines(std::string_view text) { return text.rfind('\n') + 1; }
-
-[[noreturn]] void refuse(const fs::path& file, const char* what) {
-  fail("[eval] {}: {}: {}", file.string(), what, std::strerror(errno));
-}
-
 }  // namespace
 
 ResultStore::ResultStore(const std::optional<std::string>& folder, const Json& settings,
@@ -48,55 +35,24 @@ ResultStore::ResultStore(const std::optional<std::string>& folder, const Json& s
   std::error_code error;
   fs::create_directories(*folder, error);
   if (error) fail("[eval] {}: cannot be created: {}", *folder, error.message());
-  file_ = fs::path(*folder) /
-          (shard.whole() ? "results.jsonl" : fmt::format("results.{}.jsonl", shard.name()));
-  try {
-    descriptor_ = open_alone(file_, O_RDWR | O_APPEND | O_CREAT);
-    read_own(settings);
-    for (const fs::path& file : list_folder(*folder)) {
-      const std::string name = file.filename().string();
-      if (file == file_ || !name.starts_with("results.") || !name.ends_with(".jsonl")) continue;
-      if (shard.whole()) others_.push_back(open_alone(file, O_RDONLY));
-      read_other(file, settings);
+  own_.emplace(kArea,
+               fs::path(*folder) / (shard.whole() ? "results.jsonl"
+                                                  : fmt::format("results.{}.jsonl", shard.name())),
+               AppendedFile::Use::append);
+  const std::string lines = own_->take_lines();
+  if (lines.empty()) own_->append(json_line({{"settings", settings}}));
+  read_lines(lines, own_->path(), settings);
+  for (const fs::path& file : list_folder(*folder)) {
+    const std::string name = file.filename().string();
+    if (file == own_->path() || !name.starts_with("results.") || !name.ends_with(".jsonl"))
+      continue;
+    if (shard.whole()) {
+      others_.emplace_back(kArea, file, AppendedFile::Use::read);
+      read_lines(others_.back().take_lines(), file, settings);
+    } else {
+      read_lines(complete_lines(file), file, settings);
     }
-  } catch (...) {
-    close_all();  // no destructor runs
-    throw;
   }
-}
-
-ResultStore::~ResultStore() { close_all(); }
-
-void ResultStore::close_all() {
-  if (descriptor_ >= 0) close(descriptor_);
-  for (const int other : others_) close(other);
-}
-
-int ResultStore::open_alone(const fs::path& file, int flags) {
-  const int opened = open(file.c_str(), flags | O_CLOEXEC | O_NOFOLLOW, 0666);
-  if (opened < 0) refuse(file, "cannot be opened");
-  if (flock(opened, LOCK_EX | LOCK_NB) == 0) return opened;
-  const int error = errno;
-  close(opened);
-  errno = error;
-  if (error != EWOULDBLOCK) refuse(file, "cannot be locked");
-  fail(ErrorCode::results_exist, "[eval] {}: another process writes its results there",
-       file.parent_path().string());
-}
-
-void ResultStore::read_own(const Json& settings) {
-  const std::string text = read_text_file(file_, kMaxBytes);
-  const size_t complete = complete_lines(text);
-  if (complete < text.size() && ftruncate(descriptor_, static_cast<off_t>(complete)) != 0) {
-    refuse(file_, "cannot be written");
-  }
-  if (complete == 0) append(json_line({{"settings", settings}}));
-  read_lines(std::string_view(text).substr(0, complete), file_, settings);
-}
-
-void ResultStore::read_other(const fs::path& file, const Json& settings) {
-  const std::string text = read_text_file(file, kMaxBytes);
-  read_lines(std::string_view(text).substr(0, complete_lines(text)), file, settings);
 }
 
 void ResultStore::read_lines(std::string_view text, const fs::path& file, const Json& settings) {
@@ -128,17 +84,9 @@ const Record* ResultStore::find(const RecordKey& key) const {
   return found == known_.end() ? nullptr : &records_[found->second];
 }
 
-void ResultStore::append(const std::string& line) {
-  for (size_t at = 0; at < line.size();) {
-    const ssize_t written = write(descriptor_, line.data() + at, line.size() - at);
-    if (written < 0 && errno != EINTR) refuse(file_, "cannot be written");
-    at += static_cast<size_t>(std::max<ssize_t>(written, 0));
-  }
-}
-
 void ResultStore::add(Record record) {
   UNMASK_CHECK(!known_.contains(record.key), "an example is answered once");
-  if (descriptor_ >= 0) append(json_line(to_json(record)));
+  if (own_) own_->append(json_line(to_json(record)));
   known_.emplace(record.key, records_.size());
   records_.push_back(std::move(record));
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "eval/record.h"
+#include "io/appended_file.h"
 #include "session/shard.h"
 
 namespace unmask {
@@ -24,10 +25,6 @@ class ResultStore {
   /// and while another process has what should be this one's.
   ResultStore(const std::optional<std::string>& folder, const nlohmann::ordered_json& settings,
               const Shard& shard = {});
-  ~ResultStore();
-  ResultStore(const ResultStore&) = delete;
-  ResultStore& operator=(const ResultStore&) = delete;
-
   /// Null: there is none yet.
   const Record* find(const RecordKey& key) const;
   /// Throws Error when it cannot be written.
@@ -35,19 +32,11 @@ class ResultStore {
   std::span<const Record> records() const { return records_; }
 
  private:
-  /// Opens a file for reading, too, and takes it for this process.
-  int open_alone(const std::filesystem::path& file, int flags);
-  void read_own(const nlohmann::ordered_json& settings);
-  /// What another process wrote; of the last line nothing unless it is complete.
-  void read_other(const std::filesystem::path& file, const nlohmann::ordered_json& settings);
   void read_lines(std::string_view text, const std::filesystem::path& file,
                   const nlohmann::ordered_json& settings);
-  void append(const std::string& line);
-  void close_all();
 
-  std::filesystem::path file_;
-  int descriptor_ = -1;
-  std::vector<int> others_;  // held, that nobody writes them
+  std::optional<AppendedFile> own_;   // none in memory
+  std::vector<AppendedFile> others_;  // held, that nobody writes them
   std::vector<Record> records_;
   std::map<RecordKey, size_t> known_;
 };

@@ -15,7 +15,8 @@ void Communicator::gather(const std::byte* mine, std::span<const int64_t> counts
   for (size_t r = 0; r < counts.size(); ++r) {
     for (int64_t done = 0; done < counts[r];) {
       one[r] = std::min(most_at_once_, counts[r] - done);
-      gather_at_once(static_cast<int>(r) == rank() ? mine + done : nullptr, one, all + done);
+      const bool gives = static_cast<int>(r) == rank() && mine != nullptr;
+      gather_at_once(gives ? mine + done : mine, one, all + done);
       done += one[r];
     }
     one[r] = 0;

@@ -33,7 +33,8 @@ class Communicator {
   bool leads() const { return rank() == 0; }
 
   /// Every rank gives counts[rank] bytes, `mine`, and gets those of all, rank after rank, in `all`.
-  /// All ranks call it with the same counts. Throws Error when a rank has given up.
+  /// All ranks call it with the same counts, and all with null where what they give lies in its
+  /// place in `all` already. Throws Error when a rank has given up.
   void gather(const std::byte* mine, std::span<const int64_t> counts, std::byte* all);
   /// By this rank, so far.
   const Traffic& traffic() const { return traffic_; }

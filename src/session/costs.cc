@@ -1,6 +1,10 @@
 #include "session/costs.h"
 
 #include <algorithm>
+#include <utility>
+
+#include "kernels/ranks/row_split.h"
+#include "ranks/counted_ranks.h"
 
 namespace unmask {
 
@@ -12,6 +16,8 @@ void add(const WorkCount& work, WorkCount& sum) {
   sum.weight_bytes += work.weight_bytes;
   sum.kv_bytes += work.kv_bytes;
   sum.result_bytes += work.result_bytes;
+  sum.largest_results = std::max(sum.largest_results, work.largest_results);
+  sum.exchanges += work.exchanges;
   sum.pairs += work.pairs;
   sum.all_pairs += work.all_pairs;
   sum.queries += work.queries;
@@ -64,8 +70,18 @@ double roofline_seconds(const WorkCount& work, const Rates& rates) {
          work.attention_operations / rates.attention;
 }
 
-Explanation Costs::explain(const Request& request) const {
-  const auto backend = create_counting_backend(sizes_);
+Explanation Costs::explain(const Request& request) const { return explain(request, nullptr); }
+
+Explanation Costs::explain_rows(const Request& request, int ranks) const {
+  CountedRanks counted(ranks - 1, ranks);
+  return explain(request, &counted);
+}
+
+Explanation Costs::explain(const Request& request, Communicator* ranks) const {
+  auto counting = create_counting_backend(sizes_);
+  CountingBackend& count = *counting;
+  std::unique_ptr<Backend> backend = std::move(counting);
+  if (ranks != nullptr) backend = create_row_split(std::move(backend), *ranks, {});
   const Weights weights = shape_weights(config_, *backend);
   Transformer model(config_, weights, *backend);
   Request worst = request;
@@ -83,10 +99,15 @@ Explanation Costs::explain(const Request& request) const {
   Range block;
   int in_block = 0;
   auto canvas = static_cast<int>(worst.tokens.size());
+  const auto received = [&] {
+    const Traffic all = ranks == nullptr ? Traffic{} : ranks->traffic();
+    const Traffic known = std::exchange(result.received, all);
+    return Traffic{all.gathers - known.gathers, all.bytes - known.bytes};
+  };
   generate(model, std::span(&worst, 1), [&](const StepEvent& event) {
     in_block = event.block == block ? in_block + 1 : 0;
     block = event.block;
-    result.steps.push_back({event.step, in_block, event.rows, canvas, backend->take()});
+    result.steps.push_back({event.step, in_block, event.rows, canvas, count.take(), received()});
     canvas = static_cast<int>(event.tokens.size());
     return true;
   });
@@ -94,8 +115,9 @@ Explanation Costs::explain(const Request& request) const {
     add(step.work, result.total);
     result.rows += step.rows;
   }
-  result.weight_bytes = backend->weight_bytes();
-  result.request_bytes = backend->peak_bytes() - backend->weight_bytes();
+  result.weight_bytes = count.weight_bytes();
+  result.request_bytes = count.peak_bytes() - count.weight_bytes();
+  if (ranks_ > 1) result.request_bytes += result.gather_bytes(ranks_);
   return result;
 }
 

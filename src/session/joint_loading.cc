@@ -19,6 +19,17 @@ std::string name_of(size_t rank, const Communicator& ranks) {
 
 }  // namespace
 
+std::string_view rank_split_name(RankSplit split) {
+  return split == RankSplit::rows ? "rows" : "columns";
+}
+
+RankSplit parse_rank_split(std::string_view name) {
+  for (const RankSplit split : {RankSplit::columns, RankSplit::rows}) {
+    if (name == rank_split_name(split)) return split;
+  }
+  fail("[ranks] split: found {}, expected columns or rows", printable(name));
+}
+
 bool wait_for_loading(Communicator& ranks) {
   const std::vector<std::byte> message = ranks.receive();
   const std::string_view text(reinterpret_cast<const char*>(message.data()), message.size());
@@ -28,9 +39,10 @@ bool wait_for_loading(Communicator& ranks) {
 
 void end_loading(Communicator& ranks) { send_text(ranks, kEnd); }
 
-JointLoading::JointLoading(Communicator& ranks, RankFacts facts, bool verifies)
-    : ranks_(ranks), facts_(std::move(facts)), verifies_(verifies) {
-  facts_.emplace_back("verification of ranks", verifies ? "on" : "off");
+JointLoading::JointLoading(Communicator& ranks, RankFacts facts, const JointOptions& options)
+    : ranks_(ranks), facts_(std::move(facts)), options_(options) {
+  facts_.emplace_back("split", rank_split_name(options.split));
+  facts_.emplace_back("verification of ranks", options.verifies ? "on" : "off");
   if (ranks.leads()) send_text(ranks, kLoad);
 }
 

@@ -1,7 +1,9 @@
 // A model that several ranks load together: all have it, or none.
 #pragma once
 
+#include <cstdint>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -19,19 +21,31 @@ class RankError : public Error {
 /// What must be the same on all ranks, by name.
 using RankFacts = std::vector<std::pair<std::string, std::string>>;
 
+/// What ranks share out: of every matrix the outputs, so that each holds a part of the weights, or
+/// the rows of a pass, with all weights on every rank.
+enum class RankSplit : uint8_t { columns, rows };
+
+std::string_view rank_split_name(RankSplit split);
+/// Throws Error for another name than "columns" and "rows".
+RankSplit parse_rank_split(std::string_view name);
+
+struct JointOptions {
+  RankSplit split = RankSplit::columns;
+  bool verifies = false;  // see LeadOptions
+};
+
 /// Lives while this rank opens and loads its model; rank 0's tells the others to begin with theirs.
 /// When it ends early, because something was thrown here, the others get a RankError.
 class JointLoading {
  public:
-  /// `facts`: of the programs; the model adds its own. `verifies`: see LeadOptions. `ranks`
-  /// outlives the model.
-  JointLoading(Communicator& ranks, RankFacts facts, bool verifies);
+  /// `facts`: of the programs; the model adds its own. `ranks` outlives the model.
+  JointLoading(Communicator& ranks, RankFacts facts, const JointOptions& options);
   ~JointLoading();
   JointLoading(const JointLoading&) = delete;
   JointLoading& operator=(const JointLoading&) = delete;
 
   Communicator& ranks() const { return ranks_; }
-  bool verifies() const { return verifies_; }
+  const JointOptions& options() const { return options_; }
 
   /// Before the weights: throws RankError with both values where a rank has other facts.
   void agree(RankFacts model);
@@ -44,7 +58,7 @@ class JointLoading {
 
   Communicator& ranks_;
   RankFacts facts_;
-  bool verifies_;
+  JointOptions options_;
   State state_ = State::opening;
 };
 

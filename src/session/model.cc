@@ -22,15 +22,30 @@ RankFacts facts_of(const ModelFiles& files, WeightType weights, const std::strin
   return facts;
 }
 
+/// Whose ranks keep a part of each matrix; null: none do.
+Communicator* weight_ranks(const JointLoading* joint) {
+  const bool split = joint != nullptr && joint->options().split == RankSplit::columns;
+  return split ? &joint->ranks() : nullptr;
+}
+
 /// A backend that shares its work: rank 0's leads the others.
 std::unique_ptr<Backend> create_shared_backend(CpuOptions cpu, const LoadOptions& options) {
   Communicator& ranks = options.joint->ranks();
-  const bool verifies = options.joint->verifies();
-  cpu.ranks = &ranks;
+  const JointOptions& joint = options.joint->options();
+  cpu.ranks = weight_ranks(options.joint);
   auto own = create_cpu_backend(cpu);
-  if (!ranks.leads()) return create_following_backend(std::move(own), ranks, verifies);
+  RowSplitBackend* rows = nullptr;
+  if (joint.split == RankSplit::rows) {
+    auto split = create_row_split(std::move(own), ranks, {});
+    rows = split.get();
+    own = std::move(split);
+  }
+  if (!ranks.leads()) {
+    return create_following_backend(std::move(own), ranks,
+                                    {.verifies = joint.verifies, .rows = rows});
+  }
   return create_leading_backend(std::move(own), ranks,
-                                {.stop = options.stop, .verifies = verifies});
+                                {.stop = options.stop, .verifies = joint.verifies, .rows = rows});
 }
 
 std::unique_ptr<Backend> create_backend(const ModelFiles& files, int threads, WeightType weights,
@@ -54,12 +69,11 @@ Weights adapt_and_load(const ModelFiles& files, std::span<const LoraAdapter> ada
   for (size_t i = 0; i < adapters.size(); ++i) {
     scaled.push_back({&adapters[i], options.adapters[i].scale});
   }
-  Weights weights =
-      load_weights(files.checkpoint(), files.config(), backend,
-                   {.adapters = scaled,
-                    .threads = threads,
-                    .progress = options.progress,
-                    .ranks = options.joint != nullptr ? &options.joint->ranks() : nullptr});
+  Weights weights = load_weights(files.checkpoint(), files.config(), backend,
+                                 {.adapters = scaled,
+                                  .threads = threads,
+                                  .progress = options.progress,
+                                  .ranks = weight_ranks(options.joint)});
   for (const LoraAdapter& adapter : adapters) adapter.release();
   return weights;
 }
@@ -73,6 +87,7 @@ Model::Model(const ModelFiles& files, const LoadOptions& options)
           resolve_weight_type(options.weights, device_, files_.checkpoint(), files_.config())),
       sizes_(element_sizes(device_, weight_type_, files_.checkpoint(), files_.config())),
       threads_(options.threads > 0 ? options.threads : available_threads()),
+      weight_ranks_(weight_ranks(options.joint) == nullptr ? 1 : options.joint->ranks().size()),
       adapters_(open_adapters(options.adapters)),
       backend_(create_backend(files_, threads_, weight_type_, adapters_, options)),
       weights_(adapt_and_load(files_, adapters_, *backend_, threads_, options)),

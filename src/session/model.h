@@ -23,8 +23,8 @@ struct LoadOptions {
   LoadProgress progress = {};                        // optional
   size_t prefix_bytes = 0;  // of finished blocks that requests leave to others, see PrefixPool
   StopToken stop = {};      // ends loading and steps on the CPU with Stopped
-  /// Not null: all ranks load the model, each its share, and compute together. Rank 0 then uses its
-  /// model as ever; the others follow().
+  /// Not null: all ranks load the model, or each its share of it, and compute together. Rank 0 then
+  /// uses its model as ever; the others follow().
   JointLoading* joint = nullptr;
 };
 
@@ -54,7 +54,7 @@ class Model {
   /// For EngineOptions::prefixes.
   PrefixPool& prefixes() { return prefixes_; }
   const PrefixPool& prefixes() const { return prefixes_; }
-  Costs costs() const { return {config(), sizes_}; }
+  Costs costs() const { return {config(), sizes_, weight_ranks_}; }
 
   /// On another rank than 0: computes what rank 0's model does, until that one is gone.
   void follow();
@@ -65,6 +65,7 @@ class Model {
   WeightType weight_type_;
   ElementSizes sizes_;
   int threads_;
+  int weight_ranks_;                   // that share the weights
   std::vector<LoraAdapter> adapters_;  // an embedding may lie in one of their files
   std::unique_ptr<Backend> backend_;
   Weights weights_;

@@ -89,6 +89,17 @@ class Ranks(cli.Case):
                 self.assertEqual(found.returncode, 0, found.stderr)
                 self.assertEqual(lasting(found.stdout), lasting(alone.stdout), (options, ranks))
 
+    def test_a_long_canvas_is_shared_by_its_rows(self):
+        for options in ((), ("--dtype", "int4", "--method", "sparse-dllm:keep=0.5+sparsed:skip=0.2,select=0.5,block=8"),
+                        ("--dtype", "int8", "--method", "dllm-cache", "--temperature", "0.7", "--cfg", "0.5")):
+            arguments = ("run", "-m", cli.demo(), "-n", "160", "--steps", "12", "-p", cli.PROMPT, "--json", *options)
+            alone = cli.unmask(*arguments)
+            self.assert_success(alone)
+            for ranks in (2, 3, 5):
+                found = together(*arguments, "--split", "rows", "--verify-ranks", ranks=ranks)
+                self.assertEqual(found.returncode, 0, found.stderr)
+                self.assertEqual(lasting(found.stdout), lasting(alone.stdout), (options, ranks))
+
     def test_files_of_other_formats_are_shared_as_well(self):
         packed = self.folder / "demo.unmask"
         self.assertEqual(cli.unmask("convert", "-m", cli.demo(), "--dtype", "int8", "-o", str(packed)).returncode, 0)
@@ -193,6 +204,7 @@ class Ranks(cli.Case):
     def test_ranks_that_differ_are_refused(self):
         words = [cli.PROGRAM, *run_arguments("--ranks", "mpi")]
         for more, said in ((["--dtype", "int8"], "[ranks] weights: found int8 on rank 1 of 2, expected "),
+                           (["--split", "rows"], "[ranks] split: found rows on rank 1 of 2, expected columns"),
                            (["--verify-ranks"], "[ranks] verification of ranks: found on on rank 1 of 2, expected off"),
                            (["--lora", str(self.folder)], "unmask: error: rank 1 of 2: [")):
             process = begin(*words, ":", "-n", "1", *words, *more, ranks=1)
@@ -214,7 +226,8 @@ class Ranks(cli.Case):
         found = cli.unmask(*run_arguments("--ranks", "mpi"))
         self.assertEqual((found.returncode, found.stdout), (0, cli.ANSWER + "\n"))
         self.assertIn("mpirun -n N", found.stderr)
-        self.assert_error(cli.unmask(*run_arguments("--verify-ranks")), "--ranks", status=2)
+        for needs_ranks in (("--verify-ranks",), ("--split", "rows")):
+            self.assert_error(cli.unmask(*run_arguments(*needs_ranks)), "--ranks", status=2)
 
 
 if __name__ == "__main__":

@@ -3,110 +3,37 @@
 #include <atomic>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <tuple>
+#include <numeric>
 
-#include "kernels/ranks/follower.h"
-#include "kernels/ranks/leader.h"
 #include "session/costs.h"
 #include "support/error_of.h"
+#include "support/led_model.h"
 #include "support/limited_backend.h"
-#include "support/method_requests.h"
-#include "support/thread_ranks.h"
 
 namespace unmask {
 namespace {
 
+using testing::checkpoint;
+using testing::expect_same;
+using testing::generated;
 using ::testing::HasSubstr;
+using testing::Led;
 using testing::LimitedBackend;
 using testing::LoadedModel;
+using testing::overrides_of;
 using testing::ThreadRanks;
-
-std::string checkpoint(const std::string& name) {
-  return std::string(UNMASK_GOLDEN_CHECKPOINTS) + "/" + name;
-}
-
-/// Every decision with the bits of its confidence, and the text.
-struct Generated {
-  std::vector<std::tuple<int, TokenId, float>> decisions;
-  std::vector<TokenId> tokens;
-  bool operator==(const Generated&) const = default;
-};
-
-std::vector<Generated> generated(LoadedModel& model, const std::vector<Request>& requests) {
-  std::vector<Generated> all(requests.size());
-  const auto results = generate(model.transformer, requests, [&](const StepEvent& event) {
-    for (const Decision& d : event.decided) {
-      all[static_cast<size_t>(event.request)].decisions.emplace_back(d.position, d.token,
-                                                                     d.confidence);
-    }
-    return true;
-  });
-  for (size_t i = 0; i < all.size(); ++i) all[i].tokens = results[i].tokens;
-  return all;
-}
-
-/// What the files of a checkpoint leave open.
-ModelOverrides overrides_of(const std::string& name) {
-  ModelOverrides overrides;
-  if (name != "llada-tiny" && name != "dream-tiny") overrides.mask_id = 501;
-  if (name.starts_with("sdar") || name.starts_with("llada2")) overrides.block = 8;
-  return overrides;
-}
-
-using Wrap = std::function<std::unique_ptr<Backend>(std::unique_ptr<Backend>, int rank)>;
-using Use = std::function<void(LoadedModel&)>;
-
-/// Loads a checkpoint on `n` ranks and lets rank 0 use it.
-struct Led {
-  std::string name;
-  WeightType weights = WeightType::f32;
-  LeadOptions options{};
-  Wrap wrap = [](std::unique_ptr<Backend> own, int) { return own; };  // around each rank's own
-
-  void on(int n, const Use& use) const {
-    ThreadRanks ranks(n);
-    ranks.each([&](Communicator& own) {
-      auto cpu =
-          wrap(create_cpu_backend({.threads = 1, .weights = weights, .ranks = &own}), own.rank());
-      if (own.leads()) {
-        auto backend = create_leading_backend(std::move(cpu), own, options);
-        LeadingBackend& leader = *backend;
-        LoadedModel model(checkpoint(name), std::move(backend), overrides_of(name));
-        leader.lead();
-        use(model);
-      } else {
-        auto backend = create_following_backend(std::move(cpu), own, options.verifies);
-        FollowingBackend& follower = *backend;
-        const LoadedModel model(checkpoint(name), std::move(backend), overrides_of(name));
-        follower.follow(model.weights.embedding);
-      }
-    });
-  }
-};
-
-/// Compares what `requests` asks for on so many ranks with one.
-void expect_same(const std::string& name, WeightType weights, const std::vector<int>& counts,
-                 const std::function<std::vector<Request>(const LoadedModel&)>& requests,
-                 bool verifies = false) {
-  LoadedModel alone(checkpoint(name), create_cpu_backend({.threads = 2, .weights = weights}),
-                    overrides_of(name));
-  const std::vector<Generated> expected = generated(alone, requests(alone));
-  for (const int n : counts) {
-    const Led led{.name = name, .weights = weights, .options = {.verifies = verifies}};
-    led.on(n, [&](LoadedModel& model) {
-      EXPECT_EQ(generated(model, requests(model)), expected)
-          << name << ", " << weight_type_name(weights) << ", " << n << " ranks";
-    });
-  }
-}
 
 Request request_of(const LoadedModel& model, const std::string& method) {
   return testing::method_request(model, method, 13, 16, 8, 16);
 }
 
-TEST(Ranks, EveryMethodGivesTheBitsOfOneRank) {
+constexpr JointOptions kColumns{.split = RankSplit::columns};
+constexpr JointOptions kRows{.split = RankSplit::rows};
+
+/// On so many ranks that share `joint`.
+void expect_every_method_the_same(const JointOptions& joint, const std::vector<int>& counts) {
   for (const std::string name : {"llada-tiny", "dream-tiny"}) {
-    expect_same(name, WeightType::f32, {3}, [&](const LoadedModel& m) {
+    expect_same({.name = name, .joint = joint}, counts, [&](const LoadedModel& m) {
       std::vector<Request> all;
       for (const std::string& method : testing::methods_of(name)) {
         all.push_back(request_of(m, method));
@@ -116,11 +43,15 @@ TEST(Ranks, EveryMethodGivesTheBitsOfOneRank) {
   }
 }
 
-TEST(Ranks, EveryTypeAndFamilyGivesTheBitsOfOneRank) {
+TEST(Ranks, EveryMethodGivesTheBitsOfOneRank) { expect_every_method_the_same(kColumns, {3}); }
+TEST(Ranks, EveryMethodGivesThemWithRowsSplit) { expect_every_method_the_same(kRows, {2, 5}); }
+
+void expect_every_type_the_same(const JointOptions& joint, const std::vector<int>& counts) {
   for (const std::string name : {"llada-tiny", "dream-tiny", "lladamoe-tiny", "llada2-tiny",
                                  "sdar-moe-tiny", "sdar-tied", "a2d-qwen3-mha"}) {
     for (const WeightType type : kWeightTypes) {
-      expect_same(name, type, {2, 4}, [&](const LoadedModel& m) {
+      const Led led{.name = name, .weights = type, .joint = joint};
+      expect_same(led, counts, [&](const LoadedModel& m) {
         std::vector<Request> both{request_of(m, "full")};
         if (m.config.visibility.is_block_causal()) {
           both.push_back(request_of(m, "block-cache"));
@@ -135,13 +66,31 @@ TEST(Ranks, EveryTypeAndFamilyGivesTheBitsOfOneRank) {
   }
 }
 
+TEST(Ranks, EveryTypeAndFamilyGivesTheBitsOfOneRank) {
+  expect_every_type_the_same(kColumns, {2, 4});
+}
+TEST(Ranks, EveryTypeAndFamilyGivesThemWithRowsSplit) { expect_every_type_the_same(kRows, {3}); }
+
+TEST(Ranks, FewRowsAreComputedByAll) {
+  // The canvas has 29 rows, cached steps fewer: all kinds of passes.
+  for (const int fewest : {4, 7, 1000}) {
+    const Led led{.name = "llada-tiny", .joint = kRows, .fewest_rows = fewest};
+    expect_same(led, {2, 4}, [](const LoadedModel& m) {
+      return std::vector{request_of(m, "fast-dllm"), request_of(m, "dllm-cache"),
+                         request_of(m, "sparsed:skip=0.2,select=0.5,block=8")};
+    });
+  }
+}
+
 TEST(Ranks, VerificationPassesWhereAllComputeTheSame) {
-  expect_same(
-      "llada-tiny", WeightType::int8, {3},
-      [](const LoadedModel& m) {
-        return std::vector{request_of(m, "fast-dllm:cache=dual"), request_of(m, "maskkv")};
-      },
-      /*verifies=*/true);
+  for (const RankSplit split : {RankSplit::columns, RankSplit::rows}) {
+    const Led led{.name = "llada-tiny",
+                  .weights = WeightType::int8,
+                  .joint = {.split = split, .verifies = true}};
+    expect_same(led, {3}, [](const LoadedModel& m) {
+      return std::vector{request_of(m, "fast-dllm:cache=dual"), request_of(m, "maskkv")};
+    });
+  }
 }
 
 /// Computes norms a little off.
@@ -154,21 +103,23 @@ class Deviating : public BackendWrapper {
 };
 
 TEST(Ranks, VerificationNamesTheRankThatDiffers) {
-  Led led{.name = "llada-tiny", .options = {.verifies = true}};
-  led.wrap = [](std::unique_ptr<Backend> own, int rank) -> std::unique_ptr<Backend> {
-    if (rank != 2) return own;
-    return std::make_unique<Deviating>(std::move(own));
-  };
-  led.on(3, [](LoadedModel& model) {
-    EXPECT_THAT(testing::error_of([&] { generated(model, {request_of(model, "full")}); }),
-                HasSubstr("[ranks] rank 2 of 3 has computed something else: found hash "));
-  });
+  for (const RankSplit split : {RankSplit::columns, RankSplit::rows}) {
+    Led led{.name = "llada-tiny", .joint = {.split = split, .verifies = true}};
+    led.wrap = [](std::unique_ptr<Backend> own, int rank) -> std::unique_ptr<Backend> {
+      if (rank != 2) return own;
+      return std::make_unique<Deviating>(std::move(own));
+    };
+    led.on(3, [](LoadedModel& model) {
+      EXPECT_THAT(testing::error_of([&] { generated(model, {request_of(model, "full")}); }),
+                  HasSubstr("[ranks] rank 2 of 3 has computed something else: found hash "));
+    });
+  }
 }
 
 TEST(Ranks, WorkThatWasStoppedGoesOnWithTheNextRequest) {
   std::atomic<bool> flag = false;
   LoadedModel alone(checkpoint("llada-tiny"), create_cpu_backend({.threads = 1}));
-  const Led led{.name = "llada-tiny", .options = {.stop = StopToken(flag)}};
+  const Led led{.name = "llada-tiny", .stop = StopToken(flag)};
   led.on(2, [&](LoadedModel& model) {
     const Request r = request_of(model, "fast-dllm");
     const Result stopped = generate(model.transformer, {&r, 1}, [&](const StepEvent& event) {
@@ -224,21 +175,32 @@ TEST(Ranks, AFollowerWithoutMemoryEndsAllAndIsNamed) {
   EXPECT_EQ(error, "[ranks] rank 1 of 3: [test] out of memory");
 }
 
-/// What all ranks receive together while each makes the calls of the others by itself.
-int64_t received_by_all(const std::string& name, int n, const Request& request) {
-  std::atomic<int64_t> received = 0;
+/// What each rank receives while it makes the calls of the others by itself.
+std::vector<int64_t> received_by_each(const std::string& name, int n, RankSplit split,
+                                      const Request& request) {
+  std::vector<int64_t> received(static_cast<size_t>(n));
   ThreadRanks ranks(n);
   ranks.each([&](Communicator& own) {
-    LoadedModel model(checkpoint(name), create_cpu_backend({.threads = 1, .ranks = &own}),
-                      overrides_of(name));
+    std::unique_ptr<Backend> backend;
+    if (split == RankSplit::rows) {
+      backend = create_row_split(create_cpu_backend({.threads = 1}), own, {.fewest_rows = 1});
+    } else {
+      backend = create_cpu_backend({.threads = 1, .ranks = &own});
+    }
+    LoadedModel model(checkpoint(name), std::move(backend), overrides_of(name));
     generate(model.transformer, {&request, 1});
-    received += own.traffic().bytes;
+    received[static_cast<size_t>(own.rank())] = own.traffic().bytes;
   });
   return received;
 }
 
-Request one_step(const LoadedModel& model) {
-  Request r = request_of(model, "full");
+int64_t received_by_all(const std::string& name, int n, RankSplit split, const Request& request) {
+  const std::vector<int64_t> each = received_by_each(name, n, split, request);
+  return std::accumulate(each.begin(), each.end(), int64_t{0});
+}
+
+Request one_step(const LoadedModel& model, int prompt_length = 13) {
+  Request r = testing::method_request(model, "full", prompt_length, 16, 8, 16);
   r.steps = 1;
   r.block_length = r.gen_length();
   return r;
@@ -252,11 +214,15 @@ TEST(Ranks, ExchangeTheBytesThatTheDocumentComputes) {
   const int64_t open = r.gen_length();
   // In the last layer only open positions have queries and go through the feed-forward.
   const int64_t asking = (c.n_layers - 1) * rows + open;
-  const int64_t floats =
-      asking * (2 * int64_t{c.n_heads} * c.head_dim + 2 * int64_t{c.dim} + c.ffn_dim) +
-      c.n_layers * rows * 2 * c.n_kv_heads * c.head_dim + open * c.vocab_size;
+  const int64_t keys_and_values = c.n_layers * rows * 2 * c.n_kv_heads * c.head_dim;
+  const int64_t logits = open * c.vocab_size;
+  const int64_t results =
+      asking * (2 * int64_t{c.n_heads} * c.head_dim + 2 * int64_t{c.dim} + c.ffn_dim);
   for (const int n : {2, 3, 4}) {
-    EXPECT_EQ(received_by_all("llada-tiny", n, r), 4 * floats * (n - 1));
+    EXPECT_EQ(received_by_all("llada-tiny", n, RankSplit::columns, r),
+              4 * (results + keys_and_values + logits) * (n - 1));
+    EXPECT_EQ(received_by_all("llada-tiny", n, RankSplit::rows, r),
+              4 * (keys_and_values + logits) * (n - 1));
   }
 }
 
@@ -266,9 +232,14 @@ TEST(Ranks, ExchangeTheBytesThatAPlanCounts) {
                             overrides_of(name));
     const Request r = one_step(model);
     const Costs costs(model.config, element_sizes(DeviceKind::cpu, WeightType::f32));
-    EXPECT_EQ(static_cast<double>(received_by_all(name, 3, r)),
+    EXPECT_EQ(static_cast<double>(received_by_all(name, 3, RankSplit::columns, r)),
               2 * costs.explain(r).total.result_bytes)
         << name;
+    const Request longer = one_step(model, 100);  // enough rows for three ranks
+    EXPECT_EQ(received_by_each(name, 3, RankSplit::rows, longer).back(),
+              costs.explain_rows(longer, 3).received.bytes)
+        << name;
+    EXPECT_EQ(costs.explain_rows(r, 3).received.bytes, 0) << name;
   }
 }
 

@@ -18,7 +18,7 @@ TEST(JointLoading, NamesWhatRanksDoNotHaveInCommon) {
   ThreadRanks ranks(3);
   ranks.each([](Communicator& own) {
     const std::string error = testing::error_of([&] {
-      JointLoading joint(own, {{"version", "1.2"}}, false);
+      JointLoading joint(own, {{"version", "1.2"}}, {});
       joint.agree({{"kernels", own.rank() == 2 ? "avx2" : "avx512"}});
     });
     EXPECT_EQ(error, "[ranks] kernels: found avx2 on rank 2 of 3, expected avx512 as on rank 0");
@@ -32,7 +32,7 @@ TEST(JointLoading, ARankThatFailsEndsTheLoadingOfAll) {
       ranks.each([&](Communicator& own) {
         const std::string error = testing::error_of([&] {
           EXPECT_TRUE(own.leads() || wait_for_loading(own));
-          JointLoading joint(own, {}, true);
+          JointLoading joint(own, {}, {.verifies = true});
           if (early && own.rank() == failing) fail("no such file");
           joint.agree({});
           if (own.rank() == failing) fail("no memory");
@@ -63,11 +63,13 @@ TEST(JointLoading, AModelOnTwoRanksHoldsHalfOnEachAndAnswersAsOne) {
   ThreadRanks ranks(2);
   ranks.each([&](Communicator& own) {
     ASSERT_TRUE(own.leads() || wait_for_loading(own));
-    JointLoading joint(own, {}, true);
+    JointLoading joint(own, {}, {.verifies = true});
     Model model(files, {.weights = WeightType::int8, .threads = 1, .joint = &joint});
     EXPECT_NEAR(static_cast<double>(model.weights().packed_bytes),
                 static_cast<double>(alone.weights().packed_bytes) / 2,
                 static_cast<double>(alone.weights().packed_bytes) / 50);
+    // A gather takes memory beside.
+    EXPECT_GT(model.costs().request_bytes(request), alone.costs().request_bytes(request));
     if (!own.leads()) return model.follow();
     EXPECT_EQ(generate(model.transformer(), {&request, 1})[0].tokens, expected);
   });

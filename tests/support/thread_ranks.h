@@ -8,6 +8,7 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <numeric>
 #include <string>
 #include <thread>
 #include <utility>
@@ -83,11 +84,12 @@ class ThreadRanks {
                         std::byte* all) override {
       {
         const std::lock_guard lock(all_.lock_);
-        all_.given_[static_cast<size_t>(rank_)] = mine;
+        const auto place = std::accumulate(counts.begin(), counts.begin() + rank_, int64_t{0});
+        all_.given_[static_cast<size_t>(rank_)] = mine == nullptr ? all + place : mine;
       }
       meet();
-      for (size_t r = 0; r < counts.size(); ++r) {
-        all = std::copy_n(all_.given_[r], counts[r], all);
+      for (size_t r = 0; r < counts.size(); all += counts[r++]) {
+        if (all_.given_[r] != all) std::copy_n(all_.given_[r], counts[r], all);
       }
       meet();
     }

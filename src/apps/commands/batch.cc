@@ -4,6 +4,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "apps/commands/batch_answers.h"
 #include "apps/commands/batch_input.h"
 #include "apps/commands/cli.h"
 #include "apps/commands/commands.h"
@@ -13,7 +14,10 @@
 #include "apps/terminal/progress.h"
 #include "apps/terminal/terminal.h"
 #include "apps/terminal/units.h"
+#include "eval/identity.h"
+#include "io/fnv1a.h"
 #include "session/constraints.h"
+#include "session/request_identity.h"
 
 namespace unmask {
 
@@ -64,7 +68,28 @@ Request request_of(const BatchArguments& a, const ModelFiles& files, const Batch
 struct BatchJob {
   BatchEntry entry;
   Request request;
+  BatchItem item;
 };
+
+/// All that answers depend on beside the requests.
+uint64_t settings_fingerprint(const BatchArguments& a, const ModelFiles& files) {
+  const DeviceKind device = find_device(a.model.device).kind;
+  const WeightType weights = resolve_weight_type(parse_weight_type(a.model.dtype), device,
+                                                 files.checkpoint(), files.config());
+  return fnv1a(fmt::format("{} {:016x} {} {} {} {}", UNMASK_VERSION,
+                           files.checkpoint().fingerprint(), description_fingerprint(files),
+                           device_kind_name(device), weight_type_name(weights),
+                           fmt::join(a.model.adapters, " ")));
+}
+
+/// A seed that was drawn differs in every run, as its answers may.
+BatchItem item_of(const BatchLine& line, Request request, const BatchArguments& a,
+                  uint64_t settings) {
+  if (a.generation.seed_drawn) request.sampler.seed = 0;
+  const std::string text =
+      fmt::format("{:016x} {:016x} {}", settings, request_fingerprint(request), line.text);
+  return {line.number, fnv1a(text)};
+}
 
 /// The one that needs most memory: they all have one method.
 const Request& longest(std::span<const BatchJob> jobs) {
@@ -99,18 +124,21 @@ class Sieve {
   int skipped_ = 0;
 };
 
-/// Answers the prompts of a file and prints them in its order.
+/// Answers the prompts of a file and prints them, or adds them to `answers`, in its order.
 class Batch {
  public:
-  Batch(const BatchArguments& a, Model& model, const std::vector<BatchJob>& jobs, Console& console)
+  Batch(const BatchArguments& a, Model& model, const std::vector<BatchJob>& jobs,
+        BatchAnswers* answers, Console& console)
       : model_(model),
         jobs_(jobs),
+        answers_(answers),
         preset_(a.generation.preset),
         console_(console),
         line_(console.err, console.err_terminal, kLogInterval),
         engine_(model.transformer(), options(a, model)) {}
 
-  /// Answers what `sieve` lets through. Answers that failed leave an "error" in their place.
+  /// Answers what `sieve` lets through. Answers that failed leave an "error" in their place, or
+  /// none in a file that the next run goes on with.
   void run(Sieve& sieve);
   /// Of those that were let through.
   int failed() const { return failed_; }
@@ -132,9 +160,11 @@ class Batch {
   /// Prints what has ended, up to the first that has not.
   void print_in_order();
   void print(Submitted& submitted);
+  void put(const BatchJob& job, nlohmann::ordered_json answer);
 
   Model& model_;
   const std::vector<BatchJob>& jobs_;
+  BatchAnswers* answers_;  // null: to be printed
   Preset preset_;
   Console& console_;
   ProgressLine line_;
@@ -193,8 +223,19 @@ void Batch::print(Submitted& submitted) {
   }
   ++answered_;
   line_.clear();
-  print_text(console_, answered_line(job.entry.record, answer));
-  console_.out << std::flush;
+  put(job, std::move(answer));
+}
+
+void Batch::put(const BatchJob& job, nlohmann::ordered_json answer) {
+  if (answers_ == nullptr) {
+    print_text(console_, answered_line(job.entry.record, answer));
+    console_.out << std::flush;
+  } else if (answer.contains("error")) {
+    tell(console_, "error: {}: {}", job.entry.where, answer["error"].get<std::string>());
+  } else {
+    BatchAnswers::put(job.item, answer);
+    answers_->add(answered_line(job.entry.record, answer));
+  }
 }
 
 std::vector<BatchLine> share_of(std::vector<BatchLine> lines, const Shard& shard) {
@@ -203,17 +244,25 @@ std::vector<BatchLine> share_of(std::vector<BatchLine> lines, const Shard& shard
   return lines;
 }
 
+/// How many lines there are, and what became of them.
+struct BatchCount {
+  size_t lines = 0;
+  int known = 0;  // answered by an earlier run
+  int answered = 0;
+  int failed = 0;  // of those answered
+};
+
 /// A word on what was left out, and the program's exit status.
-int conclude(const Batch& batch, const Sieve& sieve, size_t lines, Console& console) {
+int conclude(const BatchCount& count, const Sieve& sieve, Console& console) {
   if (interrupted()) {
     console.err << fmt::format("unmask: interrupted; {} of {} prompts answered\n",
-                               batch.answered() - batch.failed(), lines);
+                               count.known + count.answered - count.failed, count.lines);
     return kInterrupted;
   }
   if (sieve.skipped() > 0) {
-    console.err << fmt::format("unmask: {} of {} lines skipped\n", sieve.skipped(), lines);
+    console.err << fmt::format("unmask: {} of {} lines skipped\n", sieve.skipped(), count.lines);
   }
-  return batch.failed() > 0 || sieve.skipped() > 0 ? kFailure : kSuccess;
+  return count.failed > 0 || sieve.skipped() > 0 ? kFailure : kSuccess;
 }
 
 }  // namespace
@@ -229,6 +278,13 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
                    "\"json_object\": true, the answer is such JSON; its other members come back "
                    "with the answer as they are")
       ->required()
+      ->type_name("FILE")
+      ->group("Prompt");
+  command
+      ->add_option("-o,--out", a.out,
+                   "Adds the answers to FILE instead; what it holds is not answered again. A share "
+                   "has a file of its own beside it, as answers.2-of-4.jsonl, and the command "
+                   "without a share brings all into FILE")
       ->type_name("FILE")
       ->group("Prompt");
   add_chat_arguments(*command, a.chat);
@@ -260,9 +316,11 @@ CLI::App* add_batch(CLI::App& app, BatchArguments& a) {
       "\nPrints one JSON object a prompt, in the order of the file, as soon as it and those\n"
       "before it are done; one that failed has an \"error\" instead of a text. An answer does\n"
       "not depend on the prompts beside it. A prompt waits while there is no memory for it\n"
-      "beside the others. After Ctrl-C those that are done are printed.\n\n"
+      "beside the others. After Ctrl-C those that are done are printed. With -o the same command\n"
+      "goes on after whatever ended it, and tries again what failed.\n\n"
       "Examples:\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl > answers.jsonl\n"
+      "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl -o answers.jsonl --shard 2/4\n"
       "  unmask batch -m models/LLaDA-8B-Instruct -f prompts.jsonl --batch-size 4 "
       "--method sparse-dllm");
   return command;
@@ -275,6 +333,10 @@ int batch(const BatchArguments& a, Console& console) {
   if (lines.empty()) return kSuccess;  // there are more shares than lines
   Sieve sieve(a.on_error == "skip", console);
   Constraints constraints(files);
+  std::optional<BatchAnswers> answers;
+  if (a.out) answers.emplace(*a.out, shard);
+  const uint64_t settings = a.out ? settings_fingerprint(a, files) : 0;
+  BatchCount count{.lines = lines.size()};
   std::vector<BatchJob> jobs;
   std::set<std::string> said;
   for (const BatchLine& line : lines) {
@@ -284,16 +346,25 @@ int batch(const BatchArguments& a, Console& console) {
       Request request = request_of(a, files, entry, constraints, adjusted);
       warn_once(adjusted, said, console);
       warn_once(length_warnings(request, files.config()), said, console);
-      jobs.push_back({std::move(entry), std::move(request)});
+      const BatchItem item = a.out ? item_of(line, request, a, settings) : BatchItem{};
+      if (answers && answers->has(item)) {
+        ++count.known;
+      } else {
+        jobs.push_back({std::move(entry), std::move(request), item});
+      }
     });
   }
+  if (answers) answers->merge();
+  if (jobs.empty() && count.known > 0) return conclude(count, sieve, console);
   if (jobs.empty()) fail("[batch] {}: none of its {} lines can be answered", a.file, lines.size());
   announce_seed(a.generation.seed, a.generation.seed_drawn, console);
   const InterruptWatch watch;
   Model model = load_model(a.model, files, {&longest(jobs), 1}, console);
-  Batch batch(a, model, jobs, console);
+  Batch batch(a, model, jobs, answers ? &*answers : nullptr, console);
   batch.run(sieve);
-  return conclude(batch, sieve, lines.size(), console);
+  count.answered = batch.answered();
+  count.failed = batch.failed();
+  return conclude(count, sieve, console);
 }
 
 }  // namespace unmask

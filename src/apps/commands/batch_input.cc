@@ -52,7 +52,8 @@ std::vector<BatchLine> read_batch_lines(const std::string& file, Console& consol
     text.remove_prefix(std::min(end + 1, text.size()));
     ++number;
     if (line.find_first_not_of(" \t\r") == std::string_view::npos) continue;
-    lines.push_back({std::string(line), fmt::format("[batch] {}:{}", file, number)});
+    lines.push_back({std::string(line), fmt::format("[batch] {}:{}", file, number),
+                     static_cast<int>(lines.size()) + 1});
   }
   if (lines.empty()) fail("[batch] {}: no prompts in it", file);
   return lines;

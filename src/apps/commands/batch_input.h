@@ -22,10 +22,11 @@ struct BatchEntry {
   bool json_object = false;                             // it must be one
 };
 
-/// A line that is not blank, and its number.
+/// A line that is not blank, and where it stands.
 struct BatchLine {
   std::string text;
   std::string where;
+  int number;  // of those that are not blank, from 1
 };
 
 /// The lines of a file, of what can be read like one (a pipe), or of standard input ("-"). Throws

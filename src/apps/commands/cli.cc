@@ -91,6 +91,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
   ServeArguments serve_arguments;
   TokenizeArguments tokenize_arguments;
   InspectArguments inspect_arguments;
+  PlanArguments plan_arguments;
   ModelsArguments models_arguments;
   InspectAttentionArguments inspect_attention_arguments;
   BenchArguments bench_arguments;
@@ -112,6 +113,7 @@ int run_main(int argc, const char* const* argv, Console& console) {
       {add_tokenize(app, tokenize_arguments),
        [&] { return tokenize(tokenize_arguments, console); }},
       {add_inspect(app, inspect_arguments), [&] { return inspect(inspect_arguments, console); }},
+      {add_plan(app, plan_arguments), [&] { return plan(plan_arguments, console); }},
       {add_models(app, models_arguments), [&] { return models(models_arguments, console); }},
       {add_inspect_attention(app, inspect_attention_arguments),
        [&] { return inspect_attention(inspect_attention_arguments, console); },

@@ -34,6 +34,7 @@ struct BatchArguments {
   PromptOptions chat;
   RequestOptions generation;
   std::string file;
+  std::optional<std::string> out;  // a file
   std::string on_error = "stop";
   std::optional<std::string> shard;
   int batch_size = 8;
@@ -71,6 +72,21 @@ struct InspectArguments {
 };
 CLI::App* add_inspect(CLI::App& app, InspectArguments& arguments);
 int inspect(const InspectArguments& arguments, Console& console);
+
+struct PlanArguments {
+  std::string directory;
+  ModelOverrides overrides;
+  std::string dtype = "auto";
+  int threads = 0;
+  int ranks = 2;
+  double network = 10;           // Gbit/s
+  double latency = 50;           // microseconds
+  std::optional<double> memory;  // GB
+  std::vector<int> contexts{4096};
+  bool json = false;
+};
+CLI::App* add_plan(CLI::App& app, PlanArguments& arguments);
+int plan(const PlanArguments& arguments, Console& console);
 
 struct ModelsArguments {
   int context = 1024;

@@ -17,10 +17,16 @@ namespace {
 
 constexpr size_t kMostOfNote = 300;  // bytes
 
+/// How many processes share the weights.
+int weight_ranks(const ModelArguments& arguments) {
+  const bool split =
+      arguments.communicator != nullptr && joint_options(arguments).split == RankSplit::columns;
+  return split ? arguments.communicator->size() : 1;
+}
+
 /// Of the weights that this process packs.
 int64_t own_weight_bytes(const ModelArguments& arguments, const Costs& costs) {
-  const int ranks = arguments.communicator == nullptr ? 1 : arguments.communicator->size();
-  return costs.weight_bytes() / ranks;
+  return costs.weight_bytes() / weight_ranks(arguments);
 }
 
 /// Refuses what does not fit before any of it is there. A device says itself what does not.
@@ -29,7 +35,8 @@ void check_memory(const ModelArguments& arguments, const ModelFiles& files,
   const WeightType weights = resolve_weight_type(
       parse_weight_type(arguments.dtype), DeviceKind::cpu, files.checkpoint(), files.config());
   const Costs costs(files.config(),
-                    element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()));
+                    element_sizes(DeviceKind::cpu, weights, files.checkpoint(), files.config()),
+                    weight_ranks(arguments));
   const auto allowed = memory_for(arguments);
   if (!allowed) return;
   const auto held = own_weight_bytes(arguments, costs) +
@@ -97,6 +104,10 @@ EngineOptions engine_options(const ModelArguments& arguments, Model& model) {
 
 RankFacts program_facts() { return {{"version", UNMASK_VERSION}}; }
 
+JointOptions joint_options(const ModelArguments& arguments) {
+  return {.split = parse_rank_split(arguments.split), .verifies = arguments.verifies_ranks};
+}
+
 LoadOptions load_options(const ModelArguments& arguments, Console& console) {
   LoadOptions options{.weights = parse_weight_type(arguments.dtype),
                       .threads = threads_for(arguments.threads, console),
@@ -129,7 +140,7 @@ Model load_model(const ModelArguments& arguments, const ModelFiles& files,
   options.prefix_bytes = prefix_cache_bytes(arguments, files.config(), expected);
   std::optional<JointLoading> joint;
   if (arguments.communicator != nullptr) {
-    joint.emplace(*arguments.communicator, program_facts(), arguments.verifies_ranks);
+    joint.emplace(*arguments.communicator, program_facts(), joint_options(arguments));
     options.joint = &*joint;
   }
   return Model(files, options);

@@ -13,6 +13,8 @@ namespace unmask {
 
 /// What must be the same of the programs of all ranks.
 RankFacts program_facts();
+/// What `arguments` say about ranks.
+JointOptions joint_options(const ModelArguments& arguments);
 
 /// What `arguments` say about loading; throws Error for an adapter that is not there.
 LoadOptions load_options(const ModelArguments& arguments, Console& console);

@@ -33,7 +33,7 @@ int follow(const ModelArguments& arguments, Communicator& ranks, Console& consol
   Console silent{console.in, nowhere, nowhere};
   while (wait_for_loading(ranks)) {
     try {
-      JointLoading joint(ranks, program_facts(), arguments.verifies_ranks);
+      JointLoading joint(ranks, program_facts(), joint_options(arguments));
       const ModelFiles files = ModelFiles::open(arguments.directory, arguments.overrides);
       LoadOptions options = load_options(arguments, silent);
       options.joint = &joint;

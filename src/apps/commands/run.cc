@@ -235,10 +235,13 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
   const Explanation plan = costs.explain(request);
   const Explanation full = costs.explain(vanilla);
   const CpuOptions on_cpu{.threads = threads_for(a.model.threads, console), .weights = weights};
-  const ExplainedRequest about{a.generation.preset, request, files.config(),
+  const ExplainedRequest about{a.generation.preset,
+                               request,
+                               files.config(),
                                std::string(weight_type_name(weights)),
                                device == DeviceKind::cpu ? create_cpu_backend(on_cpu)->describe()
-                                                         : "cuda, products: by cuBLASLt"};
+                                                         : "cuda, products: by cuBLASLt",
+                               costs.explain_rows(request, 2).received.bytes};
   console.out << (a.json ? json_line(explain_json(about, plan, full))
                          : explain_text(about, plan, full));
   return kSuccess;

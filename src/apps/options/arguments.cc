@@ -191,10 +191,16 @@ void add_model_arguments(CLI::App& app, ModelArguments& m) {
       ->group(kModelGroup);
   CLI::Option* ranks = restrict_to(
       app.add_option("--ranks", m.ranks,
-                     "Several processes hold the model together, each its share of the weights "
-                     "(mpi: those that mpirun or srun has started)"),
+                     "Several processes compute with the model together (mpi: those that mpirun or "
+                     "srun has started)"),
       {"mpi"});
   ranks->group(kModelGroup);
+  restrict_to(app.add_option("--split", m.split,
+                             "What the processes share: columns (the weights) or rows (of a long "
+                             "canvas; each holds all weights)"),
+              {"columns", "rows"})
+      ->needs(ranks)
+      ->group(kModelGroup);
   app.add_flag("--verify-ranks", m.verifies_ranks,
                "Compare what the processes have computed in every step")
       ->needs(ranks)

@@ -31,7 +31,8 @@ struct ModelArguments {
   std::optional<double> prefix_cache{};  // GB
   bool shares_prefixes = false;          // the command may answer prompts that begin alike
   ModelOverrides overrides{};
-  std::string ranks{};  // who shares the model: "mpi"; empty: nobody
+  std::string ranks{};            // who shares the model: "mpi"; empty: nobody
+  std::string split = "columns";  // what they share out
   bool verifies_ranks = false;
   Communicator* communicator = nullptr;  // on rank 0, where there are others
 };
@@ -50,8 +51,8 @@ struct ViewArguments {
 void add_directory(CLI::App& app, std::string& directory);
 /// --mask-id, --eos-id.
 void add_override_arguments(CLI::App& app, ModelOverrides& overrides);
-/// --model, --device, --threads, --dtype, --max-memory, --lora, --ranks, --verify-ranks, --mask-id,
-/// --eos-id.
+/// --model, --device, --threads, --dtype, --max-memory, --lora, --ranks, --split, --verify-ranks,
+/// --mask-id, --eos-id.
 void add_model_arguments(CLI::App& app, ModelArguments& arguments);
 /// --prefix-cache.
 void add_prefix_cache(CLI::App& app, ModelArguments& arguments);

@@ -57,11 +57,6 @@ double bytes_of(const GatedMaps& maps) {
   return static_cast<double>(maps.gate->bytes() + maps.up->bytes() + maps.down->bytes());
 }
 
-/// Of the results that a row gets on the way.
-double results_of(const GatedMaps& maps) {
-  return static_cast<double>(dense_bytes(1, maps.gate->out() + maps.down->out(), DType::f32));
-}
-
 /// Operations of one row.
 double operations_of(const GatedMaps& maps) { return 3 * 2.0 * maps.gate->in() * maps.gate->out(); }
 
@@ -104,12 +99,14 @@ class Counting final : public CountingBackend {
   }
   void linear(Tensor x, std::span<const LinearMap> maps) override {
     if (x.rows == 0) return;
+    double results = 0;
     for (const LinearMap& map : maps) {
       count_.product_operations += 2.0 * x.rows * map.weights->in() * map.weights->out();
       count_.weight_bytes += static_cast<double>(map.weights->bytes());
       if (map.into == Into::gate) continue;  // it is the result of what it gates, too
-      count_.result_bytes += static_cast<double>(dense_bytes(x.rows, map.out.cols, map.out.dtype));
+      results += static_cast<double>(dense_bytes(x.rows, map.out.cols, map.out.dtype));
     }
+    exchange(results);
   }
   void experts(Tensor x, const Experts& experts, Tensor, Into) override {
     if (x.rows == 0) return;
@@ -121,16 +118,21 @@ class Counting final : public CountingBackend {
     for (int e = 0; e < taken; ++e)
       count_.weight_bytes += bytes_of(experts.maps[static_cast<size_t>(e)]);
     count_.product_operations += x.rows * experts.routing.top_k * operations_of(experts.maps[0]);
-    count_.result_bytes += x.rows * experts.routing.top_k * results_of(experts.maps[0]);
+    exchange(x.rows * experts.routing.top_k, experts.maps[0]);
     if (experts.shared == nullptr) return;
     count_.weight_bytes += bytes_of(*experts.shared);
     count_.product_operations += x.rows * operations_of(*experts.shared);
-    count_.result_bytes += x.rows * results_of(*experts.shared);
+    exchange(x.rows, *experts.shared);
   }
   void rms_norm(Tensor, Tensor, float, Tensor) override {}
   void rope(Tensor, std::span<const int>, const Rotation&) override {}
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
-    for (const AttentionTask& task : tasks) count(task, shape);
+    double results = 0;
+    for (const AttentionTask& task : tasks) {
+      count(task, shape);
+      results += static_cast<double>(dense_bytes(task.q.rows, task.out.cols, task.out.dtype));
+    }
+    exchange(results);
   }
   void add(Tensor, Tensor) override {}
   void extrapolate(Tensor, Tensor, float) override {}
@@ -161,6 +163,19 @@ class Counting final : public CountingBackend {
     std::fill(out.begin(), out.end(), 0.0F);
   }
 
+  /// Results that ranks would complete together.
+  void exchange(double bytes) {
+    count_.result_bytes += bytes;
+    count_.largest_results = std::max(count_.largest_results, bytes);
+    ++count_.exchanges;
+  }
+  /// Those of `rows` rows of one expert: of its gate, then of the rest.
+  void exchange(int rows, const GatedMaps& maps) {
+    for (const PackedMatrix* matrix : {maps.gate, maps.down}) {
+      exchange(static_cast<double>(dense_bytes(rows, matrix->out(), DType::f32)));
+    }
+  }
+
   /// Reserves what packing would fill.
   void pack(const KvView& kv, const HeadShape& shape) {
     if (!sizes_.packed_kv) return;
@@ -187,8 +202,6 @@ class Counting final : public CountingBackend {
     count_.all_pairs += queries * slots;
     count_.pairs += pairs;
     count_.attention_operations += 4.0 * pairs * shape.head_dim;
-    count_.result_bytes +=
-        static_cast<double>(dense_bytes(task.q.rows, task.out.cols, task.out.dtype));
     if (task.q.rows > 0) {
       const size_t both = 2 * dense_bytes(slots, task.kv.k.cols, task.kv.k.dtype);
       count_.kv_bytes += static_cast<double>(both) * pairs / (queries * slots);

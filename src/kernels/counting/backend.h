@@ -16,10 +16,12 @@ struct WorkCount {
   double weight_bytes = 0;  // read by products
   double kv_bytes = 0;      // keys and values read by attention, once a call
   double result_bytes = 0;  // of products and attention: what ranks compute in parts and exchange
-  double pairs = 0;         // of a query and a key that it sees, of all layers and query heads
-  double all_pairs = 0;     // of a query and a key that its layer and head hold
-  double queries = 0;       // of all layers and query heads
-  int measurements = 0;     // that methods asked for
+  double largest_results = 0;  // of them the bytes that are exchanged at a time at most
+  int exchanges = 0;           // of results
+  double pairs = 0;            // of a query and a key that it sees, of all layers and query heads
+  double all_pairs = 0;        // of a query and a key that its layer and head hold
+  double queries = 0;          // of all layers and query heads
+  int measurements = 0;        // that methods asked for
 };
 
 /// What the memory of a backend holds.

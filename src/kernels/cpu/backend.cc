@@ -12,10 +12,10 @@
 #include "kernels/cpu/experts.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/reserve.h"
-#include "kernels/cpu/split_attention.h"
 #include "kernels/cpu/split_products.h"
 #include "kernels/cpu/variants.h"
 #include "kernels/create_backend.h"
+#include "kernels/split_attention.h"
 #include "kernels/token_stats.h"
 
 namespace unmask {
@@ -82,8 +82,9 @@ class CpuBackend final : public Backend {
   void rms_norm(Tensor x, Tensor weight, float eps, Tensor out) override;
   void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override;
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
-    if (columns_) return cpu::attend_own_heads(tasks, shape, attention_, *columns_);
-    attention_.run(tasks, shape);
+    const auto attend = [this](auto some, const HeadShape& of) { attention_.run(some, of); };
+    if (columns_) return attend_own_heads(tasks, shape, attend, *columns_);
+    attend(tasks, shape);
   }
   void add(Tensor x, Tensor y) override;
   void extrapolate(Tensor x, Tensor y, float scale) override;

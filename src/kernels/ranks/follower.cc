@@ -24,8 +24,11 @@ struct ReceivedTask {
 
 class Follower final : public FollowingBackend {
  public:
-  Follower(std::unique_ptr<Backend> own, Communicator& ranks, bool verifies)
-      : FollowingBackend(std::move(own)), ranks_(ranks), hash_(verifies) {}
+  Follower(std::unique_ptr<Backend> own, Communicator& ranks, const FollowOptions& options)
+      : FollowingBackend(std::move(own)),
+        ranks_(ranks),
+        rows_(options.rows),
+        hash_(options.verifies, options.rows) {}
 
   Buffer allocate(size_t bytes) override {
     Buffer memory = inner().allocate(bytes);
@@ -64,6 +67,7 @@ class Follower final : public FollowingBackend {
   }
 
   Communicator& ranks_;
+  RowSplitBackend* rows_;
   StateHash hash_;
   std::vector<std::byte*> buffers_;  // by number
   std::map<int32_t, Buffer> own_;    // those that nobody here asked for
@@ -118,6 +122,12 @@ bool Follower::repeat(Call call, MessageReader& m, const HostMatrix& embedding) 
     }
     case Call::gather:
     case Call::scatter: repeat_gather(call, m); return true;
+    case Call::complete: {
+      const Tensor t = tensor(m);
+      rows_->complete(t);
+      hash_.add(t);
+      return true;
+    }
     case Call::compare: hash_.gather(ranks_); return true;
     case Call::end: break;
   }
@@ -249,8 +259,9 @@ void Follower::repeat_gather(Call call, MessageReader& m) {
 }  // namespace
 
 std::unique_ptr<FollowingBackend> create_following_backend(std::unique_ptr<Backend> own,
-                                                           Communicator& ranks, bool verifies) {
-  return std::make_unique<Follower>(std::move(own), ranks, verifies);
+                                                           Communicator& ranks,
+                                                           const FollowOptions& options) {
+  return std::make_unique<Follower>(std::move(own), ranks, options);
 }
 
 }  // namespace unmask

@@ -4,6 +4,7 @@
 #include <memory>
 
 #include "kernels/backend_wrapper.h"
+#include "kernels/ranks/row_split.h"
 #include "ranks/communicator.h"
 
 namespace unmask {
@@ -16,8 +17,14 @@ class FollowingBackend : public BackendWrapper {
   virtual void follow(const HostMatrix& embedding) = 0;
 };
 
-/// `own` and `ranks` as for the leader; `verifies` as the leader has it.
+struct FollowOptions {
+  bool verifies = false;            // as the leader has it
+  RowSplitBackend* rows = nullptr;  // within `own`, where ranks split rows
+};
+
+/// `own` and `ranks` as for the leader.
 std::unique_ptr<FollowingBackend> create_following_backend(std::unique_ptr<Backend> own,
-                                                           Communicator& ranks, bool verifies);
+                                                           Communicator& ranks,
+                                                           const FollowOptions& options);
 
 }  // namespace unmask

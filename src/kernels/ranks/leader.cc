@@ -19,7 +19,7 @@ class Leader final : public LeadingBackend {
         ranks_(ranks),
         options_(options),
         numbers_(std::make_shared<Numbers>(ranks)),
-        hash_(options.verifies) {}
+        hash_(options.verifies, options.rows) {}
   ~Leader() override {
     numbers_->tell(MessageWriter(Call::end));
     numbers_->leads = false;
@@ -30,7 +30,7 @@ class Leader final : public LeadingBackend {
   Buffer allocate(size_t bytes) override;
   void upload(const float* host, Tensor out) override;
   void download(Tensor from, float* host) override {
-    compare();
+    complete({from});
     inner().download(from, host);
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
@@ -60,22 +60,22 @@ class Leader final : public LeadingBackend {
   // Results on the host are for rank 0 alone.
   void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                    std::span<TokenStats> out) override {
-    compare();
+    complete({logits});
     inner().token_stats(logits, positions, query, out);
   }
   std::unique_ptr<StepSeries> series(const SeriesPlan& /*plan*/) override { return nullptr; }
   void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
                          std::span<float> out) override {
-    compare();
+    complete({q, k});
     inner().mean_query_scores(q, k, shape, out);
   }
   void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
                       std::span<float> out) override {
-    compare();
+    complete({q, k});
     inner().attention_mass(q, rows, k, shape, out);
   }
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
-    compare();
+    complete({a, b});
     inner().cosine_rows(a, b, out);
   }
 
@@ -90,6 +90,8 @@ class Leader final : public LeadingBackend {
   /// Tells the others of a call and does it here; `out` is what it writes.
   template <typename Work>
   void together(const MessageWriter& message, std::initializer_list<Tensor> out, const Work& work);
+  /// Before rank 0 reads tensors: it gets their rows, and ranks are compared.
+  void complete(std::initializer_list<Tensor> read);
   void compare();
 
   /// What a cache has packed, as the inner backend left it, until take_back().
@@ -116,6 +118,16 @@ void Leader::together(const MessageWriter& message, std::initializer_list<Tensor
     ranks_.give_up(fmt::format("[ranks] rank 0 of {}: {}", ranks_.size(), error.what()));
   }
   for (const Tensor& t : out) hash_.add(t);
+}
+
+void Leader::complete(std::initializer_list<Tensor> read) {
+  for (const Tensor& t : read) {
+    if (options_.rows == nullptr) break;
+    MessageWriter m = message(Call::complete);
+    m.put(place(t));
+    together(m, {t}, [&] { options_.rows->complete(t); });
+  }
+  compare();
 }
 
 void Leader::compare() {

@@ -7,6 +7,7 @@
 
 #include "core/stop.h"
 #include "kernels/backend_wrapper.h"
+#include "kernels/ranks/row_split.h"
 #include "ranks/communicator.h"
 
 namespace unmask {
@@ -14,8 +15,9 @@ namespace unmask {
 struct LeadOptions {
   StopToken stop{};  // looked at between calls: none is broken off, since all ranks are in it
   /// Compares hashes of all that was computed before the host reads a result, and throws Error
-  /// where a rank differs.
+  /// where a rank differs. Of rows that are split, only what all have in the end is compared.
   bool verifies = false;
+  RowSplitBackend* rows = nullptr;  // within `own`, where ranks split rows
 };
 
 class LeadingBackend : public BackendWrapper {

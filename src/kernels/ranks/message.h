@@ -28,8 +28,9 @@ enum class Call : uint8_t {
   extrapolate,
   gather,
   scatter,
-  compare,  // the hashes of what was computed
-  end       // rank 0 calls no more
+  complete,  // the rows of a tensor, which rank 0 reads
+  compare,   // the hashes of what was computed
+  end        // rank 0 calls no more
 };
 
 /// A tensor by the number of its buffer; -1: no tensor.

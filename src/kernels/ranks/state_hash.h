@@ -7,17 +7,19 @@
 
 #include "core/checksum.h"
 #include "core/tensor.h"
+#include "kernels/ranks/row_split.h"
 #include "ranks/communicator.h"
 
 namespace unmask {
 
 class StateHash {
  public:
-  explicit StateHash(bool counts) : counts_(counts) {}
+  /// `rows`: of which ranks have their own; null: all have all.
+  StateHash(bool counts, const RowSplitBackend* rows) : counts_(counts), rows_(rows) {}
 
-  /// A tensor that was written.
+  /// A tensor that was written; one whose rows are split leaves nothing to compare.
   void add(Tensor tensor) {
-    if (!counts_) return;
+    if (!counts_ || (rows_ != nullptr && !rows_->whole(tensor))) return;
     const size_t width = dense_bytes(1, tensor.cols, tensor.dtype);
     const int64_t stride = tensor.stride * static_cast<int64_t>(dtype_bytes(tensor.dtype));
     for (int r = 0; r < tensor.rows; ++r) {
@@ -37,6 +39,7 @@ class StateHash {
 
  private:
   bool counts_;
+  const RowSplitBackend* rows_;
   uint64_t value_ = 0;
 };
 

@@ -82,8 +82,8 @@ class MpiRanks final : public Communicator {
       places_[r] = place;
       place += counts_[r];
     }
-    MPI_Allgatherv(mine, counts_[static_cast<size_t>(rank_)], MPI_BYTE, all, counts_.data(),
-                   places_.data(), MPI_BYTE, world_);
+    MPI_Allgatherv(mine == nullptr ? MPI_IN_PLACE : mine, counts_[static_cast<size_t>(rank_)],
+                   MPI_BYTE, all, counts_.data(), places_.data(), MPI_BYTE, world_);
   }
 
  private:

@@ -1,11 +1,11 @@
-#include "kernels/cpu/split_attention.h"
+#include "kernels/split_attention.h"
 
 #include <algorithm>
 #include <deque>
 #include <utility>
 #include <vector>
 
-namespace unmask::cpu {
+namespace unmask {
 
 namespace {
 
@@ -114,13 +114,13 @@ class OwnHeads {
 }  // namespace
 
 void attend_own_heads(std::span<const AttentionTask> tasks, const HeadShape& shape,
-                      Attention& attention, ColumnGather& gather) {
+                      const Attend& attend, ColumnGather& gather) {
   OwnHeads own(shape, gather.ranks());
   for (const AttentionTask& task : tasks) {
     if (task.q.rows > 0) own.add(task);
   }
-  if (own.shape().n_heads > 0) attention.run(own.tasks(), own.shape());
+  if (own.shape().n_heads > 0) attend(own.tasks(), own.shape());
   gather.run(own.finish());
 }
 
-}  // namespace unmask::cpu
+}  // namespace unmask

@@ -1,0 +1,34 @@
+// A backend whose ranks have all weights and share the rows of a pass (a decorator; sequence
+// parallelism). Rows meet in attention only, so keys and values are all that travels in a layer.
+#pragma once
+
+#include <initializer_list>
+#include <memory>
+
+#include "kernels/backend_wrapper.h"
+#include "ranks/communicator.h"
+
+namespace unmask {
+
+struct RowSplitOptions {
+  /// With fewer rows a rank, every rank computes them all. A product of so few rows takes as long
+  /// as its weights take from memory, however few they are (20 int8 TOP/s and 300 GB/s: 33 rows),
+  /// and rows that all have need not travel.
+  int fewest_rows = 32;
+};
+
+class RowSplitBackend : public BackendWrapper {
+ public:
+  using BackendWrapper::BackendWrapper;
+  /// Every rank gets all rows of the tensor; all ranks call it.
+  virtual void complete(Tensor t) = 0;
+  /// True when this rank has all rows of the tensor.
+  virtual bool whole(Tensor t) const = 0;
+};
+
+/// `own`: a backend of the host's memory that knows of no ranks. All ranks make the same calls with
+/// the same values; what the host reads is complete. `ranks` outlives the result.
+std::unique_ptr<RowSplitBackend> create_row_split(std::unique_ptr<Backend> own, Communicator& ranks,
+                                                  const RowSplitOptions& options);
+
+}  // namespace unmask

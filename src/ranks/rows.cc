@@ -1,0 +1,130 @@
+#include "ranks/rows.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "ranks/columns.h"
+
+namespace unmask {
+
+namespace {
+
+int64_t row_bytes(Tensor t) { return t.stride * static_cast<int64_t>(dtype_bytes(t.dtype)); }
+
+}  // namespace
+
+SplitRows::Span SplitRows::span_of(Tensor t) {
+  const auto* begin = static_cast<Place>(t.data);
+  if (t.rows == 0) return {begin, begin};
+  const auto last = static_cast<int64_t>(dense_bytes(1, t.cols, t.dtype));
+  return {begin, begin + (t.rows - 1) * row_bytes(t) + last};
+}
+
+RowShares SplitRows::cut(int n) const {
+  const Cut cut(n, 1, ranks_.size());
+  RowShares shares;
+  for (int r = 0; r < ranks_.size(); ++r) shares.push_back(cut.of(r));
+  return shares;
+}
+
+std::map<SplitRows::Place, SplitRows::Ends>::const_iterator SplitRows::first_after(
+    Place begin) const {
+  auto found = pieces_.upper_bound(begin);
+  if (found != pieces_.begin() && std::prev(found)->second.back() > begin) --found;
+  return found;
+}
+
+bool SplitRows::whole(Tensor t) const {
+  if (t.rows == 0) return true;
+  const Span span = span_of(t);
+  const auto piece = first_after(span.begin);
+  return piece == pieces_.end() || piece->first >= span.end;
+}
+
+std::optional<RowShares> SplitRows::shares(Tensor t) const {
+  if (t.rows == 0) return std::nullopt;
+  const Span span = span_of(t);
+  const auto piece = first_after(span.begin);
+  if (piece == pieces_.end() || piece->first > span.begin) return std::nullopt;
+  const Ends& ends = piece->second;
+  if (ends.back() < span.end || t.cols != t.stride) return std::nullopt;
+  RowShares shares;
+  int first = 0;
+  for (const Place end : ends) {
+    const auto bytes = std::clamp(end, span.begin, span.end) - span.begin;
+    if (bytes % row_bytes(t) != 0) return std::nullopt;
+    const auto last = static_cast<int>(bytes / row_bytes(t));
+    shares.push_back({first, last});
+    first = last;
+  }
+  return shares;
+}
+
+void SplitRows::mark(Tensor t, const RowShares& shares) {
+  UNMASK_CHECK(t.cols == t.stride, "a dense tensor");
+  UNMASK_CHECK(shares.back().end == t.rows, "shares of all rows");
+  if (t.rows == 0 || this->shares(t) == shares) return;
+  const Span span = span_of(t);
+  take(span);
+  Ends ends;
+  for (const Range share : shares) ends.push_back(span.begin + share.end * row_bytes(t));
+  const auto piece = pieces_.emplace(span.begin, std::move(ends)).first;
+  join(piece);
+  if (piece != pieces_.begin()) join(std::prev(piece));
+}
+
+void SplitRows::join(std::map<Place, Ends>::iterator piece) {
+  const auto next = std::next(piece);
+  if (next == pieces_.end() || piece->second.back() != next->first) return;
+  Ends& ends = piece->second;
+  const Ends& more = next->second;
+  const auto first =
+      std::find_if(more.begin(), more.end(), [&](Place e) { return e > next->first; });
+  const auto rank = first - more.begin();  // the first that has some of the next piece
+  if (ends[static_cast<size_t>(rank)] != ends.back()) return;  // a later one has some of this one
+  std::copy(first, more.end(), ends.begin() + rank);
+  pieces_.erase(next);
+}
+
+void SplitRows::written(Tensor t) {
+  if (t.cols != t.stride) return complete(t);  // the other columns are not written
+  take(span_of(t));
+}
+
+void SplitRows::forget(const void* data, size_t bytes) {
+  const auto* begin = static_cast<Place>(data);
+  take({begin, begin + bytes});
+}
+
+std::map<SplitRows::Place, SplitRows::Ends> SplitRows::take(Span span) {
+  std::map<Place, Ends> taken;
+  if (span.begin == span.end) return taken;
+  const auto part = [](const Ends& ends, Place begin, Place end) {
+    Ends clamped;
+    for (const Place e : ends) clamped.push_back(std::clamp(e, begin, end));
+    return clamped;
+  };
+  for (auto found = first_after(span.begin); found != pieces_.end() && found->first < span.end;
+       found = first_after(span.begin)) {
+    const auto [begin, ends] = *found;
+    pieces_.erase(found);
+    const Place end = ends.back();
+    if (begin < span.begin) pieces_[begin] = part(ends, begin, span.begin);
+    if (end > span.end) pieces_[span.end] = part(ends, span.end, end);
+    const Place first = std::max(begin, span.begin);
+    taken[first] = part(ends, first, std::min(end, span.end));
+  }
+  return taken;
+}
+
+void SplitRows::complete(Tensor t) {
+  for (const auto& [begin, ends] : take(span_of(t))) {
+    std::vector<int64_t> counts;
+    Place from = begin;
+    for (const Place end : ends) counts.push_back(end - std::exchange(from, end));
+    auto* all = static_cast<std::byte*>(t.data) + (begin - static_cast<Place>(t.data));
+    ranks_.gather(nullptr, counts, all);
+  }
+}
+
+}  // namespace unmask

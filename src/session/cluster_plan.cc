@@ -1,0 +1,118 @@
+#include "session/cluster_plan.h"
+
+#include <algorithm>
+
+namespace unmask {
+
+namespace {
+
+constexpr int kBlock = 32;  // of models that leave it open, as in presets
+
+/// Of the largest of `ranks` shares of `n`.
+double largest_share(int n, int ranks) {
+  const int most = (n + ranks - 1) / ranks;
+  return static_cast<double>(most) / n;
+}
+
+/// A ring: what a rank has passes all others, one after the other.
+double waiting(const SharedPass& pass, const Cluster& c) {
+  return static_cast<double>(pass.gathers) * (c.ranks - 1) * c.latency +
+         static_cast<double>(pass.received) / c.network;
+}
+
+class Way {
+ public:
+  Way(Sharing sharing, const Cluster& cluster, int key_heads)
+      : sharing_(sharing), cluster_(cluster), key_heads_(key_heads) {}
+
+  SharedWork plan(const Explanation& plan) const {
+    SharedWork work{.sharing = sharing_,
+                    .memory = memory(plan),
+                    .full = pass(plan.steps.front()),
+                    .cached = pass(plan.steps.back())};
+    for (const PlannedStep& step : plan.steps) work.block_seconds += pass(step).seconds();
+    return work;
+  }
+
+ private:
+  bool columns() const { return sharing_ == Sharing::columns; }
+
+  int64_t memory(const Explanation& plan) const {
+    if (!columns()) return static_cast<int64_t>(plan.peak_bytes());
+    return static_cast<int64_t>(plan.weight_bytes / static_cast<size_t>(cluster_.ranks) +
+                                plan.request_bytes + plan.gather_bytes(cluster_.ranks));
+  }
+
+  SharedPass pass(const PlannedStep& step) const {
+    SharedPass pass{
+        .rows = step.rows, .received = step.received.bytes, .gathers = step.received.gathers};
+    WorkCount work = step.work;
+    if (columns()) {
+      const double others = (cluster_.ranks - 1.0) / cluster_.ranks;
+      pass.received = static_cast<int64_t>(work.result_bytes * others);
+      pass.gathers = work.exchanges;
+      work.product_operations /= cluster_.ranks;
+      work.weight_bytes /= cluster_.ranks;
+      work.attention_operations *= largest_share(key_heads_, cluster_.ranks);
+    }
+    pass.computing = roofline_seconds(work, cluster_.rates);
+    pass.waiting = waiting(pass, cluster_);
+    return pass;
+  }
+
+  Sharing sharing_;
+  const Cluster& cluster_;
+  int key_heads_;
+};
+
+}  // namespace
+
+std::string_view sharing_name(Sharing sharing) {
+  switch (sharing) {
+    case Sharing::prompts: return "prompts";
+    case Sharing::rows: return "rows";
+    case Sharing::columns: return "columns";
+  }
+  UNMASK_CHECK(false, "a way of sharing");
+}
+
+const SharedWork* ClusterPlan::for_many_prompts(int64_t memory) const {
+  if (ways.front().memory <= memory) return ways.data();  // no other wastes as little
+  return for_one_prompt(memory);
+}
+
+const SharedWork* ClusterPlan::for_one_prompt(int64_t memory) const {
+  const SharedWork* best = nullptr;
+  for (const SharedWork& way : ways) {
+    if (way.memory > memory) continue;
+    if (best == nullptr || way.block_seconds < best->block_seconds) best = &way;
+  }
+  return best;
+}
+
+Request block_request(const ModelConfig& config, int context) {
+  const bool causal = config.visibility.is_block_causal();
+  const int block = causal ? config.visibility.block : kBlock;
+  if (context < 2 * block) {
+    fail("[plan] context: found {}, expected at least {}, two blocks", context, 2 * block);
+  }
+  const std::vector<TokenId> prompt(static_cast<size_t>(context - block), 0);
+  Request request = append_masks(prompt, block, config.mask_id);
+  request.method = causal ? "block-cache" : "fast-dllm:cache=dual";
+  request.block_length = block;
+  request.steps = block;
+  return request;
+}
+
+ClusterPlan plan_cluster(const Costs& costs, const Request& request, const Cluster& cluster) {
+  const Explanation alone = costs.explain(request);
+  const Explanation rows = costs.explain_rows(request, cluster.ranks);
+  const auto plan = [&](Sharing sharing) {
+    return Way(sharing, cluster, costs.config().n_kv_heads)
+        .plan(sharing == Sharing::rows ? rows : alone);
+  };
+  return {static_cast<int>(request.tokens.size()),
+          {plan(Sharing::prompts), plan(Sharing::rows), plan(Sharing::columns)}};
+}
+
+}  // namespace unmask

@@ -1,0 +1,168 @@
+// Rows split over ranks: random calls on the same tensors leave what one backend leaves.
+#include "kernels/ranks/row_split.h"
+
+#include <algorithm>
+#include <gtest/gtest.h>
+#include <random>
+#include <vector>
+
+#include "kernels/create_backend.h"
+#include "support/random_tensor.h"
+#include "support/thread_ranks.h"
+
+namespace unmask {
+namespace {
+
+using testing::RandomTensor;
+using testing::ThreadRanks;
+
+constexpr int kTensors = 4;
+constexpr int kRows = 23;
+constexpr HeadShape kShape{.n_heads = 4, .n_kv_heads = 4, .head_dim = 4};
+constexpr int kWidth = 16;
+
+/// Tensors of one shape, and calls that read and write parts of them.
+class Calls {
+ public:
+  explicit Calls(Backend& backend) : backend_(backend) {
+    const RandomTensor weights(random_, kWidth, kWidth);
+    matrix_ = backend_.pack(weights.matrix());
+    norm_ = upload(1);
+    for (int i = 0; i < kTensors; ++i) tensors_.push_back(upload(kRows));
+  }
+
+  void call() {
+    const int n = 1 + draw(kRows - 1);
+    const auto [a, b, c] = three();
+    const Tensor x = part(a, n);
+    const Tensor y = part(b, n);
+    switch (draw(7)) {
+      case 0: return backend_.rms_norm(x, norm_.view(1, kWidth), 1e-5F, draw(1) == 0 ? x : y);
+      case 1: return backend_.add(x, y);
+      case 2: return backend_.gather(whole(a), some(n), y);
+      case 3: return backend_.scatter(x, some(n), whole(b));
+      case 4: {
+        const LinearMap maps[] = {{matrix_.get(), y, {}, draw(1) == 0 ? Into::store : Into::add},
+                                  {matrix_.get(), y, {}, Into::add}};
+        return backend_.linear(x, maps);
+      }
+      case 5: {
+        const AttentionTask task{.q = x, .kv = {whole(b), whole(b)}, .out = part(c, n)};
+        return backend_.attention({&task, 1}, kShape);
+      }
+      case 6: {
+        Rotation rotation;
+        rotation.frequencies = {1, 0.5F};
+        std::vector<int> positions(static_cast<size_t>(n));
+        for (int& p : positions) p = draw(kRows);
+        return backend_.rope(x, positions, rotation);
+      }
+      default: {
+        read_.resize(read_.size() + static_cast<size_t>(n));
+        backend_.cosine_rows(x, y, std::span(read_).last(static_cast<size_t>(n)));
+      }
+    }
+  }
+
+  /// What the host has read so far and, now, of all tensors.
+  std::vector<float> results() {
+    for (int i = 0; i < kTensors; ++i) {
+      read_.resize(read_.size() + size_t{kRows} * kWidth);
+      backend_.download(whole(i), read_.data() + read_.size() - size_t{kRows} * kWidth);
+    }
+    return read_;
+  }
+
+ private:
+  int draw(int most) { return static_cast<int>(random_() % (static_cast<unsigned>(most) + 1)); }
+  std::array<int, 3> three() {
+    std::array<int, 3> drawn{};
+    std::vector<int> left{0, 1, 2, 3};
+    for (int& d : drawn) {
+      const int i = draw(static_cast<int>(left.size()) - 1);
+      d = left[static_cast<size_t>(i)];
+      left.erase(left.begin() + i);
+    }
+    return drawn;
+  }
+  Buffer upload(int rows) {
+    const RandomTensor values(random_, rows, kWidth);
+    Buffer memory = backend_.allocate(dense_bytes(rows, kWidth, DType::f32));
+    backend_.upload(values.values().data(), memory.view(rows, kWidth));
+    return memory;
+  }
+  Tensor whole(int i) const { return tensors_[static_cast<size_t>(i)].view(kRows, kWidth); }
+  Tensor part(int i, int n) {
+    const int first = draw(1) == 0 ? 0 : draw(kRows - n);
+    return whole(i).slice({first, first + n});
+  }
+  Rows some(int n) {
+    if (draw(2) == 0) {
+      const int first = draw(kRows - n);
+      return Rows(Range{first, first + n});
+    }
+    std::vector<int> all(kRows);
+    for (int i = 0; i < kRows; ++i) all[static_cast<size_t>(i)] = i;
+    while (static_cast<int>(all.size()) > n) {
+      all.erase(all.begin() + draw(static_cast<int>(all.size()) - 1));
+    }
+    return Rows(std::move(all));
+  }
+
+  Backend& backend_;
+  std::mt19937 random_{11};
+  std::unique_ptr<PackedMatrix> matrix_;
+  Buffer norm_;
+  std::vector<Buffer> tensors_;
+  std::vector<float> read_;
+};
+
+std::vector<float> results_of(Backend& backend) {
+  Calls calls(backend);
+  for (int i = 0; i < 600; ++i) calls.call();
+  return calls.results();
+}
+
+TEST(RowSplit, RandomCallsLeaveWhatOneBackendLeaves) {
+  const std::vector<float> expected = results_of(*create_cpu_backend({.threads = 1}));
+  for (int n = 1; n <= 5; ++n) {
+    for (const int fewest : {1, 4}) {
+      ThreadRanks ranks(n);
+      ranks.each([&](Communicator& own) {
+        const auto backend =
+            create_row_split(create_cpu_backend({.threads = 1}), own, {.fewest_rows = fewest});
+        EXPECT_EQ(results_of(*backend), expected) << n << " ranks";
+      });
+    }
+  }
+}
+
+TEST(RowSplit, OnlyKeysAndValuesTravel) {
+  constexpr int kQueries = 64;
+  ThreadRanks ranks(4);
+  ranks.each([&](Communicator& own) {
+    const auto backend = create_row_split(create_cpu_backend({.threads = 1}), own, {});
+    std::mt19937 random(3);
+    const RandomTensor weights(random, kWidth, kWidth);
+    const auto matrix = backend->pack(weights.matrix());
+    const size_t bytes = dense_bytes(kQueries * 2, kWidth, DType::f32);
+    std::vector<Buffer> memory;
+    for (int i = 0; i < 5; ++i) memory.push_back(backend->allocate(bytes));
+    // 128 rows are enough for four ranks, 64 are not.
+    for (const int rows : {kQueries, 2 * kQueries}) {
+      const auto view = [&](size_t i) { return memory[i].view(rows, kWidth); };
+      const int64_t before = own.traffic().bytes;
+      const LinearMap maps[] = {
+          {matrix.get(), view(1)}, {matrix.get(), view(2)}, {matrix.get(), view(3)}};
+      backend->linear(view(0), maps);
+      const AttentionTask task{.q = view(1), .kv = {view(2), view(3)}, .out = view(4)};
+      backend->attention({&task, 1}, kShape);
+      backend->add(view(0), view(4));
+      const auto others = static_cast<int64_t>(2 * dense_bytes(rows / 4 * 3, kWidth, DType::f32));
+      EXPECT_EQ(own.traffic().bytes - before, rows == kQueries ? 0 : others);
+    }
+  });
+}
+
+}  // namespace
+}  // namespace unmask
