@@ -1,7 +1,10 @@
 #include "eval/record.h"
 
 #include <algorithm>
+#include <cstdint>
 #include <nlohmann/json.hpp>
+#include <type_traits>
+#include <utility>
 
 #include "core/error.h"
 
@@ -9,13 +12,25 @@ namespace unmask {
 
 namespace {
 
+/// Whether a whole number can be kept as T: the library would cut what is too large.
+template <typename T>
+bool fits(const nlohmann::json& value) {
+  if (value.is_number_unsigned()) return std::in_range<T>(value.get<uint64_t>());
+  return value.is_number_integer() && std::in_range<T>(value.get<int64_t>());
+}
+
 template <typename T>
 T member(const nlohmann::json& object, const char* name, const std::string& where) {
+  const auto found = object.find(name);
   try {
-    return object.at(name).get<T>();
-  } catch (const nlohmann::json::exception&) {
-    fail("{}: '{}' is missing or of another type; this is no result of unmask eval", where, name);
+    if constexpr (std::is_integral_v<T>) {
+      if (found != object.end() && fits<T>(*found)) return found->template get<T>();
+    } else if (found != object.end()) {
+      return found->template get<T>();
+    }
+  } catch (const nlohmann::json::type_error&) {  // said below
   }
+  fail("{}: '{}' is missing or of another type; this is no result of unmask eval", where, name);
 }
 
 nlohmann::ordered_json to_json(const Fidelity& fidelity) {

@@ -86,5 +86,16 @@ TEST(Record, SurvivesItsLine) {
   EXPECT_THROW(parse_record(nlohmann::json::parse(R"({"task": "a"})"), "[here]"), Error);
 }
 
+TEST(Record, RefusesCountsThatAreNoWholeNumbersOfTheirType) {
+  const auto good = to_json(record("a", "full", 3, 0.5, 0.25));
+  for (const char* value :
+       {"5.12e51", "2147483648", "18446744073709551615", "1.5", "-1", "null", "true", "\"4\""}) {
+    auto bad = nlohmann::json::parse(good.dump());
+    bad["canvas"] = nlohmann::json::parse(value);
+    EXPECT_THROW(parse_record(bad, "[here]"), Error) << value;
+  }
+  EXPECT_THROW(parse_record(nlohmann::json::array(), "[here]"), Error);
+}
+
 }  // namespace
 }  // namespace unmask
