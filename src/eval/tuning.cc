@@ -220,6 +220,16 @@ std::vector<Profile> tuning_profiles(const ModelConfig& config) {
                                 {.preset = Preset::fast, .threshold = kPublished},
                                 {.preset = Preset::fast, .threshold = kDaring}};
   if (config.visibility.is_block_causal()) return profiles;
+  // Short blocks cost fewer rows a step and more steps: what pays is the machine's business. A pass
+  // over everything comes as often as in blocks of 32, once in 128 tokens.
+  for (const int length : {16, 8}) {
+    for (const Preset preset : {Preset::balanced, Preset::fast}) {
+      profiles.push_back(
+          {.preset = preset,
+           .method = fmt::format("fast-dllm:cache=dual,refresh=window,full_every={}", 128 / length),
+           .block_length = length});
+    }
+  }
   for (const char* method : {"fast-dllm:cache=dual", "sparse-dllm:delay=0,refresh=window", "dsb"}) {
     for (const Preset preset : {Preset::balanced, Preset::fast}) {
       profiles.push_back({.preset = preset, .method = method});

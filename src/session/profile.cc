@@ -14,8 +14,9 @@ namespace {
 
 constexpr int kVersion = 1;
 constexpr size_t kMostBytes = 1 << 20;
-constexpr std::array<std::string_view, 7> kKeys{"unmask_profile", "model", "preset",  "method",
-                                                "threshold",      "leap",  "measured"};
+constexpr int64_t kLongestBlock = 1 << 20;
+constexpr std::array<std::string_view, 8> kKeys{
+    "unmask_profile", "model", "preset", "method", "threshold", "leap", "block_length", "measured"};
 
 /// The members of the object in a file, each checked when it is read.
 class ProfileReader {
@@ -46,6 +47,15 @@ class ProfileReader {
     }
     return value.get<double>();
   }
+  std::optional<int> length(const char* key) const {
+    if (!object_.contains(key)) return std::nullopt;
+    const nlohmann::json& value = object_[key];
+    if (!value.is_number_integer() || !(value > 0 && value <= kLongestBlock)) {
+      fail("{}: {}: found {}, expected a whole number from 1 to {}", where_, key, value.dump(),
+           kLongestBlock);
+    }
+    return value.get<int>();
+  }
 
  private:
   std::string where_;
@@ -57,6 +67,7 @@ class ProfileReader {
 std::string profile_name(const Profile& profile) {
   std::string name(preset_name(profile.preset));
   if (profile.method) name += ", " + *profile.method;
+  if (profile.block_length) name += fmt::format(", blocks of {}", *profile.block_length);
   if (profile.threshold) name += fmt::format(", threshold {}", *profile.threshold);
   if (profile.leap) name += fmt::format(", leap {}", *profile.leap);
   return name;
@@ -67,6 +78,7 @@ RequestOptions with_profile(RequestOptions options, const Profile& profile) {
   options.method = profile.method;
   options.threshold = profile.threshold;
   options.leap = profile.leap;
+  if (profile.block_length) options.block_length = profile.block_length;
   return options;
 }
 
@@ -76,6 +88,7 @@ nlohmann::ordered_json to_json(const Profile& profile) {
   if (profile.method) json["method"] = *profile.method;
   if (profile.threshold) json["threshold"] = *profile.threshold;
   if (profile.leap) json["leap"] = *profile.leap;
+  if (profile.block_length) json["block_length"] = *profile.block_length;
   return json;
 }
 
@@ -86,7 +99,8 @@ Profile read_profile(const std::filesystem::path& file) {
   return {.preset = parse_preset(*preset),
           .method = reader.text("method"),
           .threshold = reader.share("threshold"),
-          .leap = reader.share("leap")};
+          .leap = reader.share("leap"),
+          .block_length = reader.length("block_length")};
 }
 
 }  // namespace unmask

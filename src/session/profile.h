@@ -16,13 +16,15 @@ struct Profile {
   Preset preset = Preset::exact;
   std::optional<std::string> method{};
   std::optional<double> threshold{}, leap{};
+  std::optional<int> block_length{};
 
   bool operator==(const Profile&) const = default;
 };
 
 /// "balanced, threshold 0.9": tells profiles apart for people.
 std::string profile_name(const Profile& profile);
-/// `options` with the settings of the profile in the place of theirs.
+/// `options` with the settings of the profile in the place of theirs; a block length stays where
+/// the profile has none.
 RequestOptions with_profile(RequestOptions options, const Profile& profile);
 
 /// An object with "unmask_profile", the version of the form, and the names of options.

@@ -33,7 +33,7 @@ class ProfileTest : public ::testing::Test {
 TEST_F(ProfileTest, ComesBackAsItWasWritten) {
   for (const Profile& p :
        {Profile{}, Profile{.preset = Preset::fast, .threshold = 0.9, .leap = 0.75},
-        Profile{.preset = Preset::balanced, .method = "sparse-dllm:delay=0"}}) {
+        Profile{.preset = Preset::balanced, .method = "sparse-dllm:delay=0", .block_length = 8}}) {
     EXPECT_EQ(read(to_json(p).dump()), p) << profile_name(p);
   }
 }
@@ -58,6 +58,12 @@ TEST_F(ProfileTest, RefusesWhatItDoesNotKnow) {
         HasSubstr("leap"))
         << value;
   }
+  for (const char* value : {"0", "-8", "8.0", "5e9", "18446744073709551615", "\"8\""}) {
+    EXPECT_THAT(refusal(fmt::format(
+                    R"({{"unmask_profile": 1, "preset": "fast", "block_length": {}}})", value)),
+                HasSubstr("block_length"))
+        << value;
+  }
 }
 
 TEST_F(ProfileTest, StandsInThePlaceOfSettingsAlone) {
@@ -69,6 +75,8 @@ TEST_F(ProfileTest, StandsInThePlaceOfSettingsAlone) {
   EXPECT_EQ(after.method, std::nullopt);
   EXPECT_EQ(after.gen_length, 40);
   EXPECT_EQ(after.seed, 3U);
+  EXPECT_EQ(with_profile({.block_length = 64}, {}).block_length, 64);
+  EXPECT_EQ(with_profile({.block_length = 64}, {.block_length = 8}).block_length, 8);
 }
 
 }  // namespace
