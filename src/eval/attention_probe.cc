@@ -41,7 +41,7 @@ ChosenBlocks chosen_blocks(const BlockPattern& pattern, int head) {
 StepPlan AttentionProbe::plan_step(const Step& step) {
   StepPlan plan = inner().plan_step(step);
   // Without it the last layer would compute the queries of some rows only.
-  if (place_of(step) != nullptr) plan.all_queries = true;
+  if (place_of(step) != nullptr) plan.queries = step.all();
   return plan;
 }
 

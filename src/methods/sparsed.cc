@@ -66,14 +66,14 @@ StepPlan SparseD::plan_step(const Step& step) {
   pass_ = pass_of(step);
   if (pass_ == Pass::sparse && !settings_.reuse) {
     StepPlan plan = Method::plan_step(step);
-    plan.all_queries = true;
+    plan.queries = step.all();
     return plan;
   }
   if (pass_ != Pass::measuring) return Method::plan_step(step);
   // A measurement takes place even where nothing is due: later steps need its patterns.
   last_measured_ = step.index;
   measured_length_ = step.length();
-  return {.rows = Rows(step.all()), .all_queries = true};
+  return {.rows = Rows(step.all()), .queries = step.all()};
 }
 
 void SparseD::prepare_importance(const Step& step) {

@@ -39,10 +39,14 @@ struct LayerRows {
 struct PassRows {
   explicit PassRows(std::span<const SequencePass> batch);
 
-  LayerRows all;     // every row has a query
-  LayerRows pruned;  // only the wanted rows have one
-  Rows wanted;       // in rows of the batch
-  bool all_queries;  // a method reads the queries of all rows in the last layer too
+  /// Whether the last layer computes some rows in part.
+  bool prunes() const { return wanted.size() < static_cast<int>(all.positions.size()); }
+
+  LayerRows all;          // every row has a query
+  LayerRows pruned;       // only the wanted rows have one, and those that a method reads
+  Rows wanted;            // in rows of the batch
+  Rows asking;            // those that have a query in the last layer
+  Rows wanted_of_asking;  // the wanted rows, among these
 };
 
 /// True when the layer computes some rows only.

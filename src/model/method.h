@@ -45,7 +45,7 @@ struct StepPlan {
                     // passes without a forward pass
   Range decides{};  // positions that the step decides, all of them and no other; empty: the
                     // schedule chooses among all positions before the block's end
-  bool all_queries = false;  // attend() reads the queries of all rows, in the last layer too
+  Range queries{};  // positions whose queries attend() reads, in the last layer too
   /// The later steps of the block compute the same rows and attend to the same slots, whatever is
   /// decided until then, and nothing of them comes to the host.
   bool steady = false;
@@ -80,11 +80,12 @@ struct AttendScope {
   Backend& backend;
   KvStore& store;  // of this sequence and layer; kept between steps
   const HeadShape& shape;
-  Visibility visibility{};         // of this sequence
-  std::span<const int> positions;  // of the rows of k and v
-  Tensor q;  // [query rows, n_heads * head_dim]; fewer rows than k in the last
-             // layer unless the step plan wants all queries
-  Tensor k;  // [rows, n_kv_heads * head_dim]
+  Visibility visibility{};               // of this sequence
+  std::span<const int> positions;        // of the rows of k and v
+  std::span<const int> query_positions;  // of the rows of q: in the last layer those that are read
+                                         // and StepPlan::queries only
+  Tensor q;                              // [query rows, n_heads * head_dim]
+  Tensor k;                              // [rows, n_kv_heads * head_dim]
   Tensor v;
 };
 

@@ -63,15 +63,23 @@ Tensor Transformer::forward(std::span<SequencePass> batch, const LayerObserver& 
 }
 
 bool Transformer::is_pruned(int layer, const RowGroup& group) const {
-  return layer == config_.n_layers - 1 && !group.partial && !group.rows.all_queries;
+  return layer == config_.n_layers - 1 && !group.partial && group.rows.prunes();
 }
 
 void Transformer::pruned_layer(int layer, std::span<SequencePass> batch, const PassRows& rows,
                                Tensor normed, Tensor x, Tensor picked) {
-  const Tensor asking = memory_.fit(Workspace::output, picked.rows, config_.dim);
-  backend_.gather(x, rows.wanted, picked);
-  backend_.gather(normed, rows.wanted, asking);
-  parts_.attention(layer, batch, rows.pruned, normed, asking, picked, Into::add);
+  const int n = rows.asking.size();
+  if (n == x.rows) {
+    parts_.attention(layer, batch, rows.all, normed, normed, x, Into::add);
+    backend_.gather(x, rows.wanted, picked);
+  } else {
+    const Tensor asking = memory_.fit(Workspace::output, n, config_.dim);
+    const Tensor kept = memory_.fit(Workspace::kept, n, config_.dim, DType::f32);
+    backend_.gather(x, rows.asking, kept);
+    backend_.gather(normed, rows.asking, asking);
+    parts_.attention(layer, batch, rows.pruned, normed, asking, kept, Into::add);
+    backend_.gather(kept, rows.wanted_of_asking, picked);
+  }
   parts_.feed_forward(layer, picked, picked, Into::add);
 }
 

@@ -13,7 +13,7 @@
 
 namespace unmask {
 
-/// Looks at x [rows, dim], float32, after a layer; of the last one where all queries are wanted.
+/// Looks at x [rows, dim], float32, after a layer; of the last one where all rows are wanted.
 using LayerObserver = std::function<void(int layer, Tensor x)>;
 
 class Transformer {
@@ -43,7 +43,7 @@ class Transformer {
   std::vector<LayerPlan> plan_layer(int layer, std::span<SequencePass> batch,
                                     std::span<const Range> rows, Tensor normed);
   /// Exact saving: of the last layer's outputs only the wanted rows are ever read, so the others
-  /// need keys and values there but neither queries nor a feed-forward.
+  /// need keys and values there, no feed-forward, and queries only where a method reads them.
   bool is_pruned(int layer, const RowGroup& group) const;
   /// `picked`: the wanted rows of x after such a layer.
   void pruned_layer(int layer, std::span<SequencePass> batch, const PassRows& rows, Tensor normed,

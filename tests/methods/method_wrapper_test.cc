@@ -54,6 +54,7 @@ class MethodWrapperTest : public ::testing::Test {
                       .store = store_,
                       .shape = shape_,
                       .positions = {},
+                      .query_positions = {},
                       .q = {},
                       .k = {},
                       .v = {}};
