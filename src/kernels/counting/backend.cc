@@ -153,6 +153,7 @@ class Counting final : public CountingBackend {
     even(out);
   }
   void cosine_rows(Tensor, Tensor, std::span<float> out) override { even(out); }
+  void row_changes(Tensor, Tensor, const Rows&, std::span<float> out) override { even(out); }
 
  private:
   /// What a method measures when everything looks alike.

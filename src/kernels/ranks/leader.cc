@@ -78,6 +78,10 @@ class Leader final : public LeadingBackend {
     compare();
     inner().cosine_rows(a, b, out);
   }
+  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
+    compare();
+    inner().row_changes(a, b, rows, out);
+  }
 
  private:
   using Mirrors = std::map<PackedKv*, std::shared_ptr<PackedKeys>>;
