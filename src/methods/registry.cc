@@ -6,6 +6,7 @@
 #include "methods/dkv_cache.h"
 #include "methods/dllm_cache.h"
 #include "methods/dsb.h"
+#include "methods/es_dllm.h"
 #include "methods/fast_dllm.h"
 #include "methods/full.h"
 #include "methods/maskkv.h"
@@ -57,6 +58,7 @@ const std::map<std::string, Entry, std::less<>>& entries() {
       {"dkv-cache", {create_dkv_cache, Kind::cache}},
       {"dllm-cache", {create_dllm_cache, Kind::alone}},
       {"dsb", {create_dsb, Kind::alone}},
+      {"es-dllm", {create_es_dllm, Kind::alone}},
       {"fast-dllm", {create_fast_dllm, Kind::cache}},
       {"full", {create_full, Kind::alone}},
       {"maskkv", {create_maskkv, Kind::cache}},

@@ -1,5 +1,6 @@
 #include "model/layer_rows.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace unmask {
@@ -77,6 +78,22 @@ std::vector<Range> row_ranges(std::span<const SequencePass> batch) {
     first = ranges.back().end;
   }
   return ranges;
+}
+
+std::vector<Range> wanted_ranges(std::span<const SequencePass> batch) {
+  std::vector<Range> ranges;
+  int first = 0;
+  for (const SequencePass& s : batch) {
+    ranges.push_back({first, first + s.wanted.size()});
+    first = ranges.back().end;
+  }
+  return ranges;
+}
+
+bool cuts_after(int layer, std::span<const SequencePass> batch) {
+  return std::ranges::any_of(batch, [layer](const SequencePass& s) {
+    return std::ranges::count(s.plan.cuts, layer, &RowCut::layer) > 0;
+  });
 }
 
 std::vector<RowGroup> group_rows(std::span<const SequencePass> batch,

@@ -17,6 +17,7 @@ struct SequencePass {
   std::vector<KvStore>* stores;  // one a layer
   Rows wanted;                   // indices into plan.rows whose hidden state is needed
   StepSeries* series = nullptr;  // that knows the tokens of the rows; null: step.tokens
+  bool follows = false;          // cuts the rows that the pass before it cuts (guidance)
 };
 
 /// The rows that one layer computes, sequence after sequence.
@@ -64,6 +65,10 @@ struct RowGroup {
 
 /// The rows of each sequence in a tensor of the whole batch.
 std::vector<Range> row_ranges(std::span<const SequencePass> batch);
+/// The same of the rows whose hidden state is needed.
+std::vector<Range> wanted_ranges(std::span<const SequencePass> batch);
+/// Whether a plan cuts rows after this layer.
+bool cuts_after(int layer, std::span<const SequencePass> batch);
 /// The groups of a layer with these plans, in order.
 std::vector<RowGroup> group_rows(std::span<const SequencePass> batch,
                                  std::span<const LayerPlan> plans);

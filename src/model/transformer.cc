@@ -23,13 +23,12 @@ void Transformer::embed(std::span<const SequencePass> batch, Tensor x) {
 }
 
 Tensor Transformer::forward(std::span<SequencePass> batch, const LayerObserver& observe) {
-  const std::vector<Range> ranges = row_ranges(batch);
-  int n_wanted = 0;
-  for (const SequencePass& s : batch) n_wanted += s.wanted.size();
+  std::vector<Range> ranges = row_ranges(batch);
   const int n = ranges.back().end;
-  const Tensor x = memory_.fit(Workspace::residual, n, config_.dim, DType::f32);
-  const Tensor normed = memory_.fit(Workspace::normed, n, config_.dim);
-  const Tensor picked = memory_.fit(Workspace::picked, n_wanted, config_.dim, DType::f32);
+  Tensor x = memory_.fit(Workspace::residual, n, config_.dim, DType::f32);
+  Tensor normed = memory_.fit(Workspace::normed, n, config_.dim);
+  const int n_wanted = wanted_ranges(batch).back().end;
+  Tensor picked = memory_.fit(Workspace::picked, n_wanted, config_.dim, DType::f32);
   embed(batch, x);
   std::vector<RowGroup> groups;
   for (int l = 0; l < config_.n_layers; ++l) {
@@ -53,6 +52,12 @@ Tensor Transformer::forward(std::span<SequencePass> batch, const LayerObserver& 
       }
     }
     if (observe) observe(l, x);
+    if (!cuts_after(l, batch)) continue;
+    x = cut_rows(l, batch, ranges, x);
+    normed = normed.slice({0, x.rows});
+    picked = picked.slice({0, wanted_ranges(batch).back().end});
+    ranges = row_ranges(batch);
+    groups.clear();
   }
   for (const RowGroup& group : groups) {
     if (is_pruned(config_.n_layers - 1, group)) continue;

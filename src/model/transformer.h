@@ -27,7 +27,8 @@ class Transformer {
   Backend& backend() const { return backend_; }
 
   /// Hidden states after the final norm of the wanted rows, sequence after sequence:
-  /// [sum of wanted, dim]. The memory is reused by the next call. `observe` is optional.
+  /// [sum of wanted, dim]. The memory is reused by the next call. `observe` is optional. Where a
+  /// plan cuts rows, the batch holds those that are left afterwards.
   Tensor forward(std::span<SequencePass> batch, const LayerObserver& observe = {});
   /// hidden W_head^T. [rows, vocab] into `out`.
   void logits(Tensor hidden, Tensor out) { backend_.linear(hidden, {weights_.head.get(), out}); }
@@ -51,6 +52,9 @@ class Transformer {
   /// x plus the outputs of one layer, of which `plans` want only some rows computed.
   void partial_layer(int layer, std::span<SequencePass> batch, const LayerRows& all,
                      std::span<const LayerPlan> plans, Tensor normed, Tensor x);
+
+  /// Leaves of x, and of the batch, the rows that go on after a layer.
+  Tensor cut_rows(int layer, std::span<SequencePass> batch, std::span<const Range> rows, Tensor x);
 
   ModelConfig config_;
   const Weights& weights_;
