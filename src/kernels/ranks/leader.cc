@@ -253,6 +253,7 @@ void Leader::put_task(const AttentionTask& task, const Mirrors& mirrors, Message
   to.put(task.pattern != nullptr);
   if (const BlockPattern* p = task.pattern) {
     to.put(p->block_size());
+    to.put(p->key_size());
     to.put(p->n_heads());
     to.put(p->n_blocks());
     for (int head = 0; head < p->n_heads(); ++head) {
