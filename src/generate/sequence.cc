@@ -272,7 +272,8 @@ void Sequence::find_candidates(const StepPlan& plan) {
   for (const int p : eligible) {
     const bool again = request_.sampler.remask || (edits && block_.contains(p));
     const bool open = masked(p) || (again && is_free(p));
-    if (open && deciding_row(plan.rows, p)) candidates_.push_back(p);
+    const bool chosen = !plan.candidates || std::ranges::binary_search(*plan.candidates, p);
+    if (open && chosen && deciding_row(plan.rows, p)) candidates_.push_back(p);
   }
 }
 

@@ -8,6 +8,7 @@
 #include "methods/dsb.h"
 #include "methods/es_dllm.h"
 #include "methods/fast_dllm.h"
+#include "methods/flash_cache.h"
 #include "methods/full.h"
 #include "methods/maskkv.h"
 #include "methods/options.h"
@@ -60,6 +61,7 @@ const std::map<std::string, Entry, std::less<>>& entries() {
       {"dsb", {create_dsb, Kind::alone}},
       {"es-dllm", {create_es_dllm, Kind::alone}},
       {"fast-dllm", {create_fast_dllm, Kind::cache}},
+      {"flash-cache", {create_flash_cache, Kind::alone}},
       {"full", {create_full, Kind::alone}},
       {"maskkv", {create_maskkv, Kind::cache}},
       {"sliding-window", {create_sliding_window, Kind::pattern, create_prefix_window}},

@@ -61,6 +61,8 @@ struct StepPlan {
   double threshold_scale = 1;  // of the sampler's threshold, where it has one
   /// A pass before the step: nothing is decided, and the same step is planned again.
   bool prepares = false;
+  /// Positions that may be decided, ascending; none: all that have a row.
+  std::optional<Rows> candidates{};
   /// By ascending layer; Method::cut() says which rows go on. A position without a row at the end
   /// is not decided in this step.
   std::vector<RowCut> cuts{};
@@ -172,7 +174,7 @@ class Method {
   /// Whether positions may move between steps: nothing is kept that a later step reads.
   virtual bool allows_moves() const { return false; }
   /// Whether a step leaves masks of the block out that another method would let it decide
-  /// (StepPlan::cuts).
+  /// (StepPlan::candidates, StepPlan::cuts).
   virtual bool leaves_masks_out() const { return false; }
   /// Positions from the first on whose stored keys and values never change again and lie in the
   /// slots of their numbers: another generation that begins with their tokens may begin with them.

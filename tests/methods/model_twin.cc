@@ -38,7 +38,7 @@ PlainModel::PlainModel(const TensorDirectory& checkpoint, const ModelConfig& con
 
 PlainModel::Cache PlainModel::empty_cache() const {
   const std::vector<std::map<int, Row>> empty(static_cast<size_t>(config_.n_layers));
-  return {empty, empty};
+  return {empty, empty, empty};
 }
 
 const PlainModel::Matrix& PlainModel::matrix(TensorRole role, int layer) const {
@@ -113,7 +113,8 @@ void PlainModel::layer(int l, std::map<int, Row>& hidden, Cache& cache) const {
   using enum TensorRole;
   std::map<int, Row>& keys = cache.keys[static_cast<size_t>(l)];
   std::map<int, Row>& values = cache.values[static_cast<size_t>(l)];
-  std::map<int, Row> queries;
+  std::map<int, Row>& queries = cache.queries[static_cast<size_t>(l)];
+  queries.clear();
   for (const auto& [position, x] : hidden) {
     const Row input = normed(attn_norm, l, x);
     queries[position] = project(q, q_bias, l, input);

@@ -17,9 +17,9 @@ namespace unmask::testing {
 class PlainModel {
  public:
   using Row = std::vector<double>;
-  /// Keys and values by position, one map a layer.
+  /// Keys and values by position, one map a layer, and the queries of the last pass.
   struct Cache {
-    std::vector<std::map<int, Row>> keys, values;
+    std::vector<std::map<int, Row>> keys, values, queries;
   };
 
   PlainModel(const TensorDirectory& checkpoint, const ModelConfig& config);
