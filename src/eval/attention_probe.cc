@@ -21,14 +21,14 @@ void mask(const ChosenBlocks& chosen, int query, std::span<const int> positions,
           std::span<double> scores) {
   const std::vector<int>& list = chosen.lists[static_cast<size_t>(query / chosen.block_size)];
   for (size_t j = 0; j < scores.size(); ++j) {
-    if (!std::binary_search(list.begin(), list.end(), positions[j] / chosen.block_size)) {
+    if (!std::binary_search(list.begin(), list.end(), positions[j] / chosen.key_size)) {
       scores[j] = -std::numeric_limits<double>::infinity();
     }
   }
 }
 
 ChosenBlocks chosen_blocks(const BlockPattern& pattern, int head) {
-  ChosenBlocks chosen{pattern.block_size(), {}};
+  ChosenBlocks chosen{pattern.block_size(), pattern.key_size(), {}};
   for (int b = 0; b < pattern.n_blocks(); ++b) {
     const std::span<const uint16_t> list = pattern.list(head, b);
     chosen.lists.emplace_back(list.begin(), list.end());
@@ -41,7 +41,7 @@ ChosenBlocks chosen_blocks(const BlockPattern& pattern, int head) {
 StepPlan AttentionProbe::plan_step(const Step& step) {
   StepPlan plan = inner().plan_step(step);
   // Without it the last layer would compute the queries of some rows only.
-  if (place_of(step) != nullptr) plan.all_queries = true;
+  if (place_of(step) != nullptr) plan.queries = step.all();
   return plan;
 }
 

@@ -65,7 +65,9 @@ nlohmann::ordered_json head_json(const HeadObservation& head) {
   nlohmann::ordered_json out{{"head", head.head}, {"block_scores", rows_of(head.blocks)}};
   out["chosen_blocks"] = nullptr;
   if (head.chosen) {
-    out["chosen_blocks"] = {{"block_size", head.chosen->block_size}, {"keys", head.chosen->lists}};
+    out["chosen_blocks"] = {{"block_size", head.chosen->block_size},
+                            {"key_size", head.chosen->key_size},
+                            {"keys", head.chosen->lists}};
   }
   out["kept_positions"] = nullptr;
   if (head.kept) out["kept_positions"] = *head.kept;

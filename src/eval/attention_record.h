@@ -46,9 +46,10 @@ class GridMean {
   std::vector<int> queries_;
 };
 
-/// The key blocks that each block of queries may look at.
+/// The keys that each block of queries may look at, in blocks or one by one.
 struct ChosenBlocks {
   int block_size = 0;
+  int key_size = 0;                       // positions that an entry stands for
   std::vector<std::vector<int>> lists{};  // ascending, one a block of queries
 };
 

@@ -91,7 +91,7 @@ Experiment frontier() {
   for (const char* method :
        {"full", "sparsed:block=16,select=0.3", "fast-dllm:cache=prefix", "fast-dllm:cache=dual",
         "sparse-dllm:keep=0.5,refresh=window", "maskkv:keep=0.5,refresh=window", "streaming-dllm",
-        "dkv-cache", "dllm-cache", "dsb"}) {
+        "dkv-cache", "dllm-cache", "dsb", "es-dllm", "flash-cache"}) {
     f.methods.push_back(fmt::format("{}@threshold=0.95", method));
   }
   for (const char* rule : {"tokens_per_step=2", "factor=1", "threshold=0.995", "threshold=0.95",

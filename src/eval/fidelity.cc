@@ -69,7 +69,7 @@ class LossProbe final : public Method {
 
   std::string_view name() const override { return "full"; }
   StepPlan plan_step(const Step& step) override {
-    return {.rows = Rows(step.all()), .all_queries = true};
+    return {.rows = Rows(step.all()), .queries = step.all()};
   }
   Attention attend(AttendScope& scope) override;
 

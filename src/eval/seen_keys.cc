@@ -13,7 +13,7 @@ std::vector<bool> SeenKeys::seen_by(int query, int head, int kv_head, int length
   for (const int p : positions[static_cast<size_t>(kv_head)]) {
     const bool listed =
         !pattern || std::binary_search(blocks.begin(), blocks.end(),
-                                       static_cast<uint16_t>(p / pattern->block_size()));
+                                       static_cast<uint16_t>(p / pattern->key_size()));
     seen[static_cast<size_t>(p)] = listed;
   }
   return seen;

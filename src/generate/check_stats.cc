@@ -38,7 +38,7 @@ std::string place_of_overflow(Transformer& model, std::span<const TokenId> token
   Full method;
   SinglePass canvas(model.config(), method, tokens, all);
   SequencePass pass = canvas.slice(last);
-  pass.plan.all_queries = true;  // so that every row of the last layer is computed
+  pass.wanted = Rows(all);  // so that the last layer computes every row
   std::optional<int> first;
   std::vector<float> values;
   model.forward({&pass, 1}, [&](int layer, Tensor x) {

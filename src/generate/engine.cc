@@ -42,8 +42,7 @@ void conclude(const Sequence& s, Result& r) {
 /// A request's part of one forward pass.
 struct Pass {
   RunningRequest* of;
-  Range rows;           // of the hidden states
-  Range unconditional;  // of guidance; empty without
+  size_t first;  // of its sequences in the batch; that of guidance follows
 };
 
 }  // namespace
@@ -213,31 +212,26 @@ void Engine::compute(const Participants& participants) {
 void Engine::forward(const Participants& participants) {
   std::vector<SequencePass> batch;
   std::vector<Pass> passes;
-  int hidden_rows = 0;
-  const auto add = [&](SequencePass slice) {
-    const Range rows{hidden_rows, hidden_rows + slice.wanted.size()};
-    hidden_rows = rows.end;
-    batch.push_back(std::move(slice));
-    return rows;
-  };
   for (RunningRequest* r : participants) {
     if (r->begin_pass() > 0) {
-      Pass pass{r, add(*std::move(r->planned)), {}};
-      if (r->twin) pass.unconditional = add(*std::move(r->twin));
-      passes.push_back(pass);
+      passes.push_back({r, batch.size()});
+      batch.push_back(*std::move(r->planned));
+      if (r->twin) batch.push_back(*std::move(r->twin));
     }
     r->planned.reset();
     r->twin.reset();
   }
   if (batch.empty()) return;
   const Tensor hidden = model_.forward(batch);
+  const std::vector<Range> rows = wanted_ranges(batch);
   std::vector<std::pair<RunningRequest*, Error>> overflowed;
   for (const Pass& pass : passes) {
-    const Sequence& s = pass.of->sequence;
-    const Tensor own = hidden.slice(pass.rows);
+    Sequence& s = pass.of->sequence;
+    if (!batch[pass.first].plan.cuts.empty()) s.read_only(batch[pass.first].plan.rows);
+    const Tensor own = hidden.slice(rows[pass.first]);
     // Guidance is linear in the logits and the head is linear, so it is applied before the head.
     if (s.guided()) {
-      model_.backend().extrapolate(own, hidden.slice(pass.unconditional),
+      model_.backend().extrapolate(own, hidden.slice(rows[pass.first + 1]),
                                    static_cast<float>(s.request().cfg_scale + 1));
     }
     try {

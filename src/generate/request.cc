@@ -51,6 +51,24 @@ void check_sliding(const Request& request) {
   }
 }
 
+/// Throws Error unless a step may leave masks out.
+void check_choice(const Request& request) {
+  const SamplerOptions& sampler = request.sampler;
+  if (sampler.algorithm == Algorithm::random || sampler.algorithm == Algorithm::origin) {
+    fail(ErrorCode::sampler,
+         "[method] '{}' looks at the positions that are surest: found algorithm {}, expected one "
+         "that "
+         "asks for these",
+         printable(request.method), algorithm_name(sampler.algorithm));
+  }
+  if (sampler.editing || sampler.remask) {
+    fail(ErrorCode::sampler,
+         "[method] '{}' looks at some positions of the block only, which does not go with editing "
+         "or remasking",
+         printable(request.method));
+  }
+}
+
 /// Throws Error unless holes can find their length.
 void check_growth(const Request& request, const ModelConfig& config, const Method& method) {
   const HoleGrowth& growth = *request.growth;
@@ -142,6 +160,7 @@ void check_request(const Request& request, const ModelConfig& config) {
   }
   const auto method = create_method(request.method, {config, request.sampler.seed});
   if (method->slides()) check_sliding(request);
+  if (method->leaves_masks_out()) check_choice(request);
   if (request.growth) check_growth(request, config, *method);
   if (method->needs_order() && request.sampler.algorithm != Algorithm::random) {
     fail(ErrorCode::sampler,

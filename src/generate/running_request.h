@@ -28,6 +28,7 @@ struct RunningRequest {
         sequence(std::move(w.request), config),
         on_step(std::move(w.on_step)),
         bytes(w.bytes),
+        n_layers(config.n_layers),
         served(served) {
     if (const auto& rule = sequence.request().sampler.credit) credit.emplace(*rule);
   }
@@ -38,7 +39,8 @@ struct RunningRequest {
   bool over() const { return error || sequence.done(); }
   int passes() const { return planned->plan.rows.empty() ? 0 : (twin ? 2 : 1); }
   int planned_rows() const {
-    return planned->plan.rows.size() + (twin ? twin->plan.rows.size() : 0);
+    const int own = planned->plan.mean_rows(n_layers);
+    return own + (twin ? twin->plan.mean_rows(n_layers) : 0);
   }
   void count_rows(int64_t rows) {
     result.rows += rows;
@@ -81,6 +83,7 @@ struct RunningRequest {
   Sequence sequence;
   StepCallback on_step;
   int64_t bytes;   // planned
+  int n_layers;    // of the model
   int64_t served;  // rows, from those of the least served at the time of joining
   Result result;
   std::optional<std::chrono::steady_clock::time_point> start;  // of the first step

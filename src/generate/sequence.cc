@@ -180,6 +180,7 @@ void Sequence::measure_end(std::span<const TokenStats> stats) {
 }
 
 void Sequence::begin_step() {
+  confidence_.resize(tokens_.size());
   const SamplerOptions& sampler = request_.sampler;
   const int open = masks_in({0, block_.end});
   due_.reset();
@@ -211,7 +212,8 @@ Step Sequence::step() const {
           .tokens = tokens_,
           .mask_id = config_.mask_id,
           .last_decided = last_decided_,
-          .scheduled = scheduled_};
+          .scheduled = scheduled_,
+          .confidence = confidence_};
 }
 
 SequencePass Sequence::plan() {
@@ -245,11 +247,16 @@ SequencePass Sequence::plan_unconditional() {
   now.tokens = twin_->tokens;
   StepPlan plan = twin_->method->plan_step(now);
   Rows wanted = rows_read(plan);
-  return {now, std::move(plan), twin_->method.get(), &twin_->stores, std::move(wanted)};
+  return {.step = now,
+          .plan = std::move(plan),
+          .method = twin_->method.get(),
+          .stores = &twin_->stores,
+          .wanted = std::move(wanted),
+          .follows = true};
 }
 
-std::optional<int> Sequence::deciding_row(const StepPlan& plan, int position) const {
-  return index_of(plan.rows, std::max(0, position - config_.logit_shift));
+std::optional<int> Sequence::deciding_row(const Rows& rows, int position) const {
+  return index_of(rows, std::max(0, position - config_.logit_shift));
 }
 
 void Sequence::find_candidates(const StepPlan& plan) {
@@ -265,7 +272,8 @@ void Sequence::find_candidates(const StepPlan& plan) {
   for (const int p : eligible) {
     const bool again = request_.sampler.remask || (edits && block_.contains(p));
     const bool open = masked(p) || (again && is_free(p));
-    if (open && deciding_row(plan, p)) candidates_.push_back(p);
+    const bool chosen = !plan.candidates || std::ranges::binary_search(*plan.candidates, p);
+    if (open && chosen && deciding_row(plan.rows, p)) candidates_.push_back(p);
   }
 }
 
@@ -280,18 +288,24 @@ void Sequence::find_read(const StepPlan& plan) {
   if (!looks_ahead()) return;
   const auto end = static_cast<int>(tokens_.size());
   for (int p = std::max(block_.end, end - request_.block_length); p < end; ++p) {
-    if (masked(p) && deciding_row(plan, p)) read_.push_back(p);
+    if (masked(p) && deciding_row(plan.rows, p)) read_.push_back(p);
   }
 }
 
 Rows Sequence::rows_read(const StepPlan& plan) const {
   std::vector<int> wanted;
   for (const int p : read_) {
-    const std::optional<int> row = deciding_row(plan, p);
+    const std::optional<int> row = deciding_row(plan.rows, p);
     UNMASK_CHECK(row.has_value(), "guidance must plan the same rows for both passes");
     wanted.push_back(*row);
   }
   return Rows(std::move(wanted));
+}
+
+void Sequence::read_only(const Rows& rows) {
+  const auto lacks_row = [&](int p) { return !deciding_row(rows, p); };
+  std::erase_if(candidates_, lacks_row);
+  std::erase_if(read_, lacks_row);
 }
 
 TokenQuery Sequence::query() const {

@@ -46,6 +46,8 @@ class Sequence {
   /// that tell whether it is long enough.
   const std::vector<int>& read_positions() const { return read_; }
   TokenQuery query() const;
+  /// Tells of a pass whose rows were cut on the way: positions without a row are not read.
+  void read_only(const Rows& rows);
   /// The planned step and those after it as a series, where what they decide follows from their
   /// logits alone, `most_steps` at most; none where there is no second such step.
   std::optional<SeriesPlan> plan_series(const StepPlan& plan, int most_steps) const;
@@ -121,7 +123,7 @@ class Sequence {
   void begin_step();
   void finish_step();
   /// The planned row whose logits decide `position`, as an index into plan.rows.
-  std::optional<int> deciding_row(const StepPlan& plan, int position) const;
+  std::optional<int> deciding_row(const Rows& rows, int position) const;
   /// Gives the candidates of the block the tokens that the constraint's search finds. Those that
   /// had no other choice are decided, whatever the schedule says.
   std::vector<Decision> follow_witness(std::span<Candidate> candidates,
@@ -162,6 +164,7 @@ class Sequence {
   std::vector<int> last_decided_;  // as in Step
   bool plan_decides_ = false;      // the plan names what is decided
   double threshold_scale_ = 1;     // as in StepPlan
+  std::vector<float> confidence_;  // as in Step
   std::vector<int> candidates_;
   std::vector<int> read_;    // candidates_, then positions of the canvas's last block
   bool looked_ = false;      // at those, in this block

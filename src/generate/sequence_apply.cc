@@ -81,6 +81,9 @@ void Sequence::apply(std::span<const TokenStats> stats, std::span<const Constrai
   if (request_.sampler.attach_eos) hold_ends(candidates);
   std::vector<Decision> forced;
   if (witness_ && !candidates.empty()) forced = follow_witness(candidates, rows);
+  for (const Candidate& c : candidates) {
+    confidence_[static_cast<size_t>(c.position)] = static_cast<float>(c.stats.probability);
+  }
   const Budget budget = plan_decides_
                             ? Budget{.count = static_cast<int>(stats.size()), .probability = 1}
                             : schedule_->budget(in_block_, masks_in({0, block_.end}));

@@ -178,6 +178,9 @@ class Backend {
   /// out[i] = a[i] . b[i] / (|a[i]| |b[i]|), 0 where a row is zero; a and b [rows, cols], out
   /// [rows].
   virtual void cosine_rows(Tensor a, Tensor b, std::span<float> out) = 0;
+  /// How far rows have moved: out[i] = mean |a[i] - b[rows[i]]| / (root of mean b[rows[i]]^2 +
+  /// 1e-6); a [rows.size(), cols], b [n, cols], out [rows.size()].
+  virtual void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) = 0;
 };
 
 }  // namespace unmask

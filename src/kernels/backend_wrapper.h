@@ -77,6 +77,9 @@ class BackendWrapper : public Backend {
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
     inner_->cosine_rows(a, b, out);
   }
+  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
+    inner_->row_changes(a, b, rows, out);
+  }
 
  protected:
   Backend& inner() const { return *inner_; }

@@ -18,14 +18,23 @@ class PackedPattern {
   virtual ~PackedPattern() = default;
 };
 
-/// For every head and query block the ascending key blocks it reads. Block i holds the positions
-/// [i * block_size, (i + 1) * block_size); the last one may be cut short by the sequence's end.
+/// For every head and query block the ascending key blocks it reads, or the single keys (columns of
+/// the attention matrix). Block i holds the positions [i * block_size, (i + 1) * block_size); the
+/// last one may be cut short by the sequence's end.
 class BlockPattern {
  public:
   BlockPattern() = default;
   BlockPattern(int block_size, int n_heads, int n_blocks)
-      : block_size_(block_size), n_heads_(n_heads), n_blocks_(n_blocks) {
+      : block_size_(block_size), key_size_(block_size), n_heads_(n_heads), n_blocks_(n_blocks) {
     UNMASK_CHECK(block_size > 0 && n_blocks <= 65536, "key blocks are numbered with 16 bits");
+  }
+
+  /// A pattern whose lists name keys and not blocks of them.
+  static BlockPattern of_columns(int block_size, int n_heads, int n_blocks) {
+    BlockPattern pattern(block_size, n_heads, n_blocks);
+    UNMASK_CHECK((n_blocks - 1) * int64_t{block_size} < 65536, "keys are numbered with 16 bits");
+    pattern.key_size_ = 1;
+    return pattern;
   }
 
   /// Adds the list of the next query block, head after head. `blocks` ascends and is not empty.
@@ -36,7 +45,16 @@ class BlockPattern {
     offsets_.push_back(blocks_.size());
   }
 
+  /// The same kind of pattern for so many heads, still without lists.
+  BlockPattern without_lists(int n_heads) const {
+    BlockPattern pattern(block_size_, n_heads, n_blocks_);
+    pattern.key_size_ = key_size_;
+    return pattern;
+  }
+
   int block_size() const { return block_size_; }
+  /// Positions that an entry of a list stands for: a block, or one.
+  int key_size() const { return key_size_; }
   int n_heads() const { return n_heads_; }
   int n_blocks() const { return n_blocks_; }
   std::span<const uint16_t> list(int head, int query_block) const {
@@ -50,7 +68,8 @@ class BlockPattern {
   }
   /// Share of the pairs of query and key blocks that is kept.
   double density() const {
-    return static_cast<double>(blocks_.size()) / n_heads_ / n_blocks_ / n_blocks_;
+    const double key_blocks = static_cast<double>(blocks_.size()) * key_size_ / block_size_;
+    return key_blocks / n_heads_ / n_blocks_ / n_blocks_;
   }
   bool operator==(const BlockPattern&) const = default;
 
@@ -75,6 +94,7 @@ class BlockPattern {
   };
 
   int block_size_ = 0;
+  int key_size_ = 0;
   int n_heads_ = 0;
   int n_blocks_ = 0;  // of queries and of keys alike
   std::vector<size_t> offsets_{0};

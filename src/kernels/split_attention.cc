@@ -11,7 +11,7 @@ namespace {
 
 /// The lists of some heads.
 BlockPattern heads_of(const BlockPattern& all, Range heads) {
-  BlockPattern own(all.block_size(), heads.size(), all.n_blocks());
+  BlockPattern own = all.without_lists(heads.size());
   for (int head = heads.begin; head < heads.end; ++head) {
     for (int block = 0; block < all.n_blocks(); ++block) own.append(all.list(head, block));
   }

@@ -2,24 +2,10 @@
 
 #include <limits>
 
+#include "methods/lengthened.h"
 #include "methods/selection.h"
 
 namespace unmask {
-
-namespace {
-
-/// A buffer of `rows` rows, the first `known` of which are those of `old`.
-Buffer lengthened(Backend& backend, const Buffer& old, int known, int rows, int dim) {
-  const DType type = backend.activation_type();
-  Buffer longer = backend.allocate(dense_bytes(rows, dim, type));
-  if (known > 0) {
-    backend.gather(old.view(known, dim, type), Rows(Range{0, known}),
-                   longer.view(known, dim, type));
-  }
-  return longer;
-}
-
-}  // namespace
 
 DllmCache::Outputs& DllmCache::outputs_of(const LayerScope& scope) {
   if (scope.layer > static_cast<int>(outputs_.size())) outputs_.resize(outputs_.size() + 1);
@@ -28,7 +14,8 @@ DllmCache::Outputs& DllmCache::outputs_of(const LayerScope& scope) {
   const int length = scope.step.length();
   if (known < length) {
     for (Buffer* buffer : {&outputs.attention, &outputs.feed_forward}) {
-      *buffer = lengthened(scope.backend, *buffer, known, length, scope.dim);
+      *buffer = lengthened(scope.backend, *buffer, known,
+                           {scope.backend.activation_type(), length, scope.dim});
     }
   }
   return outputs;

@@ -31,7 +31,7 @@ StepPlan EvictingCache::plan_step(const Step& step) {
   const bool alone = steps_.first_alone && step.in_block == 0;
   StepPlan plan{.rows = step.in_block <= steps_.delay ? refresh_.of(step) : Rows(step.block),
                 .decides = alone ? Range{step.block.begin, step.block.begin + 1} : Range{},
-                .all_queries = step.in_block == steps_.delay,
+                .queries = step.in_block == steps_.delay ? step.block : Range{},
                 .steady = step.in_block > steps_.delay};
   refresh_.computed(step, plan);
   return plan;
@@ -48,8 +48,8 @@ Attention EvictingCache::attend(AttendScope& scope) {
 
 Range EvictingCache::block_rows(const AttendScope& scope) const {
   const Range block = scope.step.block;
-  const auto first = std::ranges::lower_bound(scope.positions, block.begin);
-  const auto begin = static_cast<int>(first - scope.positions.begin());
+  const auto first = std::ranges::lower_bound(scope.query_positions, block.begin);
+  const auto begin = static_cast<int>(first - scope.query_positions.begin());
   return {begin, begin + block.size()};
 }
 

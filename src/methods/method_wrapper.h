@@ -23,6 +23,7 @@ class MethodWrapper : public Method {
   bool stops_after_end() const override { return inner_->stops_after_end(); }
   std::optional<Sliding> slides() const override { return inner_->slides(); }
   bool allows_moves() const override { return inner_->allows_moves(); }
+  bool leaves_masks_out() const override { return inner_->leaves_masks_out(); }
   std::optional<int> reusable() const override { return inner_->reusable(); }
   int reusable_block() const override { return inner_->reusable_block(); }
   void resume(int positions) override { inner_->resume(positions); }
@@ -32,6 +33,7 @@ class MethodWrapper : public Method {
   void attended(int layer, BlockImportance& importance) override {
     inner_->attended(layer, importance);
   }
+  Rows cut(CutScope& scope) override { return inner_->cut(scope); }
   size_t state_bytes() const override { return inner_->state_bytes(); }
   std::vector<int> slot_positions(const AttendScope& scope, int kv_head) const override {
     return inner_->slot_positions(scope, kv_head);

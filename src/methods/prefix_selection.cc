@@ -23,7 +23,7 @@ StepPlan PrefixSelection::plan_step(const Step& step) {
   const bool computes_block = plan.rows[plan.rows.size() - 1] >= step.block.end - 1 && prefix_ > 0;
   if (!selected_ && step.in_block >= options_.delay && computes_block) {
     pass_ = Pass::selecting;
-    plan.all_queries = true;
+    plan.queries = {prefix_, step.length()};
     selected_ = true;
   }
   return plan;
@@ -35,8 +35,8 @@ void PrefixSelection::select(AttendScope& scope, const KvView& all) {
     kept_.resize(layer + 1);
     lists_.resize(layer + 1);
   }
-  const auto first = std::lower_bound(scope.positions.begin(), scope.positions.end(), prefix_);
-  const Range block{static_cast<int>(first - scope.positions.begin()), scope.k.rows};
+  const auto first = std::ranges::lower_bound(scope.query_positions, prefix_);
+  const Range block{static_cast<int>(first - scope.query_positions.begin()), scope.q.rows};
   const Range seen{0, scope.positions.back() + 1};
   lists_[layer] = options_.select(scope, block, all.k.slice(seen), prefix_);
   keep_slots(scope.backend, all, lists_[layer], seen.end - prefix_, kept_[layer]);

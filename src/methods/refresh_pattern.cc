@@ -6,7 +6,8 @@ StepPlan RefreshPattern::plan_step(const Step& step) {
   StepPlan plan = inner().plan_step(step);
   refreshes_ = plan.rows.size() == step.length();
   if (refreshes_) {
-    plan.all_queries = pattern_->plan_step(step).all_queries || plan.all_queries;
+    const Range queries = pattern_->plan_step(step).queries;
+    if (queries.size() > 0) plan.queries = queries;
     plan.steady = false;  // the pattern may change from step to step
   }
   return plan;

@@ -6,7 +6,9 @@
 #include "methods/dkv_cache.h"
 #include "methods/dllm_cache.h"
 #include "methods/dsb.h"
+#include "methods/es_dllm.h"
 #include "methods/fast_dllm.h"
+#include "methods/flash_cache.h"
 #include "methods/full.h"
 #include "methods/maskkv.h"
 #include "methods/options.h"
@@ -57,7 +59,9 @@ const std::map<std::string, Entry, std::less<>>& entries() {
       {"dkv-cache", {create_dkv_cache, Kind::cache}},
       {"dllm-cache", {create_dllm_cache, Kind::alone}},
       {"dsb", {create_dsb, Kind::alone}},
+      {"es-dllm", {create_es_dllm, Kind::alone}},
       {"fast-dllm", {create_fast_dllm, Kind::cache}},
+      {"flash-cache", {create_flash_cache, Kind::alone}},
       {"full", {create_full, Kind::alone}},
       {"maskkv", {create_maskkv, Kind::cache}},
       {"sliding-window", {create_sliding_window, Kind::pattern, create_prefix_window}},

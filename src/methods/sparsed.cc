@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cmath>
 
+#include "methods/column_choice.h"
 #include "methods/options.h"
 
 namespace unmask {
@@ -46,6 +47,15 @@ SparseD::Settings SparseD::read(Options& options, const ModelConfig& config) {
   s.selection.select = options.number("select", s.selection.select, 0, 1);
   s.selection.coverage = options.number("coverage", s.selection.coverage, 0, 1);
   s.selection.isolated = options.flag("isolated", s.selection.isolated);
+  s.columns = options.choice("unit", {"block", "column"}) == "column";
+  for (const char* name : {"isolated", "own", "scale"}) {
+    if (s.columns && options.given(name)) {
+      fail(
+          "[method] sparsed: option '{}': found with unit=column, which ranks the prompt's keys by "
+          "attention itself and keeps the generation's",
+          name);
+    }
+  }
   // The released LLaDA code divides by the root of the number of heads, which sharpens the ranking;
   // the published results are its results.
   const bool released = options.choice("scale", {"released", "paper"}) == "released";
@@ -66,14 +76,14 @@ StepPlan SparseD::plan_step(const Step& step) {
   pass_ = pass_of(step);
   if (pass_ == Pass::sparse && !settings_.reuse) {
     StepPlan plan = Method::plan_step(step);
-    plan.all_queries = true;
+    plan.queries = step.all();
     return plan;
   }
   if (pass_ != Pass::measuring) return Method::plan_step(step);
   // A measurement takes place even where nothing is due: later steps need its patterns.
   last_measured_ = step.index;
   measured_length_ = step.length();
-  return {.rows = Rows(step.all()), .all_queries = true};
+  return {.rows = Rows(step.all()), .queries = step.all()};
 }
 
 void SparseD::prepare_importance(const Step& step) {
@@ -85,7 +95,13 @@ void SparseD::prepare_importance(const Step& step) {
   importance_.chosen = {};
 }
 
+void SparseD::choose_now(AttendScope& scope) {
+  patterns_[static_cast<size_t>(scope.layer)] =
+      choose_columns(scope, settings_.block, settings_.selection);
+}
+
 void SparseD::measure_now(AttendScope& scope) {
+  if (settings_.columns) return choose_now(scope);
   prepare_importance(scope.step);
   const size_t bytes = dense_bytes(scope.q.rows, scope.q.cols, scope.q.dtype);
   if (unused_.bytes() < bytes) unused_ = scope.backend.allocate(bytes);
@@ -99,7 +115,9 @@ void SparseD::measure_now(AttendScope& scope) {
 
 Attention SparseD::attend(AttendScope& scope) {
   Attention attention{{scope.k, scope.v}};
-  if (pass_ == Pass::measuring) {
+  if (pass_ == Pass::measuring && settings_.columns) {
+    choose_now(scope);
+  } else if (pass_ == Pass::measuring) {
     prepare_importance(scope.step);
     attention.importance = &importance_;
   } else if (pass_ == Pass::sparse) {

@@ -15,15 +15,16 @@ class Options;
 class SparseD final : public Method {
  public:
   struct Settings {
-    double skip = 0.2;  // share of the steps that run full attention
-    int block = 128;    // positions in a block
-    int every = 0;      // steps between two measurements; 0: measure once
-    bool reuse = true;  // false: a sparse step measures patterns of its own, for experiments
-    bool own = false;   // the generation reads all of its own blocks, however they rank
-    float scale = 0;    // of the scores when blocks are ranked
+    double skip = 0.2;     // share of the steps that run full attention
+    int block = 128;       // positions in a block
+    int every = 0;         // steps between two measurements; 0: measure once
+    bool reuse = true;     // false: a sparse step measures patterns of its own, for experiments
+    bool own = false;      // the generation reads all of its own blocks, however they rank
+    bool columns = false;  // rank keys one by one, by the attention that a block of queries pays
+    float scale = 0;       // of the scores when blocks are ranked
     BlockSelection selection;
   };
-  /// Reads skip, select, block, every, reuse, own, isolated, coverage and scale.
+  /// Reads skip, select, block, every, reuse, own, isolated, coverage, scale and unit.
   static Settings read(Options& options, const ModelConfig& config);
 
   SparseD(const Settings& settings, int n_layers)
@@ -48,6 +49,8 @@ class SparseD final : public Method {
   void prepare_importance(const Step& step);
   /// Measures a layer by a dense pass of its own before its sparse attention.
   void measure_now(AttendScope& scope);
+  /// The same where the pattern is of columns.
+  void choose_now(AttendScope& scope);
 
   Settings settings_;
   Pass pass_ = Pass::full;            // of the planned step

@@ -86,6 +86,7 @@ void LayerParts::attention(int layer, std::span<SequencePass> batch, const Layer
                       .shape = shape_,
                       .visibility = config_.visibility.of(batch[i].step.prompt_length),
                       .positions = rows.positions_of(i),
+                      .query_positions = rows.query_positions_of(i),
                       .q = projected.q.slice(part.queries),
                       .k = projected.k.slice(part.keys),
                       .v = projected.v.slice(part.keys)};

@@ -1,5 +1,6 @@
 #include "model/layer_rows.h"
 
+#include <algorithm>
 #include <utility>
 
 namespace unmask {
@@ -21,23 +22,35 @@ std::span<const int> LayerRows::query_positions_of(size_t sequence) const {
   return part_of(query_positions, parts[sequence].queries);
 }
 
-PassRows::PassRows(std::span<const SequencePass> batch) : all_queries(false) {
-  std::vector<int> list;
+PassRows::PassRows(std::span<const SequencePass> batch) {
+  std::vector<int> read;
+  std::vector<int> queries;
+  std::vector<int> read_of_queries;
   for (const SequencePass& s : batch) {
     const auto first = static_cast<int>(all.positions.size());
-    const Range keys{first, first + s.plan.rows.size()};
-    const auto first_wanted = static_cast<int>(list.size());
-    all.positions.insert(all.positions.end(), s.plan.rows.begin(), s.plan.rows.end());
-    for (const int i : s.wanted) {
-      list.push_back(first + i);
-      pruned.query_positions.push_back(s.plan.rows[i]);
+    const auto first_query = static_cast<int>(queries.size());
+    auto next = s.wanted.begin();
+    for (int i = 0; i < s.plan.rows.size(); ++i) {
+      const int position = s.plan.rows[i];
+      all.positions.push_back(position);
+      const bool is_wanted = next != s.wanted.end() && *next == i;
+      // Two positions may be read from one row.
+      for (; next != s.wanted.end() && *next == i; ++next) {
+        read.push_back(first + i);
+        read_of_queries.push_back(static_cast<int>(queries.size()));
+      }
+      if (!is_wanted && !s.plan.queries.contains(position)) continue;
+      queries.push_back(first + i);
+      pruned.query_positions.push_back(position);
     }
+    const Range keys{first, static_cast<int>(all.positions.size())};
     all.parts.push_back({keys, keys});
-    pruned.parts.push_back({keys, {first_wanted, static_cast<int>(list.size())}});
-    all_queries = all_queries || s.plan.all_queries;
+    pruned.parts.push_back({keys, {first_query, static_cast<int>(queries.size())}});
   }
   all.query_positions = pruned.positions = all.positions;
-  wanted = Rows(std::move(list));
+  wanted = Rows(std::move(read));
+  asking = Rows(std::move(queries));
+  wanted_of_asking = Rows(std::move(read_of_queries));
 }
 
 PartialRows::PartialRows(std::span<const SequencePass> batch, const LayerRows& all,
@@ -65,6 +78,22 @@ std::vector<Range> row_ranges(std::span<const SequencePass> batch) {
     first = ranges.back().end;
   }
   return ranges;
+}
+
+std::vector<Range> wanted_ranges(std::span<const SequencePass> batch) {
+  std::vector<Range> ranges;
+  int first = 0;
+  for (const SequencePass& s : batch) {
+    ranges.push_back({first, first + s.wanted.size()});
+    first = ranges.back().end;
+  }
+  return ranges;
+}
+
+bool cuts_after(int layer, std::span<const SequencePass> batch) {
+  return std::ranges::any_of(batch, [layer](const SequencePass& s) {
+    return std::ranges::count(s.plan.cuts, layer, &RowCut::layer) > 0;
+  });
 }
 
 std::vector<RowGroup> group_rows(std::span<const SequencePass> batch,

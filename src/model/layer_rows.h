@@ -17,6 +17,7 @@ struct SequencePass {
   std::vector<KvStore>* stores;  // one a layer
   Rows wanted;                   // indices into plan.rows whose hidden state is needed
   StepSeries* series = nullptr;  // that knows the tokens of the rows; null: step.tokens
+  bool follows = false;          // cuts the rows that the pass before it cuts (guidance)
 };
 
 /// The rows that one layer computes, sequence after sequence.
@@ -39,10 +40,14 @@ struct LayerRows {
 struct PassRows {
   explicit PassRows(std::span<const SequencePass> batch);
 
-  LayerRows all;     // every row has a query
-  LayerRows pruned;  // only the wanted rows have one
-  Rows wanted;       // in rows of the batch
-  bool all_queries;  // a method reads the queries of all rows in the last layer too
+  /// Whether the last layer computes some rows in part.
+  bool prunes() const { return wanted.size() < static_cast<int>(all.positions.size()); }
+
+  LayerRows all;          // every row has a query
+  LayerRows pruned;       // only the wanted rows have one, and those that a method reads
+  Rows wanted;            // in rows of the batch
+  Rows asking;            // those that have a query in the last layer
+  Rows wanted_of_asking;  // the wanted rows, among these
 };
 
 /// True when the layer computes some rows only.
@@ -60,6 +65,10 @@ struct RowGroup {
 
 /// The rows of each sequence in a tensor of the whole batch.
 std::vector<Range> row_ranges(std::span<const SequencePass> batch);
+/// The same of the rows whose hidden state is needed.
+std::vector<Range> wanted_ranges(std::span<const SequencePass> batch);
+/// Whether a plan cuts rows after this layer.
+bool cuts_after(int layer, std::span<const SequencePass> batch);
 /// The groups of a layer with these plans, in order.
 std::vector<RowGroup> group_rows(std::span<const SequencePass> batch,
                                  std::span<const LayerPlan> plans);

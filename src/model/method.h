@@ -1,9 +1,10 @@
 // How acceleration methods plug into the denoising loop and the layer loop.
 //
-// A method answers three questions, from coarse to fine, for ONE sequence:
+// A method answers four questions, from coarse to fine, for ONE sequence:
 //   plan_step   which positions go through the network in this step?
 //   plan_layer  which of them does a layer compute, and which keep their last output?
 //   attend      which keys do the queries of a layer see?
+//   cut         which of them go on to the next layer, where the step's plan wants fewer?
 // The defaults together are the vanilla model. The model asks these and knows no method by name; a
 // method sees neither weights nor other sequences. The canvas may have become longer, at its end,
 // whenever a block begins. docs/architecture.md explains the words.
@@ -34,10 +35,18 @@ struct Step {
   std::span<const int> last_decided;  // positions that the previous step decided
   std::span<const int> scheduled;     // positions that this step decides, in their order, where an
                                       // order is drawn beforehand (algorithm random)
+  std::span<const float> confidence;  // by position: probability of what was chosen for a mask when
+                                      // its logits were read last; 0: not yet
 
   int length() const { return static_cast<int>(tokens.size()); }
   Range all() const { return {0, length()}; }
   bool masked(int position) const { return tokens[static_cast<size_t>(position)] == mask_id; }
+};
+
+/// A pass goes on with fewer rows after a layer.
+struct RowCut {
+  int layer;  // not the last one
+  int rows;   // that go on
 };
 
 struct StepPlan {
@@ -45,13 +54,32 @@ struct StepPlan {
                     // passes without a forward pass
   Range decides{};  // positions that the step decides, all of them and no other; empty: the
                     // schedule chooses among all positions before the block's end
-  bool all_queries = false;  // attend() reads the queries of all rows, in the last layer too
+  Range queries{};  // positions whose queries attend() reads, in the last layer too
   /// The later steps of the block compute the same rows and attend to the same slots, whatever is
   /// decided until then, and nothing of them comes to the host.
   bool steady = false;
   double threshold_scale = 1;  // of the sampler's threshold, where it has one
   /// A pass before the step: nothing is decided, and the same step is planned again.
   bool prepares = false;
+  /// Positions that may be decided, ascending; none: all that have a row.
+  std::optional<Rows> candidates{};
+  /// By ascending layer; Method::cut() says which rows go on. A position without a row at the end
+  /// is not decided in this step.
+  std::vector<RowCut> cuts{};
+
+  /// Rows that a layer computes, mean of all layers, rounded up.
+  int mean_rows(int n_layers) const {
+    int64_t sum = 0;
+    int left = rows.size();
+    int first = 0;
+    for (const RowCut& cut : cuts) {
+      sum += int64_t{left} * (cut.layer + 1 - first);
+      first = cut.layer + 1;
+      left = cut.rows;
+    }
+    sum += int64_t{left} * (n_layers - first);
+    return static_cast<int>((sum + n_layers - 1) / n_layers);
+  }
 };
 
 /// One layer of one step, before anything of it is computed.
@@ -80,12 +108,23 @@ struct AttendScope {
   Backend& backend;
   KvStore& store;  // of this sequence and layer; kept between steps
   const HeadShape& shape;
-  Visibility visibility{};         // of this sequence
-  std::span<const int> positions;  // of the rows of k and v
-  Tensor q;  // [query rows, n_heads * head_dim]; fewer rows than k in the last
-             // layer unless the step plan wants all queries
-  Tensor k;  // [rows, n_kv_heads * head_dim]
+  Visibility visibility{};               // of this sequence
+  std::span<const int> positions;        // of the rows of k and v
+  std::span<const int> query_positions;  // of the rows of q: in the last layer those that are read
+                                         // and StepPlan::queries only
+  Tensor q;                              // [query rows, n_heads * head_dim]
+  Tensor k;                              // [rows, n_kv_heads * head_dim]
   Tensor v;
+};
+
+/// After a layer with a cut.
+struct CutScope {
+  int layer;
+  int keep;  // rows that go on
+  const Step& step;
+  Backend& backend;
+  std::span<const int> positions;  // of the rows
+  Tensor hidden;                   // [rows, dim], float32, the residual stream after the layer
 };
 
 /// What the fresh queries of a layer look at, and what the method wants to learn on the way.
@@ -134,6 +173,9 @@ class Method {
   virtual std::optional<Sliding> slides() const { return std::nullopt; }
   /// Whether positions may move between steps: nothing is kept that a later step reads.
   virtual bool allows_moves() const { return false; }
+  /// Whether a step leaves masks of the block out that another method would let it decide
+  /// (StepPlan::candidates, StepPlan::cuts).
+  virtual bool leaves_masks_out() const { return false; }
   /// Positions from the first on whose stored keys and values never change again and lie in the
   /// slots of their numbers: another generation that begins with their tokens may begin with them.
   /// None: the method keeps nothing of this kind.
@@ -152,6 +194,10 @@ class Method {
   virtual Attention attend(AttendScope& scope) { return {{scope.k, scope.v}}; }
   /// Called after the attention of a layer in which attend() asked for importance.
   virtual void attended([[maybe_unused]] int layer, [[maybe_unused]] BlockImportance& importance) {}
+  /// Of the rows of a planned cut, scope.keep that go on to the next layer.
+  virtual Rows cut(CutScope& /*scope*/) {
+    throw LogicError("a method that plans to cut rows says which");
+  }
   /// Bytes of a backend's memory that the method holds between steps, stores aside.
   virtual size_t state_bytes() const { return 0; }
   /// Positions behind the slots of scope.store in one key head, after attend(); for probes. None:

@@ -23,13 +23,12 @@ void Transformer::embed(std::span<const SequencePass> batch, Tensor x) {
 }
 
 Tensor Transformer::forward(std::span<SequencePass> batch, const LayerObserver& observe) {
-  const std::vector<Range> ranges = row_ranges(batch);
-  int n_wanted = 0;
-  for (const SequencePass& s : batch) n_wanted += s.wanted.size();
+  std::vector<Range> ranges = row_ranges(batch);
   const int n = ranges.back().end;
-  const Tensor x = memory_.fit(Workspace::residual, n, config_.dim, DType::f32);
-  const Tensor normed = memory_.fit(Workspace::normed, n, config_.dim);
-  const Tensor picked = memory_.fit(Workspace::picked, n_wanted, config_.dim, DType::f32);
+  Tensor x = memory_.fit(Workspace::residual, n, config_.dim, DType::f32);
+  Tensor normed = memory_.fit(Workspace::normed, n, config_.dim);
+  const int n_wanted = wanted_ranges(batch).back().end;
+  Tensor picked = memory_.fit(Workspace::picked, n_wanted, config_.dim, DType::f32);
   embed(batch, x);
   std::vector<RowGroup> groups;
   for (int l = 0; l < config_.n_layers; ++l) {
@@ -53,6 +52,12 @@ Tensor Transformer::forward(std::span<SequencePass> batch, const LayerObserver& 
       }
     }
     if (observe) observe(l, x);
+    if (!cuts_after(l, batch)) continue;
+    x = cut_rows(l, batch, ranges, x);
+    normed = normed.slice({0, x.rows});
+    picked = picked.slice({0, wanted_ranges(batch).back().end});
+    ranges = row_ranges(batch);
+    groups.clear();
   }
   for (const RowGroup& group : groups) {
     if (is_pruned(config_.n_layers - 1, group)) continue;
@@ -63,15 +68,23 @@ Tensor Transformer::forward(std::span<SequencePass> batch, const LayerObserver& 
 }
 
 bool Transformer::is_pruned(int layer, const RowGroup& group) const {
-  return layer == config_.n_layers - 1 && !group.partial && !group.rows.all_queries;
+  return layer == config_.n_layers - 1 && !group.partial && group.rows.prunes();
 }
 
 void Transformer::pruned_layer(int layer, std::span<SequencePass> batch, const PassRows& rows,
                                Tensor normed, Tensor x, Tensor picked) {
-  const Tensor asking = memory_.fit(Workspace::output, picked.rows, config_.dim);
-  backend_.gather(x, rows.wanted, picked);
-  backend_.gather(normed, rows.wanted, asking);
-  parts_.attention(layer, batch, rows.pruned, normed, asking, picked, Into::add);
+  const int n = rows.asking.size();
+  if (n == x.rows) {
+    parts_.attention(layer, batch, rows.all, normed, normed, x, Into::add);
+    backend_.gather(x, rows.wanted, picked);
+  } else {
+    const Tensor asking = memory_.fit(Workspace::output, n, config_.dim);
+    const Tensor kept = memory_.fit(Workspace::kept, n, config_.dim, DType::f32);
+    backend_.gather(x, rows.asking, kept);
+    backend_.gather(normed, rows.asking, asking);
+    parts_.attention(layer, batch, rows.pruned, normed, asking, kept, Into::add);
+    backend_.gather(kept, rows.wanted_of_asking, picked);
+  }
   parts_.feed_forward(layer, picked, picked, Into::add);
 }
 

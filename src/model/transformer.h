@@ -13,7 +13,7 @@
 
 namespace unmask {
 
-/// Looks at x [rows, dim], float32, after a layer; of the last one where all queries are wanted.
+/// Looks at x [rows, dim], float32, after a layer; of the last one where all rows are wanted.
 using LayerObserver = std::function<void(int layer, Tensor x)>;
 
 class Transformer {
@@ -27,7 +27,8 @@ class Transformer {
   Backend& backend() const { return backend_; }
 
   /// Hidden states after the final norm of the wanted rows, sequence after sequence:
-  /// [sum of wanted, dim]. The memory is reused by the next call. `observe` is optional.
+  /// [sum of wanted, dim]. The memory is reused by the next call. `observe` is optional. Where a
+  /// plan cuts rows, the batch holds those that are left afterwards.
   Tensor forward(std::span<SequencePass> batch, const LayerObserver& observe = {});
   /// hidden W_head^T. [rows, vocab] into `out`.
   void logits(Tensor hidden, Tensor out) { backend_.linear(hidden, {weights_.head.get(), out}); }
@@ -43,7 +44,7 @@ class Transformer {
   std::vector<LayerPlan> plan_layer(int layer, std::span<SequencePass> batch,
                                     std::span<const Range> rows, Tensor normed);
   /// Exact saving: of the last layer's outputs only the wanted rows are ever read, so the others
-  /// need keys and values there but neither queries nor a feed-forward.
+  /// need keys and values there, no feed-forward, and queries only where a method reads them.
   bool is_pruned(int layer, const RowGroup& group) const;
   /// `picked`: the wanted rows of x after such a layer.
   void pruned_layer(int layer, std::span<SequencePass> batch, const PassRows& rows, Tensor normed,
@@ -51,6 +52,9 @@ class Transformer {
   /// x plus the outputs of one layer, of which `plans` want only some rows computed.
   void partial_layer(int layer, std::span<SequencePass> batch, const LayerRows& all,
                      std::span<const LayerPlan> plans, Tensor normed, Tensor x);
+
+  /// Leaves of x, and of the batch, the rows that go on after a layer.
+  Tensor cut_rows(int layer, std::span<SequencePass> batch, std::span<const Range> rows, Tensor x);
 
   ModelConfig config_;
   const Weights& weights_;

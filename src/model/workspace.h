@@ -13,6 +13,7 @@ class Workspace {
   enum Use : uint8_t {
     residual,   // [rows, dim], the residual stream
     picked,     // [wanted rows, dim] of it
+    kept,       // [rows, dim] of it, on their way past a cut
     normed,     // [rows, dim]
     output,     // [rows, dim], what a sublayer gives, and rows gathered for the next
     ffn_input,  // [tile, dim]

@@ -20,7 +20,8 @@ import unittest
 import cli_test as cli
 
 METHODS = ("full", "sparse-dllm", "fast-dllm", "fast-dllm:cache=dual", "dkv-cache", "dllm-cache", "maskkv",
-           "streaming-dllm", "sparsed", "sliding-window", "streaming-llm", "sparse-dllm+sparsed")
+           "streaming-dllm", "es-dllm", "flash-cache", "sparsed", "sliding-window", "streaming-llm",
+           "sparse-dllm+sparsed")
 
 
 @contextlib.contextmanager

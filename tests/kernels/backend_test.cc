@@ -320,6 +320,18 @@ TEST_P(BackendTest, MeasuresOfMethods) {
   compare(found, expected, 2 * sum_error(48), 0);
   EXPECT_EQ(found[3], 0);
 
+  std::vector<float> changes(5);
+  std::vector<float> expected_changes(5);
+  const Rows moved_rows({3, 4, 5, 6, 40});
+  backend_->row_changes(dk.view().slice({2, 7}), dmoved.view(), moved_rows, changes);
+  reference_->row_changes(k.view().slice({2, 7}), moved.view(), moved_rows, expected_changes);
+  compare(changes, expected_changes, 0, 2 * sum_error(48));
+  EXPECT_GT(changes[0], 1e4) << "a row that was zero";
+  const Rows same(Range{6, 8});
+  backend_->row_changes(dk.view().slice({6, 8}), dmoved.view(), same, std::span(changes).first(2));
+  EXPECT_EQ(changes[0], 0);
+  EXPECT_EQ(changes[1], 0);
+
   const Rows rows({0, 3, 4, 16});
   const double score = norm(q.view()) * norm(k.view()) / std::sqrt(24.0) * sum_error(24);
   std::vector<float> mass(82, -1);  // overwritten, not added to

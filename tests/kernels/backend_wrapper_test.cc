@@ -40,6 +40,7 @@ class MockBackend : public Backend {
   MOCK_METHOD(void, attention_mass,
               (Tensor, const Rows&, Tensor, const HeadShape&, std::span<float>), (override));
   MOCK_METHOD(void, cosine_rows, (Tensor, Tensor, std::span<float>), (override));
+  MOCK_METHOD(void, row_changes, (Tensor, Tensor, const Rows&, std::span<float>), (override));
 };
 
 class NoSteps final : public StepSeries {
@@ -128,9 +129,11 @@ TEST_F(BackendWrapperTest, ForwardsWhatMethodsMeasure) {
   EXPECT_CALL(*mock_, mean_query_scores(HasRows(1), HasRows(3), _, _));
   EXPECT_CALL(*mock_, attention_mass(HasRows(1), _, HasRows(3), _, _));
   EXPECT_CALL(*mock_, cosine_rows(HasRows(1), HasRows(3), _));
+  EXPECT_CALL(*mock_, row_changes(HasRows(1), HasRows(3), _, _));
   wrapper_->mean_query_scores(a_, b_, {}, {});
   wrapper_->attention_mass(a_, Rows(), b_, {}, {});
   wrapper_->cosine_rows(a_, b_, {});
+  wrapper_->row_changes(a_, b_, Rows(), {});
 }
 
 }  // namespace

@@ -33,6 +33,21 @@ BlockPattern random_pattern(std::mt19937& random, int block, int n_heads, int le
   return pattern;
 }
 
+/// The same of single keys.
+BlockPattern random_columns(std::mt19937& random, int block, int n_heads, int length) {
+  const int n = (length + block - 1) / block;
+  BlockPattern pattern = BlockPattern::of_columns(block, n_heads, n);
+  for (int row = 0; row < n_heads * n; ++row) {
+    std::vector<uint16_t> list;
+    for (int p = 0; p < length; ++p) {
+      if (row < n || random() % 4 == 0) list.push_back(static_cast<uint16_t>(p));
+    }
+    if (list.empty()) list.push_back(static_cast<uint16_t>(length - 1));
+    pattern.append(list);
+  }
+  return pattern;
+}
+
 struct Variant {
   std::string isa;
   WeightType weights;  // of the backend; attention follows where the instruction set can
@@ -152,12 +167,14 @@ TEST_P(BlockAttention, EqualsTheReferenceOnRandomPatterns) {
   for (const int block : {8, 12, 32, 100, 128}) {
     for (const int length : {1, block - 1, block, block + 1, 3 * block + 7, 300}) {
       const Inputs in(random_, heads, length);
-      const BlockPattern pattern = random_pattern(random_, block, heads.n_heads, length);
-      const RandomTensor a(random_, length, 80, 2);
-      RandomTensor b(a);
       const Rows all(Range{0, length});
-      expect_close(attend(*backend, heads, in, a, &pattern, all),
-                   attend(*reference_, heads, in, b, &pattern, all), bound(in));
+      for (const auto& draw : {random_pattern, random_columns}) {
+        const BlockPattern pattern = draw(random_, block, heads.n_heads, length);
+        const RandomTensor a(random_, length, 80, 2);
+        RandomTensor b(a);
+        expect_close(attend(*backend, heads, in, a, &pattern, all),
+                     attend(*reference_, heads, in, b, &pattern, all), bound(in));
+      }
     }
   }
 }
@@ -167,15 +184,17 @@ TEST_P(BlockAttention, RowsDependNeitherOnNeighboursNorOnThreads) {
   const auto four = cpu(4);
   const HeadShape heads{2, 1, 64};
   const Inputs in(random_, heads, 333);
-  const BlockPattern pattern = random_pattern(random_, 32, 2, 333);
-  const RandomTensor whole(random_, 333, 128);
-  attend(*one, heads, in, whole, &pattern, Rows(Range{0, 333}));
-  for (const Rows& rows : {Rows(Range{0, 333}), Rows({0, 31, 32, 200, 332}),
-                           Rows(std::vector<int>{332}), Rows(Range{90, 170}), Rows()}) {
-    const RandomTensor part(random_, 333, 128);
-    const Tensor out = attend(*four, heads, in, part, &pattern, rows);
-    for (int r = 0; r < rows.size(); ++r) {
-      expect_close(out.slice({r, r + 1}), whole.view().slice({rows[r], rows[r] + 1}), 0);
+  for (const auto& draw : {random_pattern, random_columns}) {
+    const BlockPattern pattern = draw(random_, 32, 2, 333);
+    const RandomTensor whole(random_, 333, 128);
+    attend(*one, heads, in, whole, &pattern, Rows(Range{0, 333}));
+    for (const Rows& rows : {Rows(Range{0, 333}), Rows({0, 31, 32, 200, 332}),
+                             Rows(std::vector<int>{332}), Rows(Range{90, 170}), Rows()}) {
+      const RandomTensor part(random_, 333, 128);
+      const Tensor out = attend(*four, heads, in, part, &pattern, rows);
+      for (int r = 0; r < rows.size(); ++r) {
+        expect_close(out.slice({r, r + 1}), whole.view().slice({rows[r], rows[r] + 1}), 0);
+      }
     }
   }
 }
@@ -212,12 +231,15 @@ TEST_P(BlockAttention, EveryBlockIsTheSameAsNoPattern) {
   const auto backend = cpu(2);
   const HeadShape heads{1, 1, 32};  // head 0 of a random pattern sees everything
   const Inputs in(random_, heads, 500);
-  const BlockPattern pattern = random_pattern(random_, 24, 1, 500);
-  const RandomTensor a(random_, 500, 32);
-  RandomTensor b(a);
   const Rows all(Range{0, 500});
-  expect_close(attend(*backend, heads, in, a, &pattern, all),
-               attend(*backend, heads, in, b, nullptr, all), 0);
+  for (const auto& draw : {random_pattern, random_columns}) {
+    const BlockPattern pattern = draw(random_, 24, 1, 500);
+    EXPECT_EQ(pattern.list(0, 0).size() * static_cast<size_t>(pattern.key_size()) / 500, 1U);
+    const RandomTensor a(random_, 500, 32);
+    RandomTensor b(a);
+    expect_close(attend(*backend, heads, in, a, &pattern, all),
+                 attend(*backend, heads, in, b, nullptr, all), 0);
+  }
 }
 
 TEST_P(BlockAttention, ImportanceEqualsTheReference) {

@@ -36,7 +36,7 @@ class Calls {
     const auto [a, b, c] = three();
     const Tensor x = part(a, n);
     const Tensor y = part(b, n);
-    switch (draw(7)) {
+    switch (draw(8)) {
       case 0: return backend_.rms_norm(x, norm_.view(1, kWidth), 1e-5F, draw(1) == 0 ? x : y);
       case 1: return backend_.add(x, y);
       case 2: return backend_.gather(whole(a), some(n), y);
@@ -56,6 +56,11 @@ class Calls {
         std::vector<int> positions(static_cast<size_t>(n));
         for (int& p : positions) p = draw(kRows);
         return backend_.rope(x, positions, rotation);
+      }
+      case 7: {
+        read_.resize(read_.size() + static_cast<size_t>(n));
+        return backend_.row_changes(x, whole(b), some(n),
+                                    std::span(read_).last(static_cast<size_t>(n)));
       }
       default: {
         read_.resize(read_.size() + static_cast<size_t>(n));

@@ -138,10 +138,15 @@ struct AttentionCase {
       }
     }
     for (int p = 0; p < kSlots; ++p) positions.push_back(p);
+    for (int list = 0; list < shape.n_heads * kSlots / kBlock; ++list) {
+      const uint16_t keys[] = {static_cast<uint16_t>(list), static_cast<uint16_t>(list + 9)};
+      columns.append(keys);
+    }
   }
 
   RandomTensor q, k, v;
   BlockPattern pattern{kBlock, shape.n_heads, kSlots / kBlock};
+  BlockPattern columns = BlockPattern::of_columns(kBlock, shape.n_heads, kSlots / kBlock);
   std::vector<int> positions;
 };
 
@@ -150,7 +155,7 @@ TEST(Split, AttentionHasTheBitsOfOneRank) {
   const AttentionCase c(random);
   for (const WeightType type : {WeightType::f32, WeightType::bf16}) {
     expect_same_on_ranks(type, [&](Backend& backend) {
-      std::vector<RandomTensor> outs(4, c.q);
+      std::vector<RandomTensor> outs(5, c.q);
       std::vector<float> lse(c.positions.size() * 6);
       BlockImportance importance;
       importance.block_size = AttentionCase::kBlock;
@@ -172,7 +177,12 @@ TEST(Split, AttentionHasTheBitsOfOneRank) {
           {.q = c.q.view(), .kv = kv, .out = outs[2].view(), .key_ends = ends, .lse = lse.data()},
           {.q = c.q.view().slice({3, 9}),
            .kv = {c.k.view(), c.v.view()},
-           .out = outs[3].view().slice({3, 9})}};
+           .out = outs[3].view().slice({3, 9})},
+          {.q = c.q.view(),
+           .kv = {c.k.view(), c.v.view()},
+           .out = outs[4].view(),
+           .pattern = &c.columns,
+           .positions = c.positions}};
       backend.attention(tasks, c.shape);
       std::vector<std::vector<float>> found{lse, importance.all, importance.generation};
       for (const RandomTensor& out : outs) found.push_back(out.values());

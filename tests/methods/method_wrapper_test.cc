@@ -21,12 +21,14 @@ class MockMethod : public Method {
   MOCK_METHOD(bool, supports, (const Visibility&), (const, override));
   MOCK_METHOD(bool, needs_order, (), (const, override));
   MOCK_METHOD(bool, stops_after_end, (), (const, override));
+  MOCK_METHOD(bool, leaves_masks_out, (), (const, override));
   MOCK_METHOD(std::optional<int>, reusable, (), (const, override));
   MOCK_METHOD(void, resume, (int), (override));
   MOCK_METHOD(StepPlan, plan_step, (const Step&), (override));
   MOCK_METHOD(LayerPlan, plan_layer, (LayerScope&), (override));
   MOCK_METHOD(Attention, attend, (AttendScope&), (override));
   MOCK_METHOD(void, attended, (int, BlockImportance&), (override));
+  MOCK_METHOD(Rows, cut, (CutScope&), (override));
   MOCK_METHOD(size_t, state_bytes, (), (const, override));
   MOCK_METHOD(std::vector<int>, slot_positions, (const AttendScope&, int), (const, override));
 };
@@ -54,9 +56,12 @@ class MethodWrapperTest : public ::testing::Test {
                       .store = store_,
                       .shape = shape_,
                       .positions = {},
+                      .query_positions = {},
                       .q = {},
                       .k = {},
                       .v = {}};
+  CutScope cut_{
+      .layer = 1, .keep = 2, .step = step_, .backend = *backend_, .positions = {}, .hidden = {}};
 };
 
 TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
@@ -79,6 +84,8 @@ TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
   });
   EXPECT_CALL(*mock_, attend(Ref(attend_))).WillOnce(Return(attention));
   EXPECT_CALL(*mock_, attended(3, Ref(importance)));
+  EXPECT_CALL(*mock_, leaves_masks_out()).WillOnce(Return(true));
+  EXPECT_CALL(*mock_, cut(Ref(cut_))).WillOnce([] { return Rows(Range{1, 3}); });
   EXPECT_CALL(*mock_, state_bytes()).WillOnce(Return(17));
   EXPECT_CALL(*mock_, slot_positions(Ref(attend_), 2)).WillOnce(Return(std::vector<int>{4, 1}));
   const std::unique_ptr<Method> wrapper = std::make_unique<MethodWrapper>(std::move(mock_));
@@ -92,6 +99,8 @@ TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
   EXPECT_EQ(wrapper->plan_layer(layer_).rows.size(), 3);
   EXPECT_EQ(wrapper->attend(attend_).pattern, &pattern);
   wrapper->attended(3, importance);
+  EXPECT_TRUE(wrapper->leaves_masks_out());
+  EXPECT_EQ(wrapper->cut(cut_).size(), 2);
   EXPECT_EQ(wrapper->state_bytes(), 17U);
   EXPECT_EQ(wrapper->slot_positions(attend_, 2), (std::vector<int>{4, 1}));
 }

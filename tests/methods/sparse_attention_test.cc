@@ -1,11 +1,17 @@
 // Laws of the methods that restrict attention: SparseD, sliding window and StreamingLLM.
+#include <algorithm>
+#include <cmath>
 #include <gtest/gtest.h>
+#include <numeric>
+#include <random>
 
 #include "core/error.h"
 #include "generate/engine.h"
 #include "generate/sequence.h"
+#include "methods/column_choice.h"
 #include "methods/sparsed.h"
 #include "support/model_fixture.h"
+#include "support/random_tensor.h"
 
 namespace unmask {
 namespace {
@@ -35,6 +41,8 @@ const std::vector<std::string> kMethods{"sparsed:skip=0,select=0.2,block=8",
                                         "sparsed:skip=0.2,coverage=0.7,block=8,isolated=false",
                                         "sparsed:skip=0,select=0.2,block=8,reuse=false",
                                         "sparsed:skip=0,select=0.1,block=8,own=true",
+                                        "sparsed:skip=0,select=0.1,block=8,unit=column",
+                                        "sparsed:skip=0,coverage=0.5,block=16,unit=column",
                                         "sliding-window:window=16,block=8",
                                         "streaming-llm:window=16,sinks=9,block=8,skip=0.25"};
 
@@ -45,6 +53,7 @@ TEST(SparseMethods, KeepingEverythingEqualsFullAttention) {
     for (const char* method :
          {"sparsed:select=1,skip=0,block=8", "sparsed:select=1,skip=0,block=16,every=2",
           "sparsed:select=1,skip=0.3,block=32,isolated=false", "sparsed:coverage=1,skip=0,block=8",
+          "sparsed:select=1,skip=0,block=16,unit=column", "sparsed:coverage=1,skip=0,unit=column",
           "sparsed:select=0.1,skip=1", "sparsed:select=1,skip=0,block=8,reuse=false",
           "sliding-window:window=200", "sliding-window:share=1",
           "streaming-llm:window=1,sinks=200,block=8", "sliding-window:window=1,block=8,skip=1"}) {
@@ -143,6 +152,7 @@ TEST(SparseMethods, RefusesOptionsOutOfTheirRange) {
   for (const char* wrong :
        {"sparsed:skip=2", "sparsed:select=-0.1", "sparsed:block=7", "sparsed:block=129",
         "sparsed:every=-1", "sparsed:coverage=1.5", "sparsed:scale=other", "sparsed:isolated=1",
+        "sparsed:unit=row", "sparsed:unit=column,own=true", "sparsed:unit=column,scale=paper",
         "sparsed:sinks=1", "sliding-window:sinks=1", "sliding-window:window=0",
         "streaming-llm:sinks=-1", "streaming-llm:block=0"}) {
     EXPECT_THROW(create_method(wrong, {config, 0}), Error) << wrong;
@@ -169,6 +179,86 @@ std::vector<BlockPattern> measured_patterns(testing::LoadedModel& model,
 TEST(SparseMethods, TheScaleOfTheRankingFollowsFamilyAndOption) {
   auto model = load_model("llada-tiny");  // 4 heads of 32
   EXPECT_NE(measured_patterns(model, "scale=released"), measured_patterns(model, "scale=paper"));
+}
+
+/// What the queries of one block pay to every key, in one key head, by plain loops.
+std::vector<double> paid(Tensor q, Tensor k, Range queries, int head) {
+  constexpr int kDim = 32;
+  std::vector<double> mass(static_cast<size_t>(k.rows));
+  for (int r = queries.begin; r < queries.end; ++r) {
+    std::vector<double> weights;
+    double sum = 0;
+    for (int j = 0; j < k.rows; ++j) {
+      double score = 0;
+      for (int d = 0; d < kDim; ++d) {
+        score += static_cast<double>(q.f32(r)[head * kDim + d]) * k.f32(j)[head * kDim + d];
+      }
+      weights.push_back(std::exp(score / std::sqrt(kDim)));
+      sum += weights.back();
+    }
+    for (size_t j = 0; j < mass.size(); ++j) mass[j] += weights[j] / sum;
+  }
+  return mass;
+}
+
+TEST(ColumnChoice, KeepsThePromptsMostAttendedKeysAndAllOfTheGeneration) {
+  auto model = load_model("llada-tiny");
+  std::mt19937 random(5);
+  constexpr int kPrompt = 50;
+  constexpr int kLength = 70;
+  const testing::RandomTensor q(random, kLength, 4 * 32, 3);
+  const testing::RandomTensor k(random, kLength, 4 * 32, 2);
+  const std::vector<TokenId> tokens(kLength, 1);
+  std::vector<int> all(kLength);
+  std::iota(all.begin(), all.end(), 0);
+  KvStore store;
+  Step step;
+  step.prompt_length = kPrompt;
+  step.tokens = tokens;
+  const HeadShape shape{4, 4, 32};
+  const AttendScope scope{.layer = 0,
+                          .step = step,
+                          .backend = *model.backend,
+                          .store = store,
+                          .shape = shape,
+                          .positions = all,
+                          .query_positions = all,
+                          .q = q.view(),
+                          .k = k.view(),
+                          .v = k.view()};
+  const BlockPattern shares = choose_columns(scope, 16, {.select = 0.2});
+  const BlockPattern covering = choose_columns(scope, 16, {.coverage = 0.6});
+  ASSERT_TRUE(shares.complete());
+  EXPECT_EQ(shares.key_size(), 1);
+  for (int head = 0; head < 4; ++head) {
+    for (int block = 0; block < 5; ++block) {
+      const Range queries{block * 16, std::min(kLength, block * 16 + 16)};
+      const std::vector<double> mass = paid(q.view(), k.view(), queries, head);
+      const int ranked = queries.end > kPrompt ? kPrompt : kLength;  // keys that compete
+      const auto list = shares.list(head, block);
+      EXPECT_EQ(static_cast<int>(list.size()), ranked / 5 + kLength - ranked);
+      double least = 2;
+      double sum = 0;
+      for (const uint16_t p : list) {
+        if (p < ranked) least = std::min(least, mass[p]);
+      }
+      for (int p = 0; p < ranked; ++p) {
+        const bool kept = std::ranges::binary_search(list, p);
+        EXPECT_TRUE(kept || mass[static_cast<size_t>(p)] <= least + 1e-5) << head << " " << p;
+        sum += mass[static_cast<size_t>(p)];
+      }
+      for (int p = ranked; p < kLength; ++p) EXPECT_TRUE(std::ranges::binary_search(list, p));
+      double held = 0;
+      double smallest = 2;
+      for (const uint16_t p : covering.list(head, block)) {
+        if (p >= ranked) continue;
+        held += mass[p];
+        smallest = std::min(smallest, mass[p]);
+      }
+      EXPECT_GE(held, 0.6 * sum - 1e-4);
+      EXPECT_LT(held - smallest, 0.6 * sum + 1e-4) << "one key less would do";
+    }
+  }
 }
 
 TEST(SparseMethods, TheGenerationMayReadAllOfItself) {

@@ -18,7 +18,7 @@ class Probe final : public Method {
  public:
   std::string_view name() const override { return "probe"; }
   StepPlan plan_step(const Step& step) override {
-    return {.rows = Rows(step.all()), .all_queries = true};
+    return {.rows = Rows(step.all()), .queries = step.all()};
   }
   Attention attend(AttendScope& scope) override {
     if (scope.layer == 0) {

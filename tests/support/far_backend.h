@@ -88,6 +88,9 @@ class FarBackend : public BackendWrapper {
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
     inner().cosine_rows(moved(a), moved(b), out);
   }
+  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
+    inner().row_changes(moved(a), moved(b), rows, out);
+  }
 
  private:
   class FarSeries final : public StepSeries {

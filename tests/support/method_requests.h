@@ -34,7 +34,10 @@ inline std::vector<std::string> methods_of(const std::string& model) {
                                 "sparse-dllm:keep=0.4,refresh=window,suffix=keep",
                                 "sparse-dllm:delay=0,prompt_every=2,prefix_only=true",
                                 "maskkv:keep=0.4,refresh=window,before=1,full_every=9",
-                                "streaming-dllm:window=6,refresh=window,before=0"};
+                                "streaming-dllm:window=6,refresh=window,before=0",
+                                "flash-cache:active=4,masks=9,decided=5",
+                                "es-dllm:block_update=4,prompt_update=16",
+                                "es-dllm:second_at=0.5,second_keep=0.1,alpha=1"};
   if (model.starts_with("llada")) {
     list.emplace_back("dkv-cache:variant=greedy,refresh=3,window=2");
   } else {

@@ -246,6 +246,10 @@ void FunctionCheck::measures() {
   device_->cosine_rows(k.device, moved.device, found);
   reference_->cosine_rows(k.reference, moved.reference, expected);
   compare("cosine_rows", found, expected, 1e-5);
+  const Rows same(Range{0, 1500});
+  device_->row_changes(k.device, moved.device, same, found);
+  reference_->row_changes(k.reference, moved.reference, same, expected);
+  compare("row_changes", found, expected, 1e-5);
   found.resize(6000);
   expected.resize(6000);
   const Rows rows(std::vector<int>{0, 3, 31});

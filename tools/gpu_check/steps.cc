@@ -154,7 +154,7 @@ class StepTimer {
     std::vector<double> times;
     for (int i = 0; i < 2; ++i) {  // the first tunes the products
       SequencePass slice = sequence.plan();
-      slice.plan.all_queries = true;
+      slice.plan.queries = slice.step.all();
       slice.wanted = Rows(Range{0, static_cast<int>(request.tokens.size())});
       const auto begin = std::chrono::steady_clock::now();
       const Tensor hidden = model.forward({&slice, 1});

@@ -288,33 +288,32 @@ void AttentionView::strip(const Box& map, const HeadObservation& head) {
 
 void AttentionView::chosen(const Box& box, const ChosenBlocks& blocks) {
   const auto n = static_cast<int>(blocks.lists.size());
+  const int keys = (record_.length + blocks.key_size - 1) / blocks.key_size;
   const auto in = [&](int q, int k) {
-    if (q < 0 || k < 0 || q >= n || k >= n) return false;
+    if (q < 0 || k < 0 || q >= n || k >= keys) return false;
     const std::vector<int>& list = blocks.lists[static_cast<size_t>(q)];
     return std::binary_search(list.begin(), list.end(), k);
   };
-  const auto edge = [&](int block) {
-    const int position = std::min(block * blocks.block_size, record_.length);
-    return layout_.side * position / record_.length;
+  const auto edge = [&](int number, int size) {
+    return layout_.side * std::min(number * size, record_.length) / record_.length;
   };
+  const auto left = [&](int k) { return box.x + edge(k, blocks.key_size); };
+  const auto top = [&](int q) { return box.y + edge(q, blocks.block_size); };
   const LineStyle style{kAccent, 1};
   int count = 0;
   // Only the borders of the chosen area: outlines of all blocks would hide what is in them.
   for (int q = 0; q <= n; ++q) {
-    for (int k = 0; k <= n; ++k) {
-      const Point corner{box.x + edge(k), box.y + edge(q)};
-      if (in(q, k) != in(q - 1, k)) {
-        picture_.line(corner, {box.x + edge(k + 1), corner.y}, style);
-      }
-      if (in(q, k) != in(q, k - 1)) {
-        picture_.line(corner, {corner.x, box.y + edge(q + 1)}, style);
-      }
+    for (int k = 0; k <= keys; ++k) {
+      const Point corner{left(k), top(q)};
+      if (in(q, k) != in(q - 1, k)) picture_.line(corner, {left(k + 1), corner.y}, style);
+      if (in(q, k) != in(q, k - 1)) picture_.line(corner, {corner.x, top(q + 1)}, style);
       count += static_cast<int>(in(q, k));
     }
   }
   note({box.x, box.y + layout_.side + 52},
-       fmt::format("{} of the", percent(static_cast<double>(count) / n / n)));
-  note({box.x, box.y + layout_.side + 66}, "blocks chosen");
+       fmt::format("{} of the", percent(static_cast<double>(count) / n / keys)));
+  note({box.x, box.y + layout_.side + 66},
+       blocks.key_size == blocks.block_size ? "blocks chosen" : "keys chosen");
 }
 
 void AttentionView::agreement_table(size_t h) {

@@ -27,8 +27,9 @@ class CountedMatrix final : public PackedMatrix {
 /// Keys that the queries at `positions` of all heads see, summed up.
 double pairs_seen(const BlockPattern& pattern, std::span<const int> positions, int slots) {
   const int size = pattern.block_size();
-  const int last = pattern.n_blocks() - 1;
-  const int missing = (last + 1) * size - slots;  // of the last block, cut short
+  const int key_size = pattern.key_size();
+  const int last = (slots - 1) / key_size;
+  const int missing = (last + 1) * key_size - slots;  // of the last block, cut short
   double pairs = 0;
   for (size_t i = 0; i < positions.size();) {
     const int block = positions[i] / size;
@@ -37,7 +38,7 @@ double pairs_seen(const BlockPattern& pattern, std::span<const int> positions, i
     int64_t keys = 0;
     for (int head = 0; head < pattern.n_heads(); ++head) {
       const auto list = pattern.list(head, block);
-      keys += static_cast<int64_t>(list.size()) * size - (list.back() == last ? missing : 0);
+      keys += static_cast<int64_t>(list.size()) * key_size - (list.back() == last ? missing : 0);
     }
     pairs += static_cast<double>(keys) * static_cast<double>(end - i);
     i = end;
@@ -155,12 +156,13 @@ class Counting final : public CountingBackend {
     even(out);
   }
   void cosine_rows(Tensor, Tensor, std::span<float> out) override { even(out); }
+  void row_changes(Tensor, Tensor, const Rows&, std::span<float> out) override { even(out); }
 
  private:
   /// What a method measures when everything looks alike.
   void even(std::span<float> out) {
     ++count_.measurements;
-    std::fill(out.begin(), out.end(), 0.0F);
+    std::fill(out.begin(), out.end(), 1.0F);
   }
 
   /// Results that ranks would complete together.

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "kernels/check_attention.h"
+#include "kernels/cpu/column_gather.h"
 #include "kernels/cpu/reserve.h"
 
 namespace unmask::cpu {
@@ -37,8 +38,10 @@ void see(Range slots, int panel, std::vector<SeenPanel>& list) {
 
 /// Rows of the tiles of a task, up to `limit` each. With a pattern a tile's rows are of one query
 /// block, with key ends they have the same; when importance is measured a tile is whole query
-/// blocks, so that no two tiles add to one sum.
+/// blocks, so that no two tiles add to one sum; with columns a tile is a query block, so that these
+/// are gathered once.
 std::vector<Range> cut_tiles(const AttentionTask& task, int limit) {
+  if (reads_columns(task)) limit = task.pattern->block_size();
   if (task.importance != nullptr) {
     const int block = task.importance->block_size;
     limit = std::max(1, limit / block) * block;
@@ -87,8 +90,8 @@ void list_panels(const AttentionTask& task, int head, int row, int panel,
     see({0, task.key_ends[static_cast<size_t>(row)]}, panel, list);
     return;
   }
-  const int size = task.pattern->block_size();
-  const int query_block = task.positions[static_cast<size_t>(row)] / size;
+  const int size = task.pattern->key_size();
+  const int query_block = task.positions[static_cast<size_t>(row)] / task.pattern->block_size();
   for (const int block : task.pattern->list(head, query_block)) {
     see({block * size, std::min(task.kv.k.rows, (block + 1) * size)}, panel, list);
   }
@@ -214,10 +217,14 @@ void Attention::run_together(std::span<const AttentionTask> tasks, const HeadSha
 void Attention::place(std::span<Job> jobs, const HeadShape& shape) {
   const auto bytes_of = [&](const Job& job) { return packed_bytes(*job.task, shape); };
   int64_t passing = 0;
-  for (const Job& job : jobs) passing += job.task->kv.packed == nullptr ? bytes_of(job) : 0;
+  for (const Job& job : jobs) {
+    if (job.task->kv.packed == nullptr && !reads_columns(*job.task)) passing += bytes_of(job);
+  }
   std::byte* keys = reserve_bytes(passing_keys_, passing);
   std::byte* values = reserve_bytes(passing_values_, passing);
   for (Job& job : jobs) {
+    job.padded_dim = ceil_div(shape.head_dim, kernels_.panel) * kernels_.panel;
+    if (reads_columns(*job.task)) continue;
     const KvView& kv = job.task->kv;
     const int64_t bytes = bytes_of(job);
     if (kv.packed == nullptr) {
@@ -229,7 +236,6 @@ void Attention::place(std::span<Job> jobs, const HeadShape& shape) {
       job.values = reserve_bytes(kv.packed->values, bytes);
     }
     job.head_bytes = bytes / shape.n_kv_heads;
-    job.padded_dim = ceil_div(shape.head_dim, kernels_.panel) * kernels_.panel;
     job.stale = stale_panels(kv.packed, kv.k.rows, kernels_.panel);
   }
 }
@@ -256,7 +262,7 @@ void Attention::pack(std::span<Job> jobs, const HeadShape& shape) {
     }
   });
   for (const Job& job : jobs) {
-    if (PackedKv* kept = job.task->kv.packed) {
+    if (PackedKv* kept = job.task->kv.packed; kept != nullptr && !reads_columns(*job.task)) {
       kept->fresh.assign(static_cast<size_t>(job.task->kv.k.rows), true);
     }
   }
@@ -272,7 +278,7 @@ void Attention::cut(std::span<Job> jobs, const HeadShape& shape) const {
     int limit = kernels_.tile_rows;
     while (limit > kFewestRows && std::min(limit, task.q.rows) * row > share) limit /= 2;
     job.tiles = cut_tiles(task, limit);
-    job.dense = dense_panels(task, kernels_.panel);
+    if (!reads_columns(task)) job.dense = dense_panels(task, kernels_.panel);
   }
   // Tiles of much work come first, so that the last ones to end are short.
   const auto of_a_tile = [](const Job& job) {
@@ -286,11 +292,15 @@ void Attention::attend(std::span<Job> jobs, const HeadShape& shape) {
   Numbering tiles;
   int own_floats = 0;
   int measure_floats = 0;
+  int64_t gathered = 0;
   for (const Job& job : jobs) {
     tiles.append(static_cast<int>(job.tiles.size()) * shape.n_heads);
     int rows = 0;
     for (const Range& tile : job.tiles) rows = std::max(rows, tile.size());
     own_floats = std::max(own_floats, kernels_.scratch(rows, job.padded_dim));
+    if (reads_columns(*job.task)) {
+      gathered = std::max(gathered, gathered_bytes(kernels_, job.task->kv.k.rows, shape.head_dim));
+    }
     if (const BlockImportance* importance = job.task->importance) {
       measure_floats =
           std::max(measure_floats, kernels_.importance_scratch(rows, importance->n_blocks));
@@ -298,12 +308,14 @@ void Attention::attend(std::span<Job> jobs, const HeadShape& shape) {
   }
   const int64_t floats = own_floats + measure_floats;
   float* scratch = reserve(scratch_, floats * pool_.threads());
+  std::byte* room = reserve_bytes(gathered_, gathered * pool_.threads());
   std::vector<std::vector<SeenPanel>> lists(static_cast<size_t>(pool_.threads()));
   pool_.run(tiles.total(), [&](int i, int worker) {
     const auto [number, place] = tiles.find(i);
     float* own = scratch + worker * floats;
-    attend_tile(jobs[number], place, shape,
-                {own, own + own_floats, lists[static_cast<size_t>(worker)]});
+    attend_tile(
+        jobs[number], place, shape,
+        {own, own + own_floats, room + worker * gathered, lists[static_cast<size_t>(worker)]});
   });
 }
 
@@ -315,10 +327,19 @@ void Attention::attend_tile(const Job& job, int place, const HeadShape& shape,
   const int head = place / n_tiles;
   const int kv_head = head / (shape.n_heads / shape.n_kv_heads);
   const Range rows = job.tiles[static_cast<size_t>(place % n_tiles)];
-  const Tensor q = task.q.slice(rows).columns({head * dim, (head + 1) * dim});
-  const Tensor out = task.out.slice(rows).columns({head * dim, (head + 1) * dim});
+  const int64_t at = kv_head * job.head_bytes;
+  PackedHead packed{job.keys + at, job.values + at, job.padded_dim};
   const std::vector<SeenPanel>* panels = &job.dense.panels;
-  if (task.pattern != nullptr || !task.key_ends.empty()) {
+  if (reads_columns(task)) {
+    const int block = task.positions[static_cast<size_t>(rows.begin)] / task.pattern->block_size();
+    const auto list = task.pattern->list(head, block);
+    const Range columns{kv_head * dim, (kv_head + 1) * dim};
+    packed = gather_head(kernels_, {task.kv.k.columns(columns), task.kv.v.columns(columns)}, list,
+                         room.gathered);
+    room.list.clear();
+    see({0, static_cast<int>(list.size())}, kernels_.panel, room.list);
+    panels = &room.list;
+  } else if (task.pattern != nullptr || !task.key_ends.empty()) {
     list_panels(task, head, rows.begin, kernels_.panel, room.list);
     panels = &room.list;
   }
@@ -331,7 +352,8 @@ void Attention::attend_tile(const Job& job, int place, const HeadShape& shape,
   }
   float* lse =
       task.lse == nullptr ? nullptr : task.lse + int64_t{rows.begin} * shape.n_heads + head;
-  const int64_t at = kv_head * job.head_bytes;
+  const Tensor q = task.q.slice(rows).columns({head * dim, (head + 1) * dim});
+  const Tensor out = task.out.slice(rows).columns({head * dim, (head + 1) * dim});
   kernels_.attend({.q = q.f32(),
                    .q_stride = q.stride,
                    .out = out.f32(),
@@ -340,7 +362,7 @@ void Attention::attend_tile(const Job& job, int place, const HeadShape& shape,
                    .lse_stride = shape.n_heads,
                    .rows = q.rows,
                    .head_dim = dim,
-                   .head = {job.keys + at, job.values + at, job.padded_dim},
+                   .head = packed,
                    .panels = panels->data(),
                    .n_panels = static_cast<int>(panels->size()),
                    .importance = task.importance == nullptr ? nullptr : &measure,

@@ -27,6 +27,7 @@ class Attention {
   struct Room {
     float* own;
     float* measuring;
+    std::byte* gathered;  // of column_gather.h
     std::vector<SeenPanel>& list;
   };
 
@@ -49,6 +50,7 @@ class Attention {
   const AttentionKernels& kernels_;
   Buffer passing_keys_;  // of tasks whose cache keeps no packed form
   Buffer passing_values_;
+  Buffer gathered_;
   Buffer scratch_;
 };
 

@@ -178,6 +178,10 @@ std::pair<AttentionTasks::Operand, AttentionTasks::Operand> AttentionTasks::pack
 
 void AttentionTasks::set_pattern(const AttentionTask& task, DeviceAttention& work) {
   const BlockPattern& pattern = *task.pattern;
+  if (pattern.key_size() != pattern.block_size()) {
+    fail(ErrorCode::device,
+         "[attention] pattern: found columns, expected blocks of keys, which this device reads");
+  }
   auto* lists = dynamic_cast<PatternLists*>(pattern.packed().get());
   if (lists == nullptr) {
     auto fresh = upload(device_, pattern);

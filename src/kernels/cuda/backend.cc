@@ -72,6 +72,7 @@ class CudaBackend final : public Backend {
   void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
                       std::span<float> out) override;
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override;
+  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override;
 
  private:
   static DeviceRows rows_of(Tensor t) {
@@ -369,6 +370,16 @@ void CudaBackend::cosine_rows(Tensor a, Tensor b, std::span<float> out) {
   auto* cosines = results_.fit<float>(out.size());
   queue(Cosine{a.rows, a.cols, view(a), view(b), cosines});
   fetch(cosines, out);
+}
+
+void CudaBackend::row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) {
+  UNMASK_CHECK(
+      a.rows == rows.size() && a.cols == b.cols && out.size() == static_cast<size_t>(a.rows),
+      "shapes of changes");
+  if (out.empty()) return;
+  auto* changes = results_.fit<float>(out.size());
+  queue(RowChange{a.rows, a.cols, view(a), view(b), on_device(rows), changes});
+  fetch(changes, out);
 }
 
 }  // namespace

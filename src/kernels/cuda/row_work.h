@@ -131,6 +131,31 @@ struct Cosine {
   }
 };
 
+/// out[row] = mean |a[row] - b[of_b[row]]| / (root of mean b[of_b[row]]^2 + 1e-6).
+struct RowChange {
+  int rows, cols;
+  View a, b;
+  const int* of_b;
+  float* out;
+
+  struct Part {
+    double distance = 0;
+    double squares = 0;
+  };
+  UNMASK_BOTH_SIDES void take(Part& part, int row, int col) const {
+    const double before = b(of_b[row], col);
+    part.distance += fabs(a(row, col) - before);
+    part.squares += before * before;
+  }
+  UNMASK_BOTH_SIDES static void merge(Part& part, const Part& other) {
+    part.distance += other.distance;
+    part.squares += other.squares;
+  }
+  UNMASK_BOTH_SIDES void finish(const Part& whole, int row) const {
+    out[row] = static_cast<float>(whole.distance / cols / (sqrt(whole.squares / cols) + 1e-6));
+  }
+};
+
 /// Log of the sum of exp(score) over all keys; row: query * n_heads + head, column: key.
 struct ScoreLse {
   int rows, cols;

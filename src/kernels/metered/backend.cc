@@ -93,6 +93,9 @@ class Metered final : public MeteredBackend {
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
     timed(Operation::measurements, [&] { inner().cosine_rows(a, b, out); });
   }
+  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
+    timed(Operation::measurements, [&] { inner().row_changes(a, b, rows, out); });
+  }
 
  private:
   class MeteredSeries final : public StepSeries {

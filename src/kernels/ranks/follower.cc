@@ -218,9 +218,11 @@ ReceivedTask Follower::task(MessageReader& m, const HeadShape& shape) {
   }
   if (m.get<bool>()) {
     const auto block_size = m.get<int>();
+    const auto key_size = m.get<int>();
     const auto heads = m.get<int>();
     const auto blocks = m.get<int>();
-    received.pattern = BlockPattern(block_size, heads, blocks);
+    received.pattern = key_size == block_size ? BlockPattern(block_size, heads, blocks)
+                                              : BlockPattern::of_columns(block_size, heads, blocks);
     for (int i = 0; i < heads * blocks; ++i) received.pattern.append(m.get_list<uint16_t>());
   }
   return received;

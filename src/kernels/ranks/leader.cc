@@ -78,6 +78,10 @@ class Leader final : public LeadingBackend {
     complete({a, b});
     inner().cosine_rows(a, b, out);
   }
+  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
+    complete({a, b});
+    inner().row_changes(a, b, rows, out);
+  }
 
  private:
   using Mirrors = std::map<PackedKv*, std::shared_ptr<PackedKeys>>;
@@ -261,6 +265,7 @@ void Leader::put_task(const AttentionTask& task, const Mirrors& mirrors, Message
   to.put(task.pattern != nullptr);
   if (const BlockPattern* p = task.pattern) {
     to.put(p->block_size());
+    to.put(p->key_size());
     to.put(p->n_heads());
     to.put(p->n_blocks());
     for (int head = 0; head < p->n_heads(); ++head) {

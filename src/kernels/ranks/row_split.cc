@@ -121,6 +121,11 @@ class RowSplit final : public RowSplitBackend {
     complete(b);
     inner().cosine_rows(a, b, out);
   }
+  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
+    complete(a);
+    complete(b);
+    inner().row_changes(a, b, rows, out);
+  }
 
  private:
   int rank() const { return rows_.ranks().rank(); }

@@ -43,12 +43,11 @@ Row softmax(Row scores, double scale, size_t first) {
 
 /// Removes what the pattern hides from the query row.
 void hide(const AttentionTask& task, int row, int head, Row& scores) {
-  const int size = task.pattern->block_size();
-  const int query_block = task.positions[static_cast<size_t>(row)] / size;
+  const int query_block = task.positions[static_cast<size_t>(row)] / task.pattern->block_size();
   const auto list = task.pattern->list(head, query_block);
   for (size_t s = 0; s < scores.size(); ++s) {
-    const auto block = static_cast<uint16_t>(s / static_cast<size_t>(size));
-    if (!std::binary_search(list.begin(), list.end(), block)) {
+    const auto key = static_cast<uint16_t>(s / static_cast<size_t>(task.pattern->key_size()));
+    if (!std::binary_search(list.begin(), list.end(), key)) {
       scores[s] = -std::numeric_limits<double>::infinity();
     }
   }

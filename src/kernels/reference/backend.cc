@@ -233,6 +233,19 @@ class ReferenceBackend final : public Backend {
     }
   }
 
+  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
+    for (int r = 0; r < a.rows; ++r) {
+      double distance = 0;
+      double squares = 0;
+      for (int c = 0; c < a.cols; ++c) {
+        distance += std::abs(static_cast<double>(a.f32(r)[c]) - b.f32(rows[r])[c]);
+        squares += std::pow(static_cast<double>(b.f32(rows[r])[c]), 2);
+      }
+      const double size = std::sqrt(squares / a.cols) + 1e-6;
+      out[static_cast<size_t>(r)] = static_cast<float>(distance / a.cols / size);
+    }
+  }
+
  private:
   /// Adds the weighted output of a gated feed-forward of one row.
   void add_gated(Tensor row, const GatedMaps& maps, double weight, std::vector<double>& sum) {

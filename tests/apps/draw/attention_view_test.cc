@@ -50,7 +50,7 @@ HeadObservation head_of(int head, int cells, int blocks) {
   }
   for (int i = 0; i < blocks * blocks; ++i)
     h.blocks.values.push_back(1.0F / static_cast<float>(blocks));
-  h.chosen = ChosenBlocks{16, {{0}, {0, 1}}};
+  h.chosen = ChosenBlocks{16, 16, {{0}, {0, 1}}};
   h.kept = std::vector<int>{0, 5, cells - 1};
   return h;
 }

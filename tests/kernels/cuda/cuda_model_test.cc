@@ -74,7 +74,8 @@ TEST(CudaModel, WhatIsKeptOnTheDeviceChangesNothing) {
   for (const char* method :
        {"full", "sparsed:skip=0.2,select=0.3,block=8", "sparse-dllm:keep=0.5", "maskkv:keep=0.4",
         "dllm-cache:prompt_interval=4,gen_interval=3", "dkv-cache:refresh=3",
-        "fast-dllm:cache=dual+sparsed:skip=0,select=0.3,block=8", "streaming-dllm:window=6"}) {
+        "es-dllm:block_update=4", "fast-dllm:cache=dual+sparsed:skip=0,select=0.3,block=8",
+        "streaming-dllm:window=6"}) {
     requests.push_back(testing::method_request(keeping, method, 19, 16, 8, 8));
   }
   requests[0].cfg_scale = 0.5;
