@@ -35,8 +35,8 @@ struct Step {
   std::span<const int> last_decided;  // positions that the previous step decided
   std::span<const int> scheduled;     // positions that this step decides, in their order, where an
                                       // order is drawn beforehand (algorithm random)
-  std::span<const float> confidence;  // by position: probability of what was chosen for a mask when
-                                      // its logits were read last; 0: not yet
+  std::span<const float> confidence{};  // by position: probability of what was chosen for a mask
+                                        // when its logits were read last; 0: not yet
 
   int length() const { return static_cast<int>(tokens.size()); }
   Range all() const { return {0, length()}; }
