@@ -1,6 +1,7 @@
 // Attention of the CPU backend on one thread, measured against what the processor multiplies at
 // best in the same minute. Arguments: bf16 or float32, head size, queries and slots (n: both); the
-// size of blocks; the share of them kept; the scale of measured importance over attention's.
+// size of blocks; the share of them, or of single keys, kept; the scale of measured importance over
+// attention's.
 //
 // Counters: GF/s; peak, the share of the measured peak; ratio, the time over that of a plain dense
 // pass of the same shape (times the density where blocks are left out), taken in turns with it. Of
@@ -66,6 +67,17 @@ void sparse(benchmark::State& state) {
               static_cast<double>(argument(state, 4)) / 100});
 }
 
+void columns(benchmark::State& state) {
+  const int n = argument(state, 2);
+  run(state, {.head_dim = argument(state, 1),
+              .n_heads = heads(n),
+              .queries = n,
+              .slots = n,
+              .block = argument(state, 3),
+              .density = static_cast<double>(argument(state, 4)) / 100,
+              .columns = true});
+}
+
 void importance(benchmark::State& state) {
   const int n = argument(state, 2);
   run(state, {argument(state, 1), heads(n), n, n, argument(state, 3), 0,
@@ -89,6 +101,12 @@ BENCHMARK(cached)
 BENCHMARK(sparse)
     ->ArgNames({"bf16", "d", "n", "block", "percent"})
     ->ArgsProduct({{1, 0}, {128, 64}, {4096, 16384}, {32, 128}, {10, 30, 50}})
+    ->Iterations(kPasses)
+    ->UseManualTime()
+    ->Unit(benchmark::kMillisecond);
+BENCHMARK(columns)
+    ->ArgNames({"bf16", "d", "n", "queries", "percent"})
+    ->ArgsProduct({{1, 0}, {128}, {1024, 2048, 4096}, {128}, {10, 30, 50, 100}})
     ->Iterations(kPasses)
     ->UseManualTime()
     ->Unit(benchmark::kMillisecond);

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "bench/timing.h"
 
@@ -65,17 +66,19 @@ Tensor AttentionProblem::fill(Buffer& buffer, int rows, int cols) {
   return t;
 }
 
-/// Blocks drawn for every head and block of queries.
+/// Blocks or keys drawn for every head and block of queries.
 void AttentionProblem::draw_pattern() {
   const int n = (about_.slots + about_.block - 1) / about_.block;
-  pattern_ = BlockPattern(about_.block, about_.n_heads, n);
-  std::vector<uint16_t> blocks(static_cast<size_t>(n));
-  for (int i = 0; i < n; ++i) blocks[static_cast<size_t>(i)] = static_cast<uint16_t>(i);
-  const auto kept = static_cast<size_t>(std::max(1L, std::lround(n * about_.density)));
+  pattern_ = about_.columns ? BlockPattern::of_columns(about_.block, about_.n_heads, n)
+                            : BlockPattern(about_.block, about_.n_heads, n);
+  std::vector<uint16_t> keys(static_cast<size_t>(about_.columns ? about_.slots : n));
+  std::iota(keys.begin(), keys.end(), uint16_t{0});
+  const double share = static_cast<double>(keys.size()) * about_.density;
+  const auto kept = static_cast<size_t>(std::max(1L, std::lround(share)));
   for (int row = 0; row < about_.n_heads * n; ++row) {
-    std::shuffle(blocks.begin(), blocks.end(), random_);
-    std::sort(blocks.begin(), blocks.begin() + static_cast<std::ptrdiff_t>(kept));
-    pattern_.append(std::span(blocks).first(kept));
+    std::shuffle(keys.begin(), keys.end(), random_);
+    std::sort(keys.begin(), keys.begin() + static_cast<std::ptrdiff_t>(kept));
+    pattern_.append(std::span(keys).first(kept));
   }
 }
 

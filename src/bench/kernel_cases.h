@@ -31,9 +31,10 @@ struct AttentionCase {
   int n_heads;
   int queries;
   int slots;
-  int block = 0;       // of a pattern or of measured importance; 0: plain
-  double density = 0;  // of the pattern; 0: none
-  float scale = 0;     // of importance, over attention's; 0: none
+  int block = 0;         // of a pattern or of measured importance; 0: plain
+  double density = 0;    // of the pattern; 0: none
+  float scale = 0;       // of importance, over attention's; 0: none
+  bool columns = false;  // the pattern names single keys
 
   bool is_cached() const { return queries < slots; }
 };
@@ -49,7 +50,7 @@ class AttentionProblem {
   double plain() { return timed(task_); }
   /// Operations of a plain pass; a multiply-add counts as two.
   double operations() const;
-  /// Share of the blocks that the pattern keeps; 1 without.
+  /// Share of the keys that the pattern keeps; 1 without.
   double density() const { return about_.density > 0 ? pattern_.density() : 1; }
 
  private:

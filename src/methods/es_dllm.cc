@@ -93,7 +93,7 @@ Rows EsDllm::cut(CutScope& scope) {
     scope.backend.scatter(scope.hidden, Rows(positions), stored);
     return Rows(Range{0, scope.keep});
   }
-  const Rows kept = largest(scores(scope, stored), scope.keep);
+  Rows kept = largest(scores(scope, stored), scope.keep);
   std::vector<int> kept_positions;
   for (const int row : kept) kept_positions.push_back(positions[static_cast<size_t>(row)]);
   const size_t bytes = dense_bytes(scope.keep, dim, DType::f32);

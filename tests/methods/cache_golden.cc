@@ -147,7 +147,8 @@ void CacheCase::replay(std::unique_ptr<Method> method,
                  .tokens = tokens,
                  .mask_id = config.mask_id,
                  .last_decided = last_decided,
-                 .scheduled = scheduled};
+                 .scheduled = scheduled,
+                 .confidence = {}};
     call.plan = spy.plan_step(call.step);
     const Rows all(Range{0, call.plan.rows.size()});
     std::vector<SequencePass> batch{{call.step, call.plan, &spy, &stores, all}};

@@ -42,7 +42,8 @@ PackedHead gather_head(const AttentionKernels& kernels, const KvView& head,
     const int64_t at = int64_t{first} * padded_dim * kernels.element_bytes;
     const auto gather = [&](Tensor from) {
       for (int i = 0; i < count; ++i) {
-        std::copy_n(from.f32(slots[static_cast<size_t>(first + i)]), dim, rows + i * dim);
+        std::copy_n(from.f32(slots[static_cast<size_t>(first) + static_cast<size_t>(i)]), dim,
+                    rows + i * dim);
       }
     };
     gather(head.k);
