@@ -26,7 +26,7 @@ struct BatchEntry {
 struct BatchLine {
   std::string text;
   std::string where;
-  int number;  // of those that are not blank, from 1
+  int number = 0;  // of those that are not blank, from 1
 };
 
 /// The lines of a file, of what can be read like one (a pipe), or of standard input ("-"). Throws
