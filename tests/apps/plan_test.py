@@ -27,6 +27,14 @@ class Plan(cli.Case):
             self.assertEqual((plan["many_prompts"], prompts["fits"]), ("prompts", True))
             self.assertNotEqual(plan["one_prompt"], "prompts")
 
+    def test_plans_machines_that_are_not_here(self):
+        once, twice = (json.loads(self.plan("--machine", f"{p},{p},{r}", "--memory", "1", "--json").stdout)
+                       for p, r in ((0.01, 10), (0.02, 20)))
+        self.assertEqual((once["product_operations_per_second"], once["read_bytes_per_second"]), (1e10, 1e10))
+        seconds = [report["contexts"][0]["splits"]["prompts"]["full"]["seconds"] for report in (once, twice)]
+        self.assertAlmostEqual(seconds[0], 2 * seconds[1])
+        self.assert_error(self.plan("--machine", "1,2"), "--machine", status=2)
+
     def test_says_what_to_choose(self):
         text = self.plan("--network", "1e-3").stdout
         self.assertIn("one prompt: one machine alone", text)

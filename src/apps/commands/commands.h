@@ -82,6 +82,7 @@ struct PlanArguments {
   double network = 10;           // Gbit/s
   double latency = 50;           // microseconds
   std::optional<double> memory;  // GB
+  std::vector<double> machine;   // as in --help; empty: this one
   std::vector<int> contexts{4096};
   bool json = false;
 };

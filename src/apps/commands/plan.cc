@@ -35,6 +35,15 @@ PlannedModel planned_model(const std::filesystem::path& path, const PlanArgument
   return {config, weights, element_sizes(DeviceKind::cpu, weights, *checkpoint, config)};
 }
 
+Rates rates_of_machine(const PlanArguments& a, WeightType weights, Console& console) {
+  if (a.machine.empty()) {
+    return rates_at(measure_ceilings(threads_for(a.threads, console)), weights);
+  }
+  return {.products = a.machine[0] * 1e12,
+          .attention = a.machine[1] * 1e12,
+          .read = a.machine[2] * 1e9};
+}
+
 int64_t memory_of_machine(const PlanArguments& a) {
   if (a.memory) return static_cast<int64_t>(*a.memory * 1e9);
   return available_memory().value_or(std::numeric_limits<int64_t>::max());
@@ -67,16 +76,25 @@ CLI::App* add_plan(CLI::App& app, PlanArguments& a) {
   command->add_option("--memory", a.memory, "Gigabytes of one machine (what is free here)")
       ->check(CLI::Range(1e-6, 1e6).description(""))
       ->type_name("GB");
+  command
+      ->add_option("--machine", a.machine,
+                   "What one machine does: 10^12 operations a second in products and in attention, "
+                   "and GB/s from memory (what this one does at best, measured)")
+      ->expected(3)
+      ->delimiter(',')
+      ->check(CLI::Range(1e-6, 1e9).description(""))
+      ->type_name("P,A,R");
   command->add_option("--threads", a.threads, "Threads of one machine (those of this one)")
       ->check(CLI::Range(0, 4096).description(""))
       ->type_name("N");
   command->add_flag("--json", a.json, "One JSON object; sizes in bytes, times in seconds");
   command->footer(
-      "Measures what this machine does at best, and takes the others to be like it: times are\n"
+      "Machines are alike. Without --machine they do what this one does at best, so times are\n"
       "lower bounds. A full pass computes all positions, a cached one the last block. What\n"
       "waits for the network computes nothing meanwhile.\n\n"
-      "Example:\n"
-      "  unmask plan -m models/LLaDA-8B-Instruct --ranks 4 --network 25 --context 4096,65536");
+      "Examples:\n"
+      "  unmask plan -m models/LLaDA-8B-Instruct --ranks 4 --network 25 --context 4096,65536\n"
+      "  unmask plan -m models/LLaDA-8B-Instruct --dtype int8 --machine 20,10,300 --memory 256");
   return command;
 }
 
@@ -85,16 +103,16 @@ int plan(const PlanArguments& a, Console& console) {
   const PlannedModel model = planned_model(path, a);
   std::vector<Request> requests;
   for (const int context : a.contexts) requests.push_back(block_request(model.config, context));
-  const Ceilings ceilings = measure_ceilings(threads_for(a.threads, console));
   const PlannedCluster about{path.filename().string(),
                              std::string(weight_type_name(model.weights)),
                              {.ranks = a.ranks,
-                              .rates = rates_at(ceilings, model.weights),
+                              .rates = rates_of_machine(a, model.weights, console),
                               .network = a.network * 1e9 / 8,
                               .latency = a.latency * 1e-6},
                              memory_of_machine(a)};
   const Costs costs(model.config, model.sizes);
   std::vector<ClusterPlan> plans;
+  plans.reserve(requests.size());
   for (const Request& request : requests) {
     plans.push_back(plan_cluster(costs, request, about.cluster));
   }

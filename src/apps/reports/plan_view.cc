@@ -86,8 +86,7 @@ std::string plan_text(const PlannedCluster& about, std::span<const ClusterPlan> 
   const Cluster& c = about.cluster;
   std::string text = fmt::format(
       "model     {}, {} weights\n"
-      "machines  {}, each at most {} in products, {} in attention, {}/s from memory, as this one; "
-      "{}\n"
+      "machines  {}, each at most {} in products, {} in attention, {}/s from memory; {}\n"
       "network   {:.4g} Gbit/s, {:.3g} us a message\n\n",
       about.model, about.weights, c.ranks, rate(c.rates.products), rate(c.rates.attention),
       format_bytes(static_cast<int64_t>(c.rates.read)), format_bytes(about.memory),
