@@ -6,7 +6,7 @@ namespace unmask {
 
 namespace {
 
-constexpr int kBlock = 32;  // of models that leave it open, as in presets
+constexpr int kPlannedBlock = 32;  // of models that leave it open, as in presets
 
 /// Of the largest of `ranks` shares of `n`.
 double largest_share(int n, int ranks) {
@@ -92,7 +92,7 @@ const SharedWork* ClusterPlan::for_one_prompt(int64_t memory) const {
 
 Request block_request(const ModelConfig& config, int context) {
   const bool causal = config.visibility.is_block_causal();
-  const int block = causal ? config.visibility.block : kBlock;
+  const int block = causal ? config.visibility.block : kPlannedBlock;
   if (context < 2 * block) {
     fail("[plan] context: found {}, expected at least {}, two blocks", context, 2 * block);
   }

@@ -1,5 +1,5 @@
-// `unmask serve` in a program that was built without it (UNMASK_SERVER=OFF), as ./dev demo does: the
-// server takes a quarter of a build.
+// `unmask serve` in a program that was built without it (UNMASK_SERVER=OFF), as ./dev demo does:
+// the server takes a quarter of a build.
 #include <CLI/CLI.hpp>
 
 #include "apps/commands/commands.h"

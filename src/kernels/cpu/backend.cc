@@ -328,9 +328,9 @@ void CpuBackend::cosine_rows(Tensor a, Tensor b, std::span<float> out) {
 }
 
 void CpuBackend::row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) {
-  UNMASK_CHECK(a.rows == rows.size() && a.cols == b.cols &&
-                   out.size() == static_cast<size_t>(a.rows),
-               "shapes of changes");
+  UNMASK_CHECK(
+      a.rows == rows.size() && a.cols == b.cols && out.size() == static_cast<size_t>(a.rows),
+      "shapes of changes");
   // Plain double sums: 64 rows of 4,096 take 0.3 ms, a thousandth of the layers before them.
   each_row(a.rows, [&](int r) {
     const float* now = a.f32(r);
