@@ -131,7 +131,7 @@ class Crash(cli.Case):
                 old = self.choose.choice((None, b"of before"))
                 if old:
                     target.write_bytes(old)
-                while not self.run_until(words, self.choose.uniform(0, seconds)):
+                while not self.run_until(words, self.choose.uniform(0, seconds) if self.kills < enough else None):
                     found = target.read_bytes() if target.exists() else None
                     self.assertTrue(found in (old, whole), "a part of a file has its name")
                 self.assertTrue(target.read_bytes() == whole)

@@ -1,6 +1,6 @@
 #include "constrain/regex.h"
 
-#include <chrono>
+#include <ctime>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <nlohmann/json.hpp>
@@ -104,10 +104,9 @@ TEST(Regex, TakesNoLongTime) {
   for (const char* pattern :
        {"(a+)+$", "^(a|a)*$", "^(a*)*b$", "(((a{1,8}){1,8}){1,8}){1,8}", "(a|b)*a(a|b){30}",
         "^(.*a){20}$", "(x+x+)+y", "[a-z]{64}[0-9]{64}.*foo.*bar.*baz"}) {
-    const auto start = std::chrono::steady_clock::now();
+    const std::clock_t start = std::clock();  // of this process, whatever runs beside it
     const std::string error = error_of(pattern);
-    const std::chrono::duration<double> seconds = std::chrono::steady_clock::now() - start;
-    EXPECT_LT(seconds.count(), 2) << pattern << error;  // some 0.1 s on an idle machine
+    EXPECT_LT((std::clock() - start) / CLOCKS_PER_SEC, 2) << pattern << error;  // some 0.1 s
   }
 }
 
