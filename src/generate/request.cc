@@ -57,8 +57,7 @@ void check_choice(const Request& request) {
   if (sampler.algorithm == Algorithm::random || sampler.algorithm == Algorithm::origin) {
     fail(ErrorCode::sampler,
          "[method] '{}' looks at the positions that are surest: found algorithm {}, expected one "
-         "that "
-         "asks for these",
+         "that asks for these",
          printable(request.method), algorithm_name(sampler.algorithm));
   }
   if (sampler.editing || sampler.remask) {
