@@ -68,6 +68,10 @@ Request CacheCase::request(const std::string& method) const {
     r.sampler.counts = Counts::fixed;
     r.sampler.per_step = *count;
   }
+  if (const auto end = optional<int>(params(), "attached_eos_id")) {
+    r.eos_ids = {*end};
+    r.sampler.attach_eos = true;
+  }
   if (has("denoise_order")) {
     r.sampler.algorithm = Algorithm::random;
     r.sampler.order = tensor<int>("denoise_order");
