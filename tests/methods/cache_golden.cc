@@ -1,7 +1,9 @@
 #include "methods/cache_golden.h"
 
 #include <algorithm>
+#include <cmath>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "methods/method_wrapper.h"
 
@@ -61,6 +63,15 @@ Request CacheCase::request(const std::string& method) const {
   r.steps = params()["steps"];
   r.sampler.threshold = optional<double>(params(), "threshold");
   r.sampler.factor = optional<double>(params(), "factor");
+  if (params().value("credit", false)) r.sampler.credit = CreditRule{};
+  if (const auto count = optional<int>(params(), "tokens_per_step")) {
+    r.sampler.counts = Counts::fixed;
+    r.sampler.per_step = *count;
+  }
+  if (const auto end = optional<int>(params(), "attached_eos_id")) {
+    r.eos_ids = {*end};
+    r.sampler.attach_eos = true;
+  }
   if (has("denoise_order")) {
     r.sampler.algorithm = Algorithm::random;
     r.sampler.order = tensor<int>("denoise_order");
@@ -83,9 +94,30 @@ std::vector<TokenId> CacheCase::tokens_before(int call) const {
   return tokens;
 }
 
+std::vector<int> CacheCase::step_rows() const {
+  if (!has("layer_rows")) return has("step_rows") ? tensor<int>("step_rows") : std::vector<int>{};
+  const int layers = model_.config.n_layers;
+  const auto computed = tensor<int>("layer_rows");
+  std::vector<int> rows;  // ours are a pass's mean over its layers, rounded up
+  for (auto step = computed.begin(); step != computed.end(); step += layers) {
+    rows.push_back((std::accumulate(step, step + layers, 0) + layers - 1) / layers);
+  }
+  return rows;
+}
+
+void CacheCase::expect_confidences(const StepEvent& event) const {
+  if (!has("decided_confidence")) return;
+  const auto expected = tensor<float>("decided_confidence");
+  for (const Decision& d : event.decided) {
+    const float confidence = expected[static_cast<size_t>(d.position - prompt_length())];
+    if (std::isnan(confidence)) continue;  // one that hangs on ties
+    EXPECT_NEAR(d.confidence, confidence, 1e-4) << "position " << d.position;
+  }
+}
+
 void CacheCase::check_generation(const std::string& method) {
   const Request r = request(method);
-  const auto rows = has("step_rows") ? tensor<int>("step_rows") : std::vector<int>{};
+  const std::vector<int> rows = step_rows();
   int call = 0;
   int spared = 0;  // passes of steps that decide nothing, which ours does without
   int64_t spared_rows = 0;
@@ -94,6 +126,7 @@ void CacheCase::check_generation(const std::string& method) {
     const std::vector<TokenId> expected = tokens_before(std::min(call, n_steps()));
     EXPECT_TRUE(std::equal(event.tokens.begin(), event.tokens.end(), expected.begin()))
         << "after call " << call;
+    expect_confidences(event);
     if (call <= static_cast<int>(rows.size())) {
       const int of_reference = rows[static_cast<size_t>(call) - 1];
       if (event.rows == 0 && event.decided.empty()) {

@@ -28,7 +28,8 @@ class CacheCase {
   int prompt_length() const { return static_cast<int>(prompt_.size()); }
   int length() const { return prompt_length() + gen_length_; }
 
-  /// Generates with `method` and compares tokens and rows after every model call.
+  /// Generates with `method` and compares tokens, rows and, where the case has them, confidences
+  /// after every model call.
   void check_generation(const std::string& method);
 
   /// One model call of a replay.
@@ -49,6 +50,9 @@ class CacheCase {
  private:
   Request request(const std::string& method) const;
   std::vector<TokenId> tokens_before(int call) const;
+  /// Rows of every call, as a result counts them; empty where the case does not say.
+  std::vector<int> step_rows() const;
+  void expect_confidences(const StepEvent& event) const;
 
   nlohmann::json json_;
   SafetensorsFile file_;
