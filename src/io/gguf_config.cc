@@ -179,6 +179,13 @@ std::string_view gguf_architecture(Family family) {
   return {};
 }
 
+bool gguf_normalizes_experts(Family family) {
+  for (const Architecture& known : kArchitectures) {
+    if (known.family == family) return known.normalized;
+  }
+  return false;
+}
+
 ModelConfig read_gguf_config(const GgufCheckpoint& checkpoint, const ModelOverrides& overrides) {
   const GgufKeys keys(checkpoint.first());
   const Architecture& architecture = find_architecture(keys);

@@ -12,6 +12,9 @@ inline constexpr const char* kGgufTiedHead = "unmask.tied_head";
 /// The architecture of a family, as general.architecture spells it; empty where there is none.
 std::string_view gguf_architecture(Family family);
 
+/// Whether readers divide the weights of a row's experts by their sum, where the file says nothing.
+bool gguf_normalizes_experts(Family family);
+
 /// Reads the keys of the architectures llada, dream, llada-moe and rnd1; the head is tied where no
 /// tensor "output.weight" is there, and rows of logits are shifted where the file does not say.
 /// Throws Error that names the file and the key when a required one is missing or wrong, or asks

@@ -1,7 +1,9 @@
 #include "session/gguf_export.h"
 
 #include <algorithm>
-#include <array>
+#include <map>
+#include <optional>
+#include <utility>
 
 #include "core/block_quantize.h"
 #include "core/error.h"
@@ -43,6 +45,27 @@ void add_rope(const ModelConfig& config, const std::string& prefix, GgufWriter& 
              static_cast<uint32_t>(rope.original_positions));
 }
 
+/// Readers know by the architecture whether the weights of a row's experts are normalised.
+void add_experts(const ModelConfig& config, const std::string& prefix, GgufWriter& writer) {
+  const MoeConfig& moe = config.moe;
+  if (moe.normalized != gguf_normalizes_experts(config.family)) {
+    fail("[gguf] weights of the experts are{} normalised, and readers of a {} file do{} that",
+         moe.normalized ? "" : " not", family_name(config.family), moe.normalized ? " not" : "");
+  }
+  const auto dense = std::find(moe.layers.begin(), moe.layers.end(), false);
+  if (dense != moe.layers.end() || moe.shared_width > 0 || moe.sigmoid || moe.groups > 1 ||
+      moe.bias) {
+    fail(
+        "[gguf] the format has no keys for dense layers among those of experts, shared experts, "
+        "groups, sigmoid scores or biases of the family {}",
+        family_name(config.family));
+  }
+  writer.add(prefix + "expert_count", static_cast<uint32_t>(moe.experts));
+  writer.add(prefix + "expert_used_count", static_cast<uint32_t>(moe.top_k));
+  writer.add(prefix + "expert_feed_forward_length", static_cast<uint32_t>(moe.width));
+  if (moe.scale != 1) writer.add(prefix + "expert_weights_scale", moe.scale);
+}
+
 void add_config(const ModelConfig& config, const std::string& architecture, GgufWriter& writer) {
   const std::string a = architecture + ".";
   const auto add = [&](const char* key, int value) {
@@ -51,13 +74,16 @@ void add_config(const ModelConfig& config, const std::string& architecture, Gguf
   add("block_count", config.n_layers);
   add("context_length", config.max_positions);
   add("embedding_length", config.dim);
-  add("feed_forward_length", config.ffn_dim);
+  if (config.ffn_dim > 0) add("feed_forward_length", config.ffn_dim);
   add("attention.head_count", config.n_heads);
   add("attention.head_count_kv", config.n_kv_heads);
+  add("attention.key_length", config.head_dim);
+  add("attention.value_length", config.head_dim);
   add("vocab_size", config.vocab_size);
   writer.add(a + "attention.layer_norm_rms_epsilon", config.norm_eps);
   writer.add(a + "attention.causal", false);
   add_rope(config, a, writer);
+  if (config.moe.experts > 0) add_experts(config, a, writer);
   writer.add("diffusion.shift_logits", config.logit_shift == 1);
   if (!config.note.empty()) writer.add("unmask.note", std::string_view(config.note));
 }
@@ -89,6 +115,16 @@ void add_tokens(const TokenizerSpec& spec, int vocab_size, GgufWriter& writer) {
   writer.add("tokenizer.ggml.merges", merges);
 }
 
+/// What other engines call the way in which the family's tokenizer cuts text.
+std::string_view cut_name(Family family) {
+  switch (family) {
+    case Family::dream:
+    case Family::rnd1: return "qwen2";
+    case Family::llada_moe: return "llada-moe";
+    default: return "bailingmoe";
+  }
+}
+
 /// Throws for a tokenizer that a reader of the file would take for another one.
 void check_tokenizer(const TokenizerSpec& spec, Family family) {
   const bool cuts = spec.patterns.size() == 1 &&
@@ -97,7 +133,7 @@ void check_tokenizer(const TokenizerSpec& spec, Family family) {
     fail("[gguf] {}: the tokenizer cuts text in a way that the format has no word for here",
          spec.origin);
   }
-  const bool nfc = family == Family::dream;
+  const bool nfc = cut_name(family) == "qwen2";
   if (spec.nfc != nfc) {
     fail("[gguf] {}: the tokenizer {} text (NFC), and readers of a {} file {}", spec.origin,
          spec.nfc ? "normalises" : "does not normalise", family_name(family),
@@ -110,7 +146,7 @@ void add_tokenizer(const ModelFiles& files, GgufWriter& writer) {
   const TokenizerSpec spec = read_tokenizer_spec(files.path());
   check_tokenizer(spec, config.family);
   writer.add("tokenizer.ggml.model", "gpt2");
-  writer.add("tokenizer.ggml.pre", config.family == Family::dream ? "qwen2" : "bailingmoe");
+  writer.add("tokenizer.ggml.pre", cut_name(config.family));
   add_tokens(spec, config.vocab_size, writer);
   const auto add_id = [&](const char* role, TokenId id) {
     writer.add(fmt::format("tokenizer.ggml.{}_token_id", role), static_cast<uint32_t>(id));
@@ -138,9 +174,38 @@ void add_tokenizer(const ModelFiles& files, GgufWriter& writer) {
   }
 }
 
-BlockFormat format_of(const TensorSpec& spec, BlockFormat wanted) {
+/// What the tensor is written in; none: float32.
+std::optional<BlockFormat> format_of(const TensorSpec& spec, BlockFormat wanted) {
+  if (spec.shape.size() == 1 || spec.role == TensorRole::router) return std::nullopt;
   const bool shared = spec.role == TensorRole::embedding || spec.role == TensorRole::head;
   return shared ? BlockFormat::q8_0 : wanted;
+}
+
+/// The tensors in the order of the file, where the experts of a layer lie in one stack.
+std::vector<TensorSpec> in_file_order(std::vector<TensorSpec> specs) {
+  std::map<std::pair<int, TensorRole>, int> places;
+  for (const TensorSpec& spec : specs) {
+    places.emplace(std::pair(spec.layer, spec.role), static_cast<int>(places.size()));
+  }
+  const auto place = [&](const TensorSpec& spec) { return places.at({spec.layer, spec.role}); };
+  std::stable_sort(specs.begin(), specs.end(),
+                   [&](const TensorSpec& a, const TensorSpec& b) { return place(a) < place(b); });
+  return specs;
+}
+
+/// Announces a tensor; the first expert's is that of all.
+void announce(const TensorSpec& spec, const ModelConfig& config, BlockFormat wanted,
+              GgufWriter& writer) {
+  if (spec.expert > 0) return;
+  std::vector<int64_t> shape = spec.shape;
+  if (spec.expert == 0) shape.insert(shape.begin(), config.moe.experts);
+  const auto format = format_of(spec, wanted);
+  if (format && shape.back() % block_traits(*format).elements != 0) {
+    fail("[gguf] {}: rows of {} weights are no whole blocks of {}", spec.name, shape.back(),
+         block_traits(*format).elements);
+  }
+  writer.add_tensor(gguf_tensor_name(spec.role, spec.layer),
+                    format ? block_traits(*format).name : "F32", shape);
 }
 
 /// The row of the matrix that the file has as row `stored`.
@@ -163,19 +228,29 @@ class TensorWriter {
   void write(const TensorSpec& spec) {
     const HostMatrix matrix = host_matrix(files_.checkpoint().at(spec.name));
     check_finite(spec, matrix, pool_);
-    if (spec.shape.size() == 1) {
+    const auto format = format_of(spec, options_.format);
+    if (format) {
+      write_blocks(spec, matrix, *format);
+    } else if (spec.shape.size() == 1) {
       std::vector<float> values(static_cast<size_t>(spec.shape[0]));
       to_f32(matrix.data, matrix.dtype, values.size(), values.data());
       put(std::as_bytes(std::span(values)));
     } else {
-      write_matrix(spec, matrix);
+      write_floats(matrix);
     }
     files_.checkpoint().release(spec.name);
   }
 
  private:
-  void write_matrix(const TensorSpec& spec, const HostMatrix& matrix) {
-    const BlockFormat format = format_of(spec, options_.format);
+  void write_floats(const HostMatrix& matrix) {
+    std::vector<float> row(static_cast<size_t>(matrix.in));
+    for (int r = 0; r < matrix.out; ++r) {
+      matrix.widen_row(r, row.data());
+      put(std::as_bytes(std::span(row)));
+    }
+  }
+
+  void write_blocks(const TensorSpec& spec, const HostMatrix& matrix, BlockFormat format) {
     const bool turned = gguf_interleaves(files_.config().family, spec.role);
     const int head_dim = turned ? files_.config().head_dim : 0;
     const auto in = static_cast<size_t>(matrix.in);
@@ -212,7 +287,7 @@ class TensorWriter {
 void write_gguf(const ModelFiles& files, const GgufExport& options, std::ostream& out) {
   const ModelConfig& config = files.config();
   const std::string architecture(gguf_architecture(config.family));
-  if (architecture.empty() || config.moe.experts > 0) {
+  if (architecture.empty()) {
     fail("[gguf] {}: models of the family {} have no form in GGUF here", files.path().string(),
          family_name(config.family));
   }
@@ -224,17 +299,8 @@ void write_gguf(const ModelFiles& files, const GgufExport& options, std::ostream
   writer.add("general.quantization_version", kQuantizationVersion);
   add_config(config, architecture, writer);
   add_tokenizer(files, writer);
-  const std::vector<TensorSpec> specs = tensor_specs(config);
-  for (const TensorSpec& spec : specs) {
-    const bool matrix = spec.shape.size() == 2;
-    const BlockTraits& traits = block_traits(format_of(spec, options.format));
-    if (matrix && spec.shape[1] % traits.elements != 0) {
-      fail("[gguf] {}: rows of {} weights are no whole blocks of {}", spec.name, spec.shape[1],
-           traits.elements);
-    }
-    writer.add_tensor(gguf_tensor_name(spec.role, spec.layer), matrix ? traits.name : "F32",
-                      spec.shape);
-  }
+  const std::vector<TensorSpec> specs = in_file_order(tensor_specs(config));
+  for (const TensorSpec& spec : specs) announce(spec, config, options.format, writer);
   writer.write_header(out);
   TensorWriter tensors(files, options, writer, out);
   for (const TensorSpec& spec : specs) tensors.write(spec);

@@ -41,7 +41,8 @@ class GgufExporting : public ::testing::Test {
 };
 
 TEST_F(GgufExporting, TheModelComesBack) {
-  for (const std::string architecture : {"llada", "dream"}) {
+  for (const std::string architecture : {"llada", "dream", "llada-moe", "rnd1"}) {
+    SCOPED_TRACE(architecture);
     GgufRecipe recipe(architecture);
     recipe.number("tokenizer.ggml.eot_token_id", 261);
     recipe.number("tokenizer.ggml.padding_token_id", 259);
@@ -65,6 +66,11 @@ TEST_F(GgufExporting, TheModelComesBack) {
       const ModelConfig& a = before.config();
       const ModelConfig& b = after.config();
       EXPECT_EQ(b.family, a.family);
+      EXPECT_EQ(b.head_dim, a.head_dim);
+      EXPECT_EQ(b.moe.experts, a.moe.experts);
+      EXPECT_EQ(b.moe.top_k, a.moe.top_k);
+      EXPECT_EQ(b.moe.width, a.moe.width);
+      EXPECT_EQ(b.moe.normalized, a.moe.normalized);
       EXPECT_EQ(b.rope.kind, RopeKind::linear);
       EXPECT_EQ(b.rope.factor, 2);
       EXPECT_EQ(b.rope_theta, a.rope_theta);
@@ -105,6 +111,9 @@ TEST_F(GgufExporting, WhatTheFormatCannotSayIsRefused) {
   GgufRecipe llada;
   llada.text("tokenizer.ggml.pre", "qwen2");
   EXPECT_THAT(reason(model(llada)), HasSubstr("normalises text (NFC)"));
+  GgufRecipe experts("llada-moe");
+  experts.flag("llada-moe.expert_weights_norm", true);
+  EXPECT_THAT(reason(model(experts)), HasSubstr("weights of the experts are normalised"));
 }
 
 TEST_F(GgufExporting, InterruptionsEndIt) {
