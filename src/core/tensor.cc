@@ -29,11 +29,13 @@ Tensor Buffer::view(int rows, int cols, DType dtype) const {
 
 Buffer allocate_host(size_t bytes) {
   constexpr size_t kHugePage = size_t{2} << 20;
-  const size_t alignment = bytes >= 4 * kHugePage ? kHugePage : 64;
+  // The end that fills no huge page stays in small ones, so none is taken for a part of it.
+  const size_t huge = bytes / kHugePage * kHugePage;
+  const size_t alignment = huge > 0 ? kHugePage : 64;
   const size_t rounded = (bytes + alignment - 1) / alignment * alignment;
   void* data = std::aligned_alloc(alignment, rounded == 0 ? alignment : rounded);
   if (data == nullptr) fail("out of memory: could not allocate {} bytes", bytes);
-  if (alignment == kHugePage) prefer_huge_pages(data, rounded);
+  if (huge > 0) prefer_huge_pages(data, huge);
   std::memset(data, 0, bytes);
   return {data, bytes, [](void* p) { std::free(p); }};
 }

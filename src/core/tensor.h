@@ -63,7 +63,8 @@ class Buffer {
   size_t bytes_ = 0;
 };
 
-/// Zeroed host memory, aligned to cache lines; large blocks ask the kernel for huge pages.
+/// Zeroed host memory, aligned to cache lines; on huge pages, where the kernel grants them, as far
+/// as it fills them.
 Buffer allocate_host(size_t bytes);
 
 }  // namespace unmask

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/host_arena.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/reserve.h"
 #include "kernels/cpu/weight_layout.h"
@@ -26,10 +27,9 @@ enum class Inputs { f32, bf16, int8, blocks };  // int8: with a scale a row; blo
 
 class PackedWeights final : public CpuMatrix {
  public:
-  /// `has_ready_panels`: the matrix lies in panels of this layout, which stay where they are.
+  /// `arena`: where panels are made; null: the matrix lies in such, which stay where they are.
   PackedWeights(const HostMatrix& weights, const WeightLayout& layout, Multiply multiplies,
-                Products& products, const KernelTable& table, ThreadPool& pool,
-                bool has_ready_panels);
+                Products& products, const KernelTable& table, ThreadPool& pool, HostArena* arena);
   size_t bytes() const override { return panel_bytes_ * static_cast<size_t>(panels_); }
   int depth() const { return depth_; }
   int panel_columns() const { return layout_.panel_columns; }
@@ -146,7 +146,8 @@ class PackedProducts final : public Products {
   WeightType weights_;
   const KernelTable& table_;
   ThreadPool& pool_;
-  Buffer values_;  // of packed rows
+  HostArena arena_;  // of weights
+  Buffer values_;    // of packed rows
   Buffer scales_;
   Buffer starts_;
   Buffer blocks_;
@@ -208,18 +209,18 @@ PackedRows PackedProducts::quantize_blocks(Tensor x) {
 
 PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layout,
                              Multiply multiplies, Products& products, const KernelTable& table,
-                             ThreadPool& pool, bool has_ready_panels)
+                             ThreadPool& pool, HostArena* arena)
     : CpuMatrix(weights, products),
       layout_(layout),
       multiply_(multiplies),
       depth_(layout.padded(weights.in)),
       panels_(layout.panels(weights.out)),
       panel_bytes_(layout.panel_bytes(depth_)) {
-  if (has_ready_panels) {
+  if (arena == nullptr) {
     data_ = static_cast<const std::byte*>(weights.data);
     return;
   }
-  storage_ = allocate_host(bytes());
+  storage_ = arena->allocate(bytes());
   data_ = static_cast<const std::byte*>(storage_.data());
   pack_panels(layout, weights, table, pool, static_cast<std::byte*>(storage_.data()));
 }
@@ -239,7 +240,7 @@ std::unique_ptr<CpuMatrix> PackedProducts::pack(const HostMatrix& weights) {
       weights.in_panels && weights.format.value_or(WeightType::stored) == weights_;
   const auto packed = [&](const WeightLayout& layout, Multiply multiplies) {
     return std::make_unique<PackedWeights>(weights, layout, multiplies, *this, table_, pool_,
-                                           is_ready);
+                                           is_ready ? nullptr : &arena_);
   };
   const auto of_blocks = [&](BlockFormat format) {
     return table_.block_products.of[static_cast<size_t>(format)];
