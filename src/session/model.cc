@@ -3,6 +3,7 @@
 #include "core/platform/processor.h"
 #include "kernels/ranks/follower.h"
 #include "kernels/ranks/leader.h"
+#include "kernels/ranks/row_split.h"
 
 namespace unmask {
 
@@ -34,18 +35,12 @@ std::unique_ptr<Backend> create_shared_backend(CpuOptions cpu, const LoadOptions
   const JointOptions& joint = options.joint->options();
   cpu.ranks = weight_ranks(options.joint);
   auto own = create_cpu_backend(cpu);
-  RowSplitBackend* rows = nullptr;
-  if (joint.split == RankSplit::rows) {
-    auto split = create_row_split(std::move(own), ranks, {});
-    rows = split.get();
-    own = std::move(split);
-  }
+  if (joint.split == RankSplit::rows) own = create_row_split(std::move(own), ranks, {});
   if (!ranks.leads()) {
-    return create_following_backend(std::move(own), ranks,
-                                    {.verifies = joint.verifies, .rows = rows});
+    return create_following_backend(std::move(own), ranks, {.verifies = joint.verifies});
   }
   return create_leading_backend(std::move(own), ranks,
-                                {.stop = options.stop, .verifies = joint.verifies, .rows = rows});
+                                {.stop = options.stop, .verifies = joint.verifies});
 }
 
 std::unique_ptr<Backend> create_backend(const ModelFiles& files, int threads, WeightType weights,

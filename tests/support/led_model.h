@@ -12,6 +12,7 @@
 
 #include "kernels/ranks/follower.h"
 #include "kernels/ranks/leader.h"
+#include "kernels/ranks/row_split.h"
 #include "session/joint_loading.h"
 #include "support/method_requests.h"
 #include "support/thread_ranks.h"
@@ -73,22 +74,19 @@ struct Led {
     auto backend = wrap(
         create_cpu_backend({.threads = 1, .weights = weights, .ranks = by_rows ? nullptr : &own}),
         own.rank());
-    RowSplitBackend* rows = nullptr;
     if (by_rows) {
-      auto split = create_row_split(std::move(backend), own, {.fewest_rows = fewest_rows});
-      rows = split.get();
-      backend = std::move(split);
+      backend = create_row_split(std::move(backend), own, {.fewest_rows = fewest_rows});
     }
     if (own.leads()) {
-      auto leading = create_leading_backend(
-          std::move(backend), own, {.stop = stop, .verifies = joint.verifies, .rows = rows});
+      auto leading = create_leading_backend(std::move(backend), own,
+                                            {.stop = stop, .verifies = joint.verifies});
       LeadingBackend& leader = *leading;
       LoadedModel model(checkpoint(name), std::move(leading), overrides_of(name));
       leader.lead();
       use(model);
     } else {
-      auto following = create_following_backend(std::move(backend), own,
-                                                {.verifies = joint.verifies, .rows = rows});
+      auto following =
+          create_following_backend(std::move(backend), own, {.verifies = joint.verifies});
       FollowingBackend& follower = *following;
       const LoadedModel model(checkpoint(name), std::move(following), overrides_of(name));
       follower.follow(model.weights.embedding);

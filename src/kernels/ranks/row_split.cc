@@ -4,6 +4,7 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/backend_wrapper.h"
 #include "kernels/split_attention.h"
 #include "ranks/columns.h"
 #include "ranks/rows.h"
@@ -47,10 +48,10 @@ Rows slice(const Rows& list, Range part) {
 /// long as fetching the rows of others.
 enum class Weight : uint8_t { light, heavy };
 
-class RowSplit final : public RowSplitBackend {
+class RowSplit final : public BackendWrapper {
  public:
   RowSplit(std::unique_ptr<Backend> own, Communicator& ranks, const RowSplitOptions& options)
-      : RowSplitBackend(std::move(own)), options_(options), rows_(ranks), heads_(ranks) {}
+      : BackendWrapper(std::move(own)), options_(options), rows_(ranks), heads_(ranks) {}
 
   std::string describe() const override {
     return fmt::format("{}, rows on {} ranks", inner().describe(), rows_.ranks().size());
@@ -266,8 +267,8 @@ void RowSplit::scatter(Tensor from, const Rows& rows, Tensor out) {
 
 }  // namespace
 
-std::unique_ptr<RowSplitBackend> create_row_split(std::unique_ptr<Backend> own, Communicator& ranks,
-                                                  const RowSplitOptions& options) {
+std::unique_ptr<Backend> create_row_split(std::unique_ptr<Backend> own, Communicator& ranks,
+                                          const RowSplitOptions& options) {
   return std::make_unique<RowSplit>(std::move(own), ranks, options);
 }
 

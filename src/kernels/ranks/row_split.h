@@ -2,10 +2,9 @@
 // parallelism). Rows meet in attention only, so keys and values are all that travels in a layer.
 #pragma once
 
-#include <initializer_list>
 #include <memory>
 
-#include "kernels/backend_wrapper.h"
+#include "kernels/backend.h"
 #include "ranks/communicator.h"
 
 namespace unmask {
@@ -17,18 +16,9 @@ struct RowSplitOptions {
   int fewest_rows = 32;
 };
 
-class RowSplitBackend : public BackendWrapper {
- public:
-  using BackendWrapper::BackendWrapper;
-  /// Every rank gets all rows of the tensor; all ranks call it.
-  virtual void complete(Tensor t) = 0;
-  /// True when this rank has all rows of the tensor.
-  virtual bool whole(Tensor t) const = 0;
-};
-
 /// `own`: a backend of the host's memory that knows of no ranks. All ranks make the same calls with
 /// the same values; what the host reads is complete. `ranks` outlives the result.
-std::unique_ptr<RowSplitBackend> create_row_split(std::unique_ptr<Backend> own, Communicator& ranks,
-                                                  const RowSplitOptions& options);
+std::unique_ptr<Backend> create_row_split(std::unique_ptr<Backend> own, Communicator& ranks,
+                                          const RowSplitOptions& options);
 
 }  // namespace unmask
