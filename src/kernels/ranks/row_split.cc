@@ -225,7 +225,12 @@ void RowSplit::attention(std::span<const AttentionTask> tasks, const HeadShape& 
   }
   const auto attend = [this](auto some, const HeadShape& of) { inner().attention(some, of); };
   if (!own.empty()) attend(own, shape);
-  if (!measuring.empty()) attend_own_heads(measuring, shape, attend, heads_);
+  if (!measuring.empty()) {
+    HeadResults results = attend_own_heads(measuring, shape, attend, rows_.ranks());
+    std::vector<CutColumns>& all = results.outs;
+    all.insert(all.end(), results.measured.begin(), results.measured.end());
+    heads_.run(all);
+  }
   for (const auto& [out, shares] : written) {
     if (shares) {
       rows_.mark(out, *shares);
