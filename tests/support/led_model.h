@@ -52,6 +52,7 @@ inline ModelOverrides overrides_of(const std::string& name) {
 }
 
 using Wrap = std::function<std::unique_ptr<Backend>(std::unique_ptr<Backend>, int rank)>;
+using Create = std::function<std::unique_ptr<Backend>(Communicator&)>;
 using Use = std::function<void(LoadedModel&)>;
 
 /// Loads a checkpoint on `n` ranks and lets rank 0 use it.
@@ -62,6 +63,7 @@ struct Led {
   StopToken stop{};
   int fewest_rows = 1;                                                // RowSplitOptions
   Wrap wrap = [](std::unique_ptr<Backend> own, int) { return own; };  // around each rank's own
+  Create create{};  // of each rank's own; none: of the CPU
 
   void on(int n, const Use& use) const {
     ThreadRanks ranks(n);
@@ -71,9 +73,8 @@ struct Led {
  private:
   void run(Communicator& own, const Use& use) const {
     const bool by_rows = joint.split == RankSplit::rows;
-    auto backend = wrap(
-        create_cpu_backend({.threads = 1, .weights = weights, .ranks = by_rows ? nullptr : &own}),
-        own.rank());
+    const CpuOptions cpu{.threads = 1, .weights = weights, .ranks = by_rows ? nullptr : &own};
+    auto backend = wrap(create ? create(own) : create_cpu_backend(cpu), own.rank());
     if (by_rows) {
       backend = create_row_split(std::move(backend), own, {.fewest_rows = fewest_rows});
     }
