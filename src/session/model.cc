@@ -57,7 +57,11 @@ std::unique_ptr<Backend> create_shared_backend(const ModelFiles& files, const Cp
   CpuOptions cpu = one;
   cpu.ranks = weight_ranks(options.joint);
   auto own = on_device ? create_cuda_backend(cuda) : create_cpu_backend(cpu);
-  if (joint.split == RankSplit::rows) own = create_row_split(std::move(own), ranks, {});
+  if (joint.split == RankSplit::rows) {
+    own = create_row_split(
+        std::move(own), ranks,
+        {.keys = keys_of_attention(one.weights, one.kernels), .threads = one.threads});
+  }
   if (!ranks.leads()) {
     return create_following_backend(std::move(own), ranks, {.verifies = joint.verifies});
   }

@@ -187,8 +187,10 @@ std::vector<int64_t> received_by_each(const Received& about, int n, RankSplit sp
   ranks.each([&](Communicator& own) {
     std::unique_ptr<Backend> backend;
     if (split == RankSplit::rows) {
-      backend = create_row_split(create_cpu_backend({.threads = 1, .weights = about.weights}), own,
-                                 {.fewest_rows = 1});
+      const CpuOptions cpu{.threads = 1, .weights = about.weights};
+      backend = create_row_split(
+          create_cpu_backend(cpu), own,
+          {.fewest_rows = 1, .keys = keys_of_attention(about.weights, cpu.kernels)});
     } else {
       backend = create_cpu_backend({.threads = 1, .weights = about.weights, .ranks = &own});
     }
@@ -235,8 +237,13 @@ TEST(Ranks, ExchangeTheBytesThatTheDocumentComputes) {
                 (4 * (results + keys_and_values + logits) + bytes) * (n - 1))
           << weight_type_name(type);
     }
-    EXPECT_EQ(received_by_all({"llada-tiny"}, n, RankSplit::rows, r),
-              4 * (keys_and_values + logits) * (n - 1));
+    for (const WeightType type : {WeightType::f32, WeightType::bf16}) {
+      const auto key_bytes =
+          static_cast<int64_t>(dtype_bytes(keys_of_attention(type, environment::cpu_kernels())));
+      EXPECT_EQ(received_by_all({"llada-tiny", type}, n, RankSplit::rows, r),
+                (key_bytes * keys_and_values + 4 * logits) * (n - 1))
+          << weight_type_name(type);
+    }
   }
 }
 

@@ -76,7 +76,9 @@ struct Led {
     const CpuOptions cpu{.threads = 1, .weights = weights, .ranks = by_rows ? nullptr : &own};
     auto backend = wrap(create ? create(own) : create_cpu_backend(cpu), own.rank());
     if (by_rows) {
-      backend = create_row_split(std::move(backend), own, {.fewest_rows = fewest_rows});
+      backend = create_row_split(
+          std::move(backend), own,
+          {.fewest_rows = fewest_rows, .keys = keys_of_attention(weights, cpu.kernels)});
     }
     if (own.leads()) {
       auto leading = create_leading_backend(std::move(backend), own,

@@ -3,7 +3,9 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
+#include "core/dtype.h"
 #include "kernels/backend.h"
 #include "ranks/communicator.h"
 
@@ -14,7 +16,15 @@ struct RowSplitOptions {
   /// as its weights take from memory, however few they are (20 int8 TOP/s and 300 GB/s: 33 rows),
   /// and rows that all have need not travel.
   int fewest_rows = 32;
+  /// In which attention reads keys and values, which travel so: float32, or bfloat16 where it
+  /// rounds them first.
+  DType keys = DType::f32;
+  int threads = 1;     // that round them
+  bool plans = false;  // nothing is computed: what travels is counted
 };
+
+/// RowSplitOptions::keys of the CPU's backend.
+DType keys_of_attention(WeightType weights, const std::string& kernels);
 
 /// `own`: a backend of the host's memory that knows of no ranks. All ranks make the same calls with
 /// the same values; what the host reads is complete. `ranks` outlives the result.
