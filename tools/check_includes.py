@@ -25,7 +25,7 @@ INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["comma
 GROUPS = {
     "kernels/cpu": {
         "ground": ["block_layout", "reserve", "table"],
-        "parts": ["attention", "block_packing", "column_gather", "experts", "packed_products", "panels", "products",
+        "parts": ["attention", "block_packing", "column_gather", "experts", "input_rows", "packed_products", "panels", "products",
                   "variants", "split", "split_products", "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["arm64", "portable", "x86"],
@@ -37,8 +37,8 @@ GROUPS = {
                     "scores", "scores_mma", "scores_sm90", "select", "selection", "softmax",
                     "tensor_box", "tensor_map", "tile_mma", "tiles_sm90"],
         "work": ["cell_work", "launches", "reveal_work", "row_work", "tensor_view", "work"],
-        "device": ["cudnn_attention", "cudnn_library", "device", "index_lists", "library_attention",
-                   "products", "weights"],
+        "device": ["cudnn_attention", "cudnn_library", "device", "device_gather", "device_ranks", "index_lists",
+                   "library_attention", "nccl_library", "nccl_ranks", "products", "transfer", "weights"],
         "host": ["attention_tasks", "backend", "choices", "device_series", "expert_tasks"],
         "border": ["load", "plugin.cc"],
     },

@@ -130,6 +130,12 @@ class Backend {
     return packed;
   }
 
+  // Where ranks share the work, a tensor may lie in parts on them until somebody reads it whole.
+  /// Gives every rank what the others have of a tensor; all ranks call it.
+  virtual void complete(Tensor /*t*/) {}
+  /// True when this rank has all of it.
+  virtual bool whole(Tensor /*t*/) const { return true; }
+
   // The transformer.
   /// out[i] = table[tokens[i]]; out [tokens, cols], table [vocab, cols], read in place. Throws
   /// Error for ids outside it.

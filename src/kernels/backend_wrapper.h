@@ -33,6 +33,9 @@ class BackendWrapper : public Backend {
     return inner_->pack_together(weights);
   }
 
+  void complete(Tensor t) override { inner_->complete(t); }
+  bool whole(Tensor t) const override { return inner_->whole(t); }
+
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
     inner_->embed(tokens, table, out);
   }

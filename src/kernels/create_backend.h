@@ -60,10 +60,13 @@ struct CudaOptions {
       environment::cuda_tunes();  // times what cuBLASLt offers, instead of its first choice
   /// The plug-in's file; empty: libunmask_cuda.so beside the program, or in the system's path.
   std::string plugin = environment::cuda_plugin();
+  /// Not null: as of CpuOptions, each rank with a device of its own, whose memory NCCL reaches.
+  Communicator* ranks = nullptr;
 };
 
 /// The first CUDA device, bfloat16 weights. The backend is a plug-in, a library of its own.
-/// Throws Error where there is no plug-in, where it belongs to another build, and without a device.
+/// Throws Error where there is no plug-in, where it belongs to another build, without a device, and
+/// where there are ranks without NCCL.
 std::unique_ptr<Backend> create_cuda_backend(const CudaOptions& options);
 
 /// Why create_cuda_backend() would find no device; empty where it would find one. Builds no

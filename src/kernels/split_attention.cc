@@ -36,14 +36,14 @@ class OwnHeads {
     own.out = task.out.columns(columns(heads_));
     own.kv.k = task.kv.k.columns(columns(kv_heads_));
     own.kv.v = task.kv.v.columns(columns(kv_heads_));
-    results_.push_back({task.out, cut(task.out.cols, shape_.head_dim)});
+    results_.outs.push_back({task.out, cut(task.out.cols, shape_.head_dim)});
     if (task.pattern != nullptr) {
       own.pattern = &patterns_.emplace_back(heads_of(*task.pattern, heads_));
     }
     if (task.importance != nullptr) own.importance = &measure(*task.importance, task.kv.k.rows);
     if (task.lse != nullptr) {
       const Tensor all{task.lse, DType::f32, task.q.rows, shape_.n_heads, shape_.n_heads};
-      results_.push_back({all, cut(shape_.n_heads, 1)});
+      results_.measured.push_back({all, cut(shape_.n_heads, 1)});
       auto& sums = sums_.emplace_back(static_cast<size_t>(task.q.rows * heads_.size()));
       own.lse = sums.data();
       own_sums_.push_back({all.columns(heads_), own.lse});
@@ -52,8 +52,8 @@ class OwnHeads {
   }
 
   std::span<const AttentionTask> tasks() const { return tasks_; }
-  /// What is to be gathered, after the tasks are done.
-  std::span<const CutColumns> finish() {
+  /// After the tasks are done.
+  HeadResults finish() {
     for (const Measured& m : measured_) {
       copy_table(m.own.all, m.all->all);
       copy_table(m.own.generation, m.all->generation);
@@ -62,7 +62,7 @@ class OwnHeads {
       for (int r = 0; r < to.rows; ++r)
         std::copy_n(from + int64_t{r} * to.cols, to.cols, to.f32(r));
     }
-    return results_;
+    return std::move(results_);
   }
 
  private:
@@ -82,7 +82,8 @@ class OwnHeads {
     for (std::vector<float>* table : {&all.all, &all.generation}) {
       const auto n = static_cast<int>(table->size());
       if (n == 0) continue;
-      results_.push_back({{table->data(), DType::f32, 1, n, n}, cut(n, n / shape_.n_heads)});
+      results_.measured.push_back(
+          {{table->data(), DType::f32, 1, n, n}, cut(n, n / shape_.n_heads)});
     }
     Measured& m = measured_.emplace_back();
     m.own.block_size = all.block_size;
@@ -104,7 +105,7 @@ class OwnHeads {
   Range kv_heads_;
   Range heads_;
   std::vector<AttentionTask> tasks_;
-  std::vector<CutColumns> results_;
+  HeadResults results_;
   std::deque<BlockPattern> patterns_;
   std::deque<Measured> measured_;
   std::deque<std::vector<float>> sums_;
@@ -113,14 +114,14 @@ class OwnHeads {
 
 }  // namespace
 
-void attend_own_heads(std::span<const AttentionTask> tasks, const HeadShape& shape,
-                      const Attend& attend, ColumnGather& gather) {
-  OwnHeads own(shape, gather.ranks());
+HeadResults attend_own_heads(std::span<const AttentionTask> tasks, const HeadShape& shape,
+                             const Attend& attend, const Communicator& ranks) {
+  OwnHeads own(shape, ranks);
   for (const AttentionTask& task : tasks) {
     if (task.q.rows > 0) own.add(task);
   }
   if (own.shape().n_heads > 0) attend(own.tasks(), own.shape());
-  gather.run(own.finish());
+  return own.finish();
 }
 
 }  // namespace unmask

@@ -3,6 +3,7 @@
 
 #include <functional>
 #include <span>
+#include <vector>
 
 #include "kernels/backend.h"
 #include "ranks/columns.h"
@@ -12,9 +13,16 @@ namespace unmask {
 /// Backend::attention of one rank.
 using Attend = std::function<void(std::span<const AttentionTask> tasks, const HeadShape& shape)>;
 
-/// Backend::attention of all ranks. Heads are cut where key heads are, so what a PackedKv holds are
-/// the rank's own; with more ranks than key heads some have none and compute products only.
-void attend_own_heads(std::span<const AttentionTask> tasks, const HeadShape& shape,
-                      const Attend& attend, ColumnGather& gather);
+/// Of which every rank has the columns of its own heads.
+struct HeadResults {
+  std::vector<CutColumns> outs;
+  std::vector<CutColumns> measured;  // what tasks ask for beside them
+};
+
+/// Backend::attention of all ranks, but for its results, which are to be gathered. Heads are cut
+/// where key heads are, so what a PackedKv holds are the rank's own; with more ranks than key heads
+/// some have none and compute products only.
+HeadResults attend_own_heads(std::span<const AttentionTask> tasks, const HeadShape& shape,
+                             const Attend& attend, const Communicator& ranks);
 
 }  // namespace unmask

@@ -25,9 +25,28 @@ void grow(std::vector<std::byte>& memory, int64_t bytes) {
 
 }  // namespace
 
-int Cut::begin(int rank) const {
-  const int64_t units = (n_ + unit_ - 1) / unit_;
-  return static_cast<int>(std::min<int64_t>(n_, (units * rank + ranks_ - 1) / ranks_ * unit_));
+Cut::Cut(int n, int unit, int ranks) {
+  const int64_t units = (n + unit - 1) / unit;
+  for (int64_t r = 1; r <= ranks; ++r) {
+    ends_.push_back(static_cast<int>(std::min<int64_t>(n, (units * r + ranks - 1) / ranks * unit)));
+  }
+}
+
+CutGroups::CutGroups(const Cut& columns, int size) : size_(size), pieces_(std::vector<int>{}) {
+  std::vector<int> ends;
+  for (int r = 0; r < columns.ranks(); ++r) {
+    const Range own = columns.of(r);
+    for (int begin = own.begin; begin < own.end; begin = columns_.back().end) {
+      columns_.push_back({begin, std::min(own.end, (begin / size + 1) * size)});
+    }
+    ends.push_back(static_cast<int>(columns_.size()));
+  }
+  pieces_ = Cut(std::move(ends));
+}
+
+bool CutGroups::are_whole() const {
+  const auto same = [&](Range a, Range b) { return a.begin / size_ == b.begin / size_; };
+  return std::adjacent_find(columns_.begin(), columns_.end(), same) == columns_.end();
 }
 
 void ColumnGather::run(std::span<const CutColumns> matrices) {

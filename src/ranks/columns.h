@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/tensor.h"
@@ -10,19 +11,45 @@
 
 namespace unmask {
 
-/// `n` things in whole units, cut into one share a rank: neighbours, nearly equal, the first ones
-/// larger. Where there are fewer units than ranks some have none, but never rank 0.
+/// Things in one share a rank: neighbours in the order of the ranks.
 class Cut {
  public:
-  Cut(int n, int unit, int ranks) : n_(n), unit_(unit), ranks_(ranks) {}
-  Range of(int rank) const { return {begin(rank), begin(rank + 1)}; }
+  /// `n` things in whole units, nearly equal shares, the first ones larger. Where there are fewer
+  /// units than ranks some have none, but never rank 0.
+  Cut(int n, int unit, int ranks);
+  /// `ends`: of the shares, by rank; each begins where the one before ends.
+  explicit Cut(std::vector<int> ends) : ends_(std::move(ends)) {}
+
+  int ranks() const { return static_cast<int>(ends_.size()); }
+  int total() const { return ends_.back(); }
+  Range of(int rank) const {
+    const auto r = static_cast<size_t>(rank);
+    return {r == 0 ? 0 : ends_[r - 1], ends_[r]};
+  }
+  bool operator==(const Cut&) const = default;
 
  private:
-  int begin(int rank) const;
+  std::vector<int> ends_;
+};
 
-  int n_;
-  int unit_;
-  int ranks_;
+/// Columns in groups of `size`, and the pieces of groups that ranks have of a cut: all pieces of
+/// rank 0, then those of rank 1 ...
+class CutGroups {
+ public:
+  CutGroups(const Cut& columns, int size);
+
+  int size() const { return size_; }
+  const Cut& pieces() const { return pieces_; }
+  int group(int piece) const { return columns(piece).begin / size_; }
+  /// The columns of a piece.
+  Range columns(int piece) const { return columns_[static_cast<size_t>(piece)]; }
+  /// True when no group has two pieces.
+  bool are_whole() const;
+
+ private:
+  int size_;
+  std::vector<Range> columns_;
+  Cut pieces_;
 };
 
 /// A matrix and who has computed which of its columns.

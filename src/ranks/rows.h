@@ -6,6 +6,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/parallel.h"
 #include "core/tensor.h"
 #include "ranks/communicator.h"
 
@@ -32,12 +33,18 @@ class SplitRows {
 
   /// Every rank has written its share of a dense tensor.
   void mark(Tensor t, const RowShares& shares);
+  /// Ranks have written some rows of a tensor, each of those that are its own already.
+  void changed(Tensor t) { forget_rounded(span_of(t)); }
   /// Every rank has written all of it.
   void written(Tensor t);
   /// Memory whose contents nobody reads any more.
   void forget(const void* data, size_t bytes);
   /// Every rank gets the rows of the others. Nothing travels where it is whole.
   void complete(Tensor t);
+  /// The same of a float32 tensor for who rounds it to bfloat16 anyway: what the others have comes
+  /// rounded, once, and nobody else finds it whole. By the threads of `pool`; null: memory that is
+  /// planned only stays as it is.
+  void complete_rounded(Tensor t, ThreadPool* pool);
 
  private:
   using Place = const std::byte*;
@@ -54,11 +61,17 @@ class SplitRows {
   std::map<Place, Ends>::const_iterator first_after(Place begin) const;
   /// Takes what is split of some memory out of the map.
   std::map<Place, Ends> take(Span span);
+  /// What of some memory has not come rounded; all of it is said to have from then on.
+  std::vector<Span> newly_rounded(Span span);
+  void forget_rounded(Span span);
+  void exchange_rounded(std::byte* all, const Ends& ends, ThreadPool* pool);
   /// Makes one piece of this one and the next, where they touch and keep the order of the ranks.
   void join(std::map<Place, Ends>::iterator piece);
 
   Communicator& ranks_;
-  std::map<Place, Ends> pieces_;  // apart from each other
+  std::map<Place, Ends> pieces_;    // apart from each other
+  std::map<Place, Place> rounded_;  // ends by beginnings, apart: within pieces, come rounded
+  std::vector<uint16_t> wire_;      // rounded rows on their way
 };
 
 }  // namespace unmask

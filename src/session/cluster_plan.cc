@@ -40,7 +40,7 @@ class Way {
   int64_t memory(const Explanation& plan) const {
     if (!columns()) return static_cast<int64_t>(plan.peak_bytes());
     return static_cast<int64_t>(plan.weight_bytes / static_cast<size_t>(cluster_.ranks) +
-                                plan.request_bytes + plan.gather_bytes(cluster_.ranks));
+                                plan.request_bytes);
   }
 
   SharedPass pass(const PlannedStep& step) const {
@@ -107,12 +107,13 @@ Request block_request(const ModelConfig& config, int context) {
 ClusterPlan plan_cluster(const Costs& costs, const Request& request, const Cluster& cluster) {
   const Explanation alone = costs.explain(request);
   const Explanation rows = costs.explain_rows(request, cluster.ranks);
-  const auto plan = [&](Sharing sharing) {
-    return Way(sharing, cluster, costs.config().n_kv_heads)
-        .plan(sharing == Sharing::rows ? rows : alone);
+  const Explanation columns = costs.on_ranks(cluster.ranks).explain(request);
+  const auto plan = [&](Sharing sharing, const Explanation& explanation) {
+    return Way(sharing, cluster, costs.config().n_kv_heads).plan(explanation);
   };
-  return {static_cast<int>(request.tokens.size()),
-          {plan(Sharing::prompts), plan(Sharing::rows), plan(Sharing::columns)}};
+  return {
+      static_cast<int>(request.tokens.size()),
+      {plan(Sharing::prompts, alone), plan(Sharing::rows, rows), plan(Sharing::columns, columns)}};
 }
 
 }  // namespace unmask

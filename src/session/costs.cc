@@ -47,8 +47,9 @@ ElementSizes sizes_of(DeviceKind device, WeightType weights, double bytes_per_we
     sizes.keeps_embeddings = true;
   } else {
     const CpuCapabilities kernels = cpu_capabilities(CpuOptions{}.kernels);
-    sizes.packed_kv =
-        weights != WeightType::f32 && kernels.bf16_attention ? DType::bf16 : DType::f32;
+    sizes.weights = weights;
+    sizes.bf16_inputs = kernels.bf16_inputs;
+    sizes.packed_kv = keys_of_attention(weights, CpuOptions{}.kernels);
   }
   return sizes;
 }
@@ -78,10 +79,14 @@ Explanation Costs::explain_rows(const Request& request, int ranks) const {
 }
 
 Explanation Costs::explain(const Request& request, Communicator* ranks) const {
-  auto counting = create_counting_backend(sizes_);
+  ElementSizes sizes = sizes_;
+  sizes.ranks = ranks_;
+  auto counting = create_counting_backend(sizes);
   CountingBackend& count = *counting;
   std::unique_ptr<Backend> backend = std::move(counting);
-  if (ranks != nullptr) backend = create_row_split(std::move(backend), *ranks, {});
+  if (ranks != nullptr)
+    backend = create_row_split(std::move(backend), *ranks,
+                               {.keys = sizes_.packed_kv.value_or(DType::f32), .plans = true});
   const Weights weights = shape_weights(config_, *backend);
   Transformer model(config_, weights, *backend);
   Request worst = request;

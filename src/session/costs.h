@@ -61,11 +61,14 @@ double roofline_seconds(const WorkCount& work, const Rates& rates);
 /// backend that counts, so that no second description of the model can drift from the first.
 class Costs {
  public:
-  /// `ranks`: that share the weights by their columns; a request then takes gather_bytes(), too.
+  /// `ranks`: that share the weights by their columns; a request then takes gather_bytes(), too,
+  /// and what they exchange is counted.
   Costs(const ModelConfig& config, const ElementSizes& sizes, int ranks = 1)
       : config_(config), sizes_(sizes), ranks_(ranks) {}
 
   const ModelConfig& config() const { return config_; }
+  /// The same on so many ranks.
+  Costs on_ranks(int ranks) const { return {config_, sizes_, ranks}; }
   /// Plans every step of `request`. What depends on the model's answers is taken at its worst: no
   /// early stop, no decision beyond the one token that a step decides at least; importance counts
   /// as evenly spread, which is the densest that `coverage` can become. Throws Error as

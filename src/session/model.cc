@@ -3,6 +3,7 @@
 #include "core/platform/processor.h"
 #include "kernels/ranks/follower.h"
 #include "kernels/ranks/leader.h"
+#include "kernels/ranks/row_split.h"
 
 namespace unmask {
 
@@ -28,37 +29,52 @@ Communicator* weight_ranks(const JointLoading* joint) {
   return split ? &joint->ranks() : nullptr;
 }
 
+/// Why a device could not take part; before ranks agree, so that all hear of it.
+void require_device(const CudaOptions& cuda, const ModelConfig& config, RankSplit split) {
+  if (split == RankSplit::rows) {
+    fail("[ranks] split: found rows, expected columns: CUDA devices share the weights");
+  }
+  if (config.moe.experts > 0) {
+    fail(
+        "[ranks] model: found experts, expected dense feed-forwards: with --ranks CUDA devices "
+        "have no others yet; compute it with --device cpu, or in one process");
+  }
+  if (const std::string missing = missing_cuda_device(cuda); !missing.empty()) {
+    throw Error(missing, ErrorCode::device);
+  }
+}
+
 /// A backend that shares its work: rank 0's leads the others.
-std::unique_ptr<Backend> create_shared_backend(CpuOptions cpu, const LoadOptions& options) {
+std::unique_ptr<Backend> create_shared_backend(const ModelFiles& files, const CpuOptions& one,
+                                               std::span<const LoraAdapter> adapters,
+                                               const LoadOptions& options) {
   Communicator& ranks = options.joint->ranks();
   const JointOptions& joint = options.joint->options();
+  const bool on_device = options.device == DeviceKind::cuda;
+  const CudaOptions cuda{.threads = one.threads, .ranks = &ranks};
+  if (on_device) require_device(cuda, files.config(), joint.split);
+  options.joint->agree(facts_of(files, one.weights, on_device ? "cuda" : one.kernels, adapters));
+  CpuOptions cpu = one;
   cpu.ranks = weight_ranks(options.joint);
-  auto own = create_cpu_backend(cpu);
-  RowSplitBackend* rows = nullptr;
+  auto own = on_device ? create_cuda_backend(cuda) : create_cpu_backend(cpu);
   if (joint.split == RankSplit::rows) {
-    auto split = create_row_split(std::move(own), ranks, {});
-    rows = split.get();
-    own = std::move(split);
+    own = create_row_split(
+        std::move(own), ranks,
+        {.keys = keys_of_attention(one.weights, one.kernels), .threads = one.threads});
   }
   if (!ranks.leads()) {
-    return create_following_backend(std::move(own), ranks,
-                                    {.verifies = joint.verifies, .rows = rows});
+    return create_following_backend(std::move(own), ranks, {.verifies = joint.verifies});
   }
   return create_leading_backend(std::move(own), ranks,
-                                {.stop = options.stop, .verifies = joint.verifies, .rows = rows});
+                                {.stop = options.stop, .verifies = joint.verifies});
 }
 
 std::unique_ptr<Backend> create_backend(const ModelFiles& files, int threads, WeightType weights,
                                         std::span<const LoraAdapter> adapters,
                                         const LoadOptions& options) {
-  const bool on_device = options.device == DeviceKind::cuda;
   CpuOptions cpu{.threads = threads, .weights = weights};
-  if (options.joint != nullptr) {
-    if (on_device) fail("[ranks] found a CUDA device, expected the CPU: ranks share its work only");
-    options.joint->agree(facts_of(files, weights, cpu.kernels, adapters));
-    return create_shared_backend(cpu, options);
-  }
-  if (on_device) return create_cuda_backend({.threads = threads});
+  if (options.joint != nullptr) return create_shared_backend(files, cpu, adapters, options);
+  if (options.device == DeviceKind::cuda) return create_cuda_backend({.threads = threads});
   cpu.stop = options.stop;
   return create_cpu_backend(cpu);
 }

@@ -216,7 +216,8 @@ class Ranks(cli.Case):
         found = together(*run_arguments("--method", "nothing"))
         self.assertNotEqual(found.returncode, 0)
         self.assertEqual(found.stderr.count("unknown method"), 1, found.stderr)
-        self.assertIn("expected cpu", together(*run_arguments("--device", "cuda")).stderr)
+        by_rows = together(*run_arguments("--device", "cuda", "--split", "rows"))
+        self.assertIn("[ranks] split: found rows, expected columns", by_rows.stderr)
 
     def test_what_is_filled_in_has_no_colours(self):
         words = ("run", "-m", cli.demo(), "-p", cli.PROMPT, "--fill", "brave otter:___{5}")

@@ -176,26 +176,33 @@ TEST(Ranks, AFollowerWithoutMemoryEndsAllAndIsNamed) {
 }
 
 /// What each rank receives while it makes the calls of the others by itself.
-std::vector<int64_t> received_by_each(const std::string& name, int n, RankSplit split,
+struct Received {
+  std::string name;  // of the model
+  WeightType weights = WeightType::f32;
+};
+std::vector<int64_t> received_by_each(const Received& about, int n, RankSplit split,
                                       const Request& request) {
   std::vector<int64_t> received(static_cast<size_t>(n));
   ThreadRanks ranks(n);
   ranks.each([&](Communicator& own) {
     std::unique_ptr<Backend> backend;
     if (split == RankSplit::rows) {
-      backend = create_row_split(create_cpu_backend({.threads = 1}), own, {.fewest_rows = 1});
+      const CpuOptions cpu{.threads = 1, .weights = about.weights};
+      backend = create_row_split(
+          create_cpu_backend(cpu), own,
+          {.fewest_rows = 1, .keys = keys_of_attention(about.weights, cpu.kernels)});
     } else {
-      backend = create_cpu_backend({.threads = 1, .ranks = &own});
+      backend = create_cpu_backend({.threads = 1, .weights = about.weights, .ranks = &own});
     }
-    LoadedModel model(checkpoint(name), std::move(backend), overrides_of(name));
+    LoadedModel model(checkpoint(about.name), std::move(backend), overrides_of(about.name));
     generate(model.transformer, {&request, 1});
     received[static_cast<size_t>(own.rank())] = own.traffic().bytes;
   });
   return received;
 }
 
-int64_t received_by_all(const std::string& name, int n, RankSplit split, const Request& request) {
-  const std::vector<int64_t> each = received_by_each(name, n, split, request);
+int64_t received_by_all(const Received& about, int n, RankSplit split, const Request& request) {
+  const std::vector<int64_t> each = received_by_each(about, n, split, request);
   return std::accumulate(each.begin(), each.end(), int64_t{0});
 }
 
@@ -210,19 +217,33 @@ TEST(Ranks, ExchangeTheBytesThatTheDocumentComputes) {
   const LoadedModel model(checkpoint("llada-tiny"), create_cpu_backend({.threads = 1}));
   const Request r = one_step(model);
   const ModelConfig& c = model.config;
+  const bool narrow = cpu_capabilities(environment::cpu_kernels()).bf16_inputs;
   const auto rows = static_cast<int64_t>(r.tokens.size());
   const int64_t open = r.gen_length();
   // In the last layer only open positions have queries and go through the feed-forward.
   const int64_t asking = (c.n_layers - 1) * rows + open;
   const int64_t keys_and_values = c.n_layers * rows * 2 * c.n_kv_heads * c.head_dim;
   const int64_t logits = open * c.vocab_size;
-  const int64_t results =
-      asking * (2 * int64_t{c.n_heads} * c.head_dim + 2 * int64_t{c.dim} + c.ffn_dim);
+  const int64_t attended = int64_t{c.n_heads} * c.head_dim;  // as wide as queries
+  const int64_t results = asking * (attended + 2 * int64_t{c.dim});
+  const int64_t inputs = asking * (attended + c.ffn_dim);
   for (const int n : {2, 3, 4}) {
-    EXPECT_EQ(received_by_all("llada-tiny", n, RankSplit::columns, r),
-              4 * (results + keys_and_values + logits) * (n - 1));
-    EXPECT_EQ(received_by_all("llada-tiny", n, RankSplit::rows, r),
-              4 * (keys_and_values + logits) * (n - 1));
+    const std::pair<WeightType, int64_t> input_bytes[] = {
+        {WeightType::f32, 4 * inputs},
+        {WeightType::bf16, (narrow ? 2 : 4) * inputs},
+        {WeightType::int8, inputs + asking * 2 * 4 * n}};  // two scales a row, of every rank
+    for (const auto& [type, bytes] : input_bytes) {
+      EXPECT_EQ(received_by_all({"llada-tiny", type}, n, RankSplit::columns, r),
+                (4 * (results + keys_and_values + logits) + bytes) * (n - 1))
+          << weight_type_name(type);
+    }
+    for (const WeightType type : {WeightType::f32, WeightType::bf16}) {
+      const auto key_bytes =
+          static_cast<int64_t>(dtype_bytes(keys_of_attention(type, environment::cpu_kernels())));
+      EXPECT_EQ(received_by_all({"llada-tiny", type}, n, RankSplit::rows, r),
+                (key_bytes * keys_and_values + 4 * logits) * (n - 1))
+          << weight_type_name(type);
+    }
   }
 }
 
@@ -231,15 +252,17 @@ TEST(Ranks, ExchangeTheBytesThatAPlanCounts) {
     const LoadedModel model(checkpoint(name), create_cpu_backend({.threads = 1}),
                             overrides_of(name));
     const Request r = one_step(model);
-    const Costs costs(model.config, element_sizes(DeviceKind::cpu, WeightType::f32));
-    EXPECT_EQ(static_cast<double>(received_by_all(name, 3, RankSplit::columns, r)),
-              2 * costs.explain(r).total.result_bytes)
-        << name;
     const Request longer = one_step(model, 100);  // enough rows for three ranks
-    EXPECT_EQ(received_by_each(name, 3, RankSplit::rows, longer).back(),
-              costs.explain_rows(longer, 3).received.bytes)
-        << name;
-    EXPECT_EQ(costs.explain_rows(r, 3).received.bytes, 0) << name;
+    for (const WeightType type : kWeightTypes) {
+      const Costs costs(model.config, element_sizes(DeviceKind::cpu, type));
+      EXPECT_EQ(static_cast<double>(received_by_all({name, type}, 3, RankSplit::columns, r)),
+                2 * costs.on_ranks(3).explain(r).total.result_bytes)
+          << name << ", " << weight_type_name(type);
+      EXPECT_EQ(received_by_each({name, type}, 3, RankSplit::rows, longer).back(),
+                costs.explain_rows(longer, 3).received.bytes)
+          << name << ", " << weight_type_name(type);
+      EXPECT_EQ(costs.explain_rows(r, 3).received.bytes, 0) << name;
+    }
   }
 }
 

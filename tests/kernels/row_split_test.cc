@@ -129,17 +129,62 @@ std::vector<float> results_of(Backend& backend) {
 }
 
 TEST(RowSplit, RandomCallsLeaveWhatOneBackendLeaves) {
-  const std::vector<float> expected = results_of(*create_cpu_backend({.threads = 1}));
-  for (int n = 1; n <= 5; ++n) {
-    for (const int fewest : {1, 4}) {
-      ThreadRanks ranks(n);
-      ranks.each([&](Communicator& own) {
-        const auto backend =
-            create_row_split(create_cpu_backend({.threads = 1}), own, {.fewest_rows = fewest});
-        EXPECT_EQ(results_of(*backend), expected) << n << " ranks";
-      });
+  for (const WeightType type : {WeightType::f32, WeightType::bf16}) {
+    const CpuOptions cpu{.threads = 1, .weights = type};
+    const DType keys = keys_of_attention(type, cpu.kernels);
+    const std::vector<float> expected = results_of(*create_cpu_backend(cpu));
+    for (int n = 1; n <= 5; ++n) {
+      for (const int fewest : {1, 4}) {
+        ThreadRanks ranks(n);
+        ranks.each([&](Communicator& own) {
+          const auto backend =
+              create_row_split(create_cpu_backend(cpu), own, {.fewest_rows = fewest, .keys = keys});
+          EXPECT_EQ(results_of(*backend), expected) << n << " ranks";
+        });
+      }
     }
   }
+}
+
+/// Attention over keys, some of which are then replaced by whoever has them, and again.
+std::vector<float> attention_twice(Backend& backend) {
+  constexpr int kKeys = 24;
+  std::mt19937 random(5);
+  const RandomTensor weights(random, kWidth, kWidth);
+  const RandomTensor input(random, kKeys, kWidth);
+  const auto matrix = backend.pack(weights.matrix());
+  std::vector<Buffer> memory;
+  for (int i = 0; i < 5; ++i) {
+    memory.push_back(backend.allocate(dense_bytes(kKeys, kWidth, DType::f32)));
+  }
+  const auto view = [&](size_t i, int n) { return memory[i].view(n, kWidth); };
+  backend.upload(input.values().data(), view(0, kKeys));
+  backend.linear(view(0, kKeys), {matrix.get(), view(1, kKeys)});  // keys
+  backend.linear(view(1, kKeys), {matrix.get(), view(2, kKeys)});  // what replaces some
+  const AttentionTask task{
+      .q = view(2, kKeys), .kv = {view(1, kKeys), view(1, kKeys)}, .out = view(4, kKeys)};
+  backend.attention({&task, 1}, kShape);
+  std::vector<int> every_third;
+  for (int i = 0; i < kKeys; i += 3) every_third.push_back(i);
+  const Rows rows(every_third);
+  backend.gather(view(2, kKeys), rows, view(3, rows.size()));
+  backend.scatter(view(3, rows.size()), rows, view(1, kKeys));
+  backend.attention({&task, 1}, kShape);
+  std::vector<float> out(size_t{kKeys} * kWidth);
+  backend.download(view(4, kKeys), out.data());
+  return out;
+}
+
+TEST(RowSplit, RoundedKeysThatAreReplacedComeAnew) {
+  const CpuOptions cpu{.threads = 1, .weights = WeightType::bf16};
+  const auto expected = attention_twice(*create_cpu_backend(cpu));
+  ThreadRanks ranks(4);
+  ranks.each([&](Communicator& own) {
+    const auto backend =
+        create_row_split(create_cpu_backend(cpu), own,
+                         {.fewest_rows = 1, .keys = keys_of_attention(cpu.weights, cpu.kernels)});
+    EXPECT_EQ(attention_twice(*backend), expected);
+  });
 }
 
 TEST(RowSplit, OnlyKeysAndValuesTravel) {

@@ -61,6 +61,8 @@ TEST(Split, ProductsHaveTheBitsOfOneRank) {
                                   {packed[1].get(), sum.view(), {}, Into::add},
                                   {packed[2].get(), {small.data(), DType::f32, s.rows, 3, 3}}};
         backend.linear(x.view(), maps);
+        EXPECT_TRUE(backend.whole(sum.view()));
+        backend.complete(gated.view());
         return std::vector<std::vector<float>>{gated.values(), sum.values(), small};
       });
     }
@@ -185,9 +187,109 @@ TEST(Split, AttentionHasTheBitsOfOneRank) {
            .positions = c.positions}};
       backend.attention(tasks, c.shape);
       std::vector<std::vector<float>> found{lse, importance.all, importance.generation};
-      for (const RandomTensor& out : outs) found.push_back(out.values());
+      for (const RandomTensor& out : outs) {
+        backend.complete(out.view());
+        found.push_back(out.values());
+      }
       return found;
     });
+  }
+}
+
+/// What a gate leaves goes into another product, which takes it in the form of its weights.
+std::vector<std::vector<float>> gated_product(Backend& backend, const RandomTensor& x,
+                                              std::span<const HostMatrix> matrices) {
+  const auto packed = backend.pack_together(matrices);
+  const int rows = x.view().rows;
+  const Buffer memory = backend.allocate(dense_bytes(rows, matrices[0].out, DType::f32));
+  const Buffer result = backend.allocate(dense_bytes(rows, matrices[2].out, DType::f32));
+  const Tensor inner = memory.view(rows, matrices[0].out);
+  const Tensor out = result.view(rows, matrices[2].out);
+  const LinearMap gated[] = {{packed[0].get(), inner}, {packed[1].get(), inner, {}, Into::gate}};
+  backend.linear(x.view(), gated);
+  backend.linear(inner, {.weights = packed[2].get(), .out = out});
+  std::vector<std::vector<float>> found;
+  for (const Tensor& t : {out, inner}) {  // which may be read afterwards
+    found.emplace_back(static_cast<size_t>(t.rows) * static_cast<size_t>(t.cols));
+    backend.download(t, found.back().data());
+  }
+  return found;
+}
+
+TEST(Split, InputsInPartsHaveTheBitsOfWholeOnes) {
+  struct Shape {
+    int rows, in, inner, out;
+  };
+  // Shares of whole blocks of 256 and shares that end within them; more ranks than columns.
+  for (const Shape& s :
+       {Shape{5, 40, 512, 70}, {33, 24, 400, 96}, {3, 16, 1300, 3}, {2, 8, 4, 5}}) {
+    for (const WeightType type : kWeightTypes) {
+      std::mt19937 random(13);
+      const RandomTensor x(random, s.rows, s.in, 3);
+      const RandomTensor gate(random, s.inner, s.in);
+      const RandomTensor up(random, s.inner, s.in);
+      const RandomTensor down(random, s.out, s.inner);
+      const HostMatrix matrices[] = {gate.matrix(), up.matrix(), down.matrix()};
+      expect_same_on_ranks(type,
+                           [&](Backend& backend) { return gated_product(backend, x, matrices); });
+    }
+  }
+}
+
+TEST(Split, AnInputThatIsNoNumberReachesAllRanks) {
+  std::mt19937 random(14);
+  const RandomTensor down(random, 130, 600);
+  const RandomTensor gate(random, 600, 32);
+  RandomTensor x(random, 2, 32);
+  x.view().f32(1)[3] = std::numeric_limits<float>::quiet_NaN();
+  const HostMatrix matrices[] = {gate.matrix(), gate.matrix(), down.matrix()};
+  for (const WeightType type : kWeightTypes) {
+    ThreadRanks ranks(3);
+    ranks.each([&](Communicator& own) {
+      const auto backend = create_cpu_backend({.threads = 1, .weights = type, .ranks = &own});
+      const auto out = gated_product(*backend, x, matrices)[0];
+      EXPECT_TRUE(std::isfinite(out[0]));
+      EXPECT_TRUE(std::isnan(out[130])) << weight_type_name(type);
+    });
+  }
+}
+
+TEST(Split, InputsTravelInTheFormThatProductsTake) {
+  std::mt19937 random(15);
+  constexpr int kRanks = 3;
+  constexpr int kRows = 7;
+  const RandomTensor x(random, kRows, 24);
+  const bool narrow = cpu_capabilities(environment::cpu_kernels()).bf16_inputs;
+  for (const int inner : {768, 832}) {  // 4 x 64, 4 x 64, 4 x 64; 5 x 64, 4 x 64, 4 x 64
+    const RandomTensor gate(random, inner, 24);
+    const RandomTensor down(random, 192, inner);
+    const int64_t pieces = inner == 768 ? 3 : 6;  // of blocks: 256 + 64, 192 + 64, 192 + 64
+    const std::pair<WeightType, int64_t> row_bytes[] = {
+        {WeightType::f32, 4 * inner},
+        {WeightType::bf16, (narrow ? 2 : 4) * inner},
+        {WeightType::int8, inner + 4 * kRanks},
+        {WeightType::int4, inner + 4 * pieces}};
+    for (const auto& [type, bytes] : row_bytes) {
+      int64_t received = 0;
+      std::mutex lock;
+      ThreadRanks ranks(kRanks);
+      ranks.each([&, type = type](Communicator& own) {
+        const auto backend = create_cpu_backend({.threads = 1, .weights = type, .ranks = &own});
+        const HostMatrix matrices[] = {gate.matrix(), gate.matrix(), down.matrix()};
+        const auto packed = backend->pack_together(matrices);
+        const Buffer memory = backend->allocate(dense_bytes(kRows, inner, DType::f32));
+        const Buffer result = backend->allocate(dense_bytes(kRows, 192, DType::f32));
+        const Tensor between = memory.view(kRows, inner);
+        const LinearMap gated[] = {{packed[0].get(), between},
+                                   {packed[1].get(), between, {}, Into::gate}};
+        backend->linear(x.view(), gated);
+        EXPECT_EQ(own.traffic().bytes, 0);
+        backend->linear(between, {packed[2].get(), result.view(kRows, 192)});
+        const std::lock_guard held(lock);
+        received += own.traffic().bytes;
+      });
+      EXPECT_EQ(received, kRows * (bytes + 4 * 192) * (kRanks - 1)) << weight_type_name(type);
+    }
   }
 }
 

@@ -56,6 +56,18 @@ class Memory {
     EXPECT_TRUE(split_.whole(t));
     expect_true(t);
   }
+  /// What is rounded to bfloat16 then is what would be rounded of the truth.
+  void complete_rounded(Tensor t) {
+    split_.complete_rounded(t, &pool_);
+    const auto first = static_cast<const float*>(t.data) - own_.data();
+    for (int64_t i = first; i < first + int64_t{t.rows} * t.cols; ++i) {
+      const auto at = static_cast<size_t>(i);
+      ASSERT_EQ(f32_to_bf16(own_[at]), f32_to_bf16(truth_[at])) << i;
+    }
+    const Traffic known = split_.ranks().traffic();
+    split_.complete_rounded(t, &pool_);
+    EXPECT_EQ(split_.ranks().traffic().gathers, known.gathers) << "nothing comes twice";
+  }
   SplitRows& split() { return split_; }
 
  private:
@@ -66,6 +78,7 @@ class Memory {
     }
   }
 
+  ThreadPool pool_{1};
   SplitRows split_;
   size_t rank_;
   float next_ = 1;
@@ -85,10 +98,11 @@ TEST(SplitRows, KnowsWhatARankHasAfterAnyWrites) {
         const Range rows{begin, begin + draw(kRows - begin)};
         const int by = 1 + draw(2);
         const Tensor t = memory.view(rows, by);
-        switch (draw(4)) {
+        switch (draw(5)) {
           case 0: memory.write(t, std::nullopt); break;
           case 1: memory.complete(t); break;
           case 2: memory.check(t); break;
+          case 3: memory.complete_rounded(t); break;
           default: {
             std::vector<int> ends;
             for (int r = 1; r < n; ++r) ends.push_back(draw(t.rows));

@@ -27,6 +27,8 @@ class FarBackend : public BackendWrapper {
   }
   void upload(const float* host, Tensor out) override { inner().upload(host, moved(out)); }
   void download(Tensor from, float* host) override { inner().download(moved(from), host); }
+  void complete(Tensor t) override { inner().complete(moved(t)); }
+  bool whole(Tensor t) const override { return inner().whole(moved(t)); }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
     inner().embed(tokens, table, moved(out));

@@ -12,6 +12,7 @@
 
 #include "kernels/ranks/follower.h"
 #include "kernels/ranks/leader.h"
+#include "kernels/ranks/row_split.h"
 #include "session/joint_loading.h"
 #include "support/method_requests.h"
 #include "support/thread_ranks.h"
@@ -51,6 +52,7 @@ inline ModelOverrides overrides_of(const std::string& name) {
 }
 
 using Wrap = std::function<std::unique_ptr<Backend>(std::unique_ptr<Backend>, int rank)>;
+using Create = std::function<std::unique_ptr<Backend>(Communicator&)>;
 using Use = std::function<void(LoadedModel&)>;
 
 /// Loads a checkpoint on `n` ranks and lets rank 0 use it.
@@ -61,6 +63,7 @@ struct Led {
   StopToken stop{};
   int fewest_rows = 1;                                                // RowSplitOptions
   Wrap wrap = [](std::unique_ptr<Backend> own, int) { return own; };  // around each rank's own
+  Create create{};  // of each rank's own; none: of the CPU
 
   void on(int n, const Use& use) const {
     ThreadRanks ranks(n);
@@ -70,25 +73,23 @@ struct Led {
  private:
   void run(Communicator& own, const Use& use) const {
     const bool by_rows = joint.split == RankSplit::rows;
-    auto backend = wrap(
-        create_cpu_backend({.threads = 1, .weights = weights, .ranks = by_rows ? nullptr : &own}),
-        own.rank());
-    RowSplitBackend* rows = nullptr;
+    const CpuOptions cpu{.threads = 1, .weights = weights, .ranks = by_rows ? nullptr : &own};
+    auto backend = wrap(create ? create(own) : create_cpu_backend(cpu), own.rank());
     if (by_rows) {
-      auto split = create_row_split(std::move(backend), own, {.fewest_rows = fewest_rows});
-      rows = split.get();
-      backend = std::move(split);
+      backend = create_row_split(
+          std::move(backend), own,
+          {.fewest_rows = fewest_rows, .keys = keys_of_attention(weights, cpu.kernels)});
     }
     if (own.leads()) {
-      auto leading = create_leading_backend(
-          std::move(backend), own, {.stop = stop, .verifies = joint.verifies, .rows = rows});
+      auto leading = create_leading_backend(std::move(backend), own,
+                                            {.stop = stop, .verifies = joint.verifies});
       LeadingBackend& leader = *leading;
       LoadedModel model(checkpoint(name), std::move(leading), overrides_of(name));
       leader.lead();
       use(model);
     } else {
-      auto following = create_following_backend(std::move(backend), own,
-                                                {.verifies = joint.verifies, .rows = rows});
+      auto following =
+          create_following_backend(std::move(backend), own, {.verifies = joint.verifies});
       FollowingBackend& follower = *following;
       const LoadedModel model(checkpoint(name), std::move(following), overrides_of(name));
       follower.follow(model.weights.embedding);

@@ -52,10 +52,6 @@ int follow(const ModelArguments& arguments, Communicator& ranks, Console& consol
 
 int on_ranks(ModelArguments& model, const std::function<int()>& work, Console& console) {
   if (model.ranks.empty()) return work();
-  if (model.device != "cpu") {
-    fail("[ranks] --device: found {}, expected cpu: --ranks shares the work of processors",
-         model.device);
-  }
   const auto ranks = create_mpi_ranks(
       {.last_words = [&](const std::string& reason) { tell(console, "error: {}", reason); }});
   if (ranks->size() == 1) {

@@ -235,13 +235,15 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
   const Explanation plan = costs.explain(request);
   const Explanation full = costs.explain(vanilla);
   const CpuOptions on_cpu{.threads = threads_for(a.model.threads, console), .weights = weights};
-  const ExplainedRequest about{a.generation.preset,
-                               request,
-                               files.config(),
-                               std::string(weight_type_name(weights)),
-                               device == DeviceKind::cpu ? create_cpu_backend(on_cpu)->describe()
-                                                         : "cuda, products: by cuBLASLt",
-                               costs.explain_rows(request, 2).received.bytes};
+  const ExplainedRequest about{
+      a.generation.preset,
+      request,
+      files.config(),
+      std::string(weight_type_name(weights)),
+      device == DeviceKind::cpu ? create_cpu_backend(on_cpu)->describe()
+                                : "cuda, products: by cuBLASLt",
+      static_cast<int64_t>(costs.on_ranks(2).explain(request).total.result_bytes / 2),
+      costs.explain_rows(request, 2).received.bytes};
   console.out << (a.json ? json_line(explain_json(about, plan, full))
                          : explain_text(about, plan, full));
   return kSuccess;

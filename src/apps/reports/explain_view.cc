@@ -100,16 +100,15 @@ std::string totals(const ExplainedRequest& about, const Explanation& plan,
   std::string text = fmt::format(
       "\ntotal     {} rows; {} in products, {} in attention\n"
       "read      {} of weights, {} of keys and values\n"
-      "results   {}, of which each of N ranks gets (N - 1) / N where columns are split\n"
+      "columns   {} that each of two ranks gets where columns are split\n"
       "rows      {} that each of two ranks gets where rows are split\n"
       "memory    {} at most, for weights, activations and caches\n"
       "against   full: {} rows, {}; that is {:.2f} times the operations\n",
       format_count(plan.rows), format_operations(t.product_operations),
       format_operations(t.attention_operations), format_bytes(static_cast<int64_t>(t.weight_bytes)),
-      format_bytes(static_cast<int64_t>(t.kv_bytes)),
-      format_bytes(static_cast<int64_t>(t.result_bytes)), format_bytes(about.row_bytes),
-      format_bytes(static_cast<int64_t>(plan.peak_bytes())), format_count(full.rows),
-      format_operations(operations(full.total)), ratio(full, plan));
+      format_bytes(static_cast<int64_t>(t.kv_bytes)), format_bytes(about.column_bytes),
+      format_bytes(about.row_bytes), format_bytes(static_cast<int64_t>(plan.peak_bytes())),
+      format_count(full.rows), format_operations(operations(full.total)), ratio(full, plan));
   if (about.request.sampler.dynamic() || about.request.early_stop) {
     text += "At most: sure tokens and an early end save steps that are planned here.\n";
   }
@@ -129,8 +128,7 @@ nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explana
     return nlohmann::ordered_json{{"product_operations", w.product_operations},
                                   {"attention_operations", w.attention_operations},
                                   {"weight_bytes", w.weight_bytes},
-                                  {"kv_bytes", w.kv_bytes},
-                                  {"result_bytes", w.result_bytes}};
+                                  {"kv_bytes", w.kv_bytes}};
   };
   nlohmann::ordered_json steps = nlohmann::ordered_json::array();
   for (const PlannedStep& s : plan.steps) {
@@ -150,6 +148,7 @@ nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explana
               {"steps", std::move(steps)},
               {"rows", plan.rows},
               {"total", work(plan.total)},
+              {"column_bytes_of_two_ranks", about.column_bytes},
               {"row_bytes_of_two_ranks", about.row_bytes},
               {"peak_memory_bytes", plan.peak_bytes()},
               {"full_rows", full.rows},

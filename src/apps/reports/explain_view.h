@@ -16,7 +16,9 @@ struct ExplainedRequest {
   const ModelConfig& config;
   std::string weights;  // type of the weights in memory
   std::string backend;  // what would compute it, and whose products
-  int64_t row_bytes;    // that one of two ranks which split rows gets from the other
+  // That one of two ranks gets from the other:
+  int64_t column_bytes;  // where they split columns
+  int64_t row_bytes;     // where they split rows
 };
 
 /// A table with a line for each run of like steps (operations and bytes are means), totals, and the

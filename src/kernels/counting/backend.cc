@@ -5,7 +5,9 @@
 #include <sys/mman.h>
 #include <utility>
 
+#include "kernels/counting/exchanges.h"
 #include "kernels/create_backend.h"
+#include "kernels/split.h"
 
 namespace unmask {
 
@@ -13,16 +15,27 @@ namespace {
 
 constexpr int kPanel = 32;  // slots and columns that the processor's attention packs together
 
+size_t weight_bytes_of(const HostMatrix& w, double bytes_per_weight) {
+  return static_cast<size_t>(bytes_per_weight * static_cast<double>(w.out) * w.in);
+}
+
 class CountedMatrix final : public PackedMatrix {
  public:
-  CountedMatrix(int out, int in, double bytes_per_weight)
-      : PackedMatrix(out, in),
-        bytes_(static_cast<size_t>(bytes_per_weight * static_cast<double>(out) * in)) {}
+  CountedMatrix(const HostMatrix& w, size_t bytes, InputForm form, int ranks)
+      : PackedMatrix(w.out, w.in), bytes_(bytes), form_(form), cut_(cut_outputs(w, ranks)) {}
   size_t bytes() const override { return bytes_; }
+  InputForm form() const { return form_; }
+  const Cut& cut() const { return cut_; }
 
  private:
   size_t bytes_;
+  InputForm form_;
+  Cut cut_;
 };
+
+const CountedMatrix& counted(const PackedMatrix* matrix) {
+  return dynamic_cast<const CountedMatrix&>(*matrix);
+}
 
 /// Keys that the queries at `positions` of all heads see, summed up.
 double pairs_seen(const BlockPattern& pattern, std::span<const int> positions, int slots) {
@@ -63,7 +76,7 @@ double operations_of(const GatedMaps& maps) { return 3 * 2.0 * maps.gate->in() *
 
 class Counting final : public CountingBackend {
  public:
-  explicit Counting(const ElementSizes& sizes) : sizes_(sizes) {}
+  explicit Counting(const ElementSizes& sizes) : sizes_(sizes), exchanges_(sizes.ranks) {}
 
   WorkCount take() override { return std::exchange(count_, {}); }
   size_t weight_bytes() const override { return weights_ + embeddings_; }
@@ -77,6 +90,7 @@ class Counting final : public CountingBackend {
     void* data = mmap(nullptr, size, PROT_READ | PROT_WRITE,
                       MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (data == MAP_FAILED) fail("out of address space: could not reserve {} bytes", bytes);
+    exchanges_.forget(data, bytes);
     live_ += bytes;
     peak_ = std::max(peak_, live_);
     return {data, bytes, [this, bytes, size](void* p) {
@@ -89,25 +103,33 @@ class Counting final : public CountingBackend {
     std::fill_n(host, int64_t{from.rows} * from.cols, 0.0F);
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& w) override {
-    auto matrix = std::make_unique<CountedMatrix>(w.out, w.in, bytes_per_weight(w));
+    auto matrix = std::make_unique<CountedMatrix>(w, weight_bytes_of(w, bytes_per_weight(w)),
+                                                  form_of(w), sizes_.ranks);
     weights_ += matrix->bytes();
     return matrix;
   }
 
   void embed(std::span<const TokenId>, const HostMatrix& table, Tensor) override {
     if (!sizes_.keeps_embeddings || embeddings_ != 0) return;
-    embeddings_ = CountedMatrix(table.out, table.in, sizes_.bytes_per_weight).bytes();
+    embeddings_ = weight_bytes_of(table, sizes_.bytes_per_weight);
   }
   void linear(Tensor x, std::span<const LinearMap> maps) override {
     if (x.rows == 0) return;
+    exchanges_.take(x, counted(maps[0].weights).form(), count_);
     double results = 0;
-    for (const LinearMap& map : maps) {
+    for (size_t i = 0; i < maps.size(); ++i) {
+      const LinearMap& map = maps[i];
       count_.product_operations += 2.0 * x.rows * map.weights->in() * map.weights->out();
       count_.weight_bytes += static_cast<double>(map.weights->bytes());
-      if (map.into == Into::gate) continue;  // it is the result of what it gates, too
-      results += static_cast<double>(dense_bytes(x.rows, map.out.cols, map.out.dtype));
+      const bool goes_on = i + 1 < maps.size() && maps[i + 1].out.data == map.out.data;
+      if (goes_on) continue;  // its result is that of the next map, too
+      if (map.into == Into::gate) {
+        exchanges_.leave({map.out, counted(map.weights).cut()});
+      } else {
+        results += static_cast<double>(dense_bytes(x.rows, map.out.cols, map.out.dtype));
+      }
     }
-    exchange(results);
+    exchanges_.give(results, 1, count_);
   }
   void experts(Tensor x, const Experts& experts, Tensor, Into) override {
     if (x.rows == 0) return;
@@ -128,12 +150,11 @@ class Counting final : public CountingBackend {
   void rms_norm(Tensor, Tensor, float, Tensor) override {}
   void rope(Tensor, std::span<const int>, const Rotation&) override {}
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
-    double results = 0;
+    const int group = shape.n_heads / shape.n_kv_heads;
     for (const AttentionTask& task : tasks) {
       count(task, shape);
-      results += static_cast<double>(dense_bytes(task.q.rows, task.out.cols, task.out.dtype));
+      exchanges_.leave({task.out, {task.out.cols, group * shape.head_dim, sizes_.ranks}});
     }
-    exchange(results);
   }
   void add(Tensor, Tensor) override {}
   void extrapolate(Tensor, Tensor, float) override {}
@@ -165,17 +186,11 @@ class Counting final : public CountingBackend {
     std::fill(out.begin(), out.end(), 1.0F);
   }
 
-  /// Results that ranks would complete together.
-  void exchange(double bytes) {
-    count_.result_bytes += bytes;
-    count_.largest_results = std::max(count_.largest_results, bytes);
-    ++count_.exchanges;
-  }
-  /// Those of `rows` rows of one expert: of its gate, then of the rest.
+  /// The results of `rows` rows of one expert: of its gate, then of the rest.
   void exchange(int rows, const GatedMaps& maps) {
-    for (const PackedMatrix* matrix : {maps.gate, maps.down}) {
-      exchange(static_cast<double>(dense_bytes(rows, matrix->out(), DType::f32)));
-    }
+    const CountedMatrix& down = counted(maps.down);
+    exchanges_.take(rows, counted(maps.gate).cut(), DType::f32, down.form(), count_);
+    exchanges_.give(static_cast<double>(dense_bytes(rows, down.out(), DType::f32)), 1, count_);
   }
 
   /// Reserves what packing would fill.
@@ -190,6 +205,11 @@ class Counting final : public CountingBackend {
     }
   }
 
+  InputForm form_of(const HostMatrix& w) const {
+    WeightType type = w.format.value_or(sizes_.weights);
+    if (type == WeightType::stored && !w.blocks) type = exact_type(w.dtype);
+    return input_form(type, sizes_.bf16_inputs);
+  }
   double bytes_per_weight(const HostMatrix& w) const {
     if (!w.format) return sizes_.bytes_per_weight;
     if (*w.format != WeightType::stored) return bits_per_weight(*w.format) / 8;
@@ -217,6 +237,7 @@ class Counting final : public CountingBackend {
   }
 
   ElementSizes sizes_;
+  CountedExchanges exchanges_;
   WorkCount count_;
   size_t weights_ = 0;
   size_t embeddings_ = 0;

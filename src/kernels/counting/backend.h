@@ -13,9 +13,9 @@ namespace unmask {
 struct WorkCount {
   double product_operations = 0;
   double attention_operations = 0;
-  double weight_bytes = 0;  // read by products
-  double kv_bytes = 0;      // keys and values read by attention, once a call
-  double result_bytes = 0;  // of products and attention: what ranks compute in parts and exchange
+  double weight_bytes = 0;     // read by products
+  double kv_bytes = 0;         // keys and values read by attention, once a call
+  double result_bytes = 0;     // of products and attention: what ranks that split columns exchange
   double largest_results = 0;  // of them the bytes that are exchanged at a time at most
   int exchanges = 0;           // of results
   double pairs = 0;            // of a query and a key that it sees, of all layers and query heads
@@ -32,6 +32,11 @@ struct ElementSizes {
   bool keeps_embeddings = false;   // the table is copied, with bytes_per_weight
   /// Of keys and values in the layout of attention (PackedKv); none where it reads them in place.
   std::optional<DType> packed_kv = std::nullopt;
+
+  // What decides in which form inputs travel to products (kernels/input_form.h):
+  WeightType weights = WeightType::f32;  // of matrices that say nothing else
+  bool bf16_inputs = false;              // of products with bfloat16 weights
+  int ranks = 1;                         // that split columns; what they exchange is counted
 };
 
 /// Reads no memory: weights need no data, and what it allocates is address space only. What methods

@@ -15,6 +15,7 @@
 #include "kernels/cpu/split_products.h"
 #include "kernels/cpu/variants.h"
 #include "kernels/create_backend.h"
+#include "kernels/ranks/column_split.h"
 #include "kernels/split_attention.h"
 #include "kernels/token_stats.h"
 
@@ -34,14 +35,15 @@ const cpu::AttentionKernels& attention_kernels(const cpu::KernelTable& table, We
 
 class CpuBackend final : public Backend {
  public:
-  explicit CpuBackend(const CpuOptions& options)
-      : pool_(options.threads == 0 ? available_threads() : options.threads, options.stop),
+  /// `columns`: where there are ranks; outlives this.
+  CpuBackend(const CpuOptions& options, SplitColumns* columns)
+      : columns_(columns),
+        pool_(options.threads == 0 ? available_threads() : options.threads, options.stop),
         table_(cpu::select_variant(options.kernels).table()),
         weights_(options.weights),
         experts_(pool_, table_,
-                 [this](Tensor x, auto maps, auto rows) { multiply(x, maps, rows); }),
+                 [this](Tensor x, auto maps, auto rows) { multiply_once(x, maps, rows); }),
         attention_(pool_, attention_kernels(table_, options.weights)) {
-    if (options.ranks != nullptr) columns_.emplace(*options.ranks);
     if (weights_ != WeightType::stored) products(weights_);  // named by describe()
   }
 
@@ -50,9 +52,8 @@ class CpuBackend final : public Backend {
     for (const auto& products : products_) {
       if (products != nullptr) names.push_back(products->name());
     }
-    const std::string ranks = columns_ ? fmt::format(", {} ranks", columns_->ranks().size()) : "";
-    return fmt::format("cpu {}, {} thread{}, products: {}{}", table_.name, pool_.threads(),
-                       pool_.threads() == 1 ? "" : "s", fmt::join(names, ", "), ranks);
+    return fmt::format("cpu {}, {} thread{}, products: {}", table_.name, pool_.threads(),
+                       pool_.threads() == 1 ? "" : "s", fmt::join(names, ", "));
   }
 
   Buffer allocate(size_t bytes) override { return allocate_host(bytes); }
@@ -83,8 +84,10 @@ class CpuBackend final : public Backend {
   void rope(Tensor x, std::span<const int> positions, const Rotation& rotation) override;
   void attention(std::span<const AttentionTask> tasks, const HeadShape& shape) override {
     const auto attend = [this](auto some, const HeadShape& of) { attention_.run(some, of); };
-    if (columns_) return attend_own_heads(tasks, shape, attend, *columns_);
-    attend(tasks, shape);
+    if (columns_ == nullptr) return attend(tasks, shape);
+    const HeadResults results = attend_own_heads(tasks, shape, attend, columns_->ranks());
+    for (const CutColumns& out : results.outs) columns_->mark(out);
+    if (!results.measured.empty()) columns_->gather().run(results.measured);
   }
   void add(Tensor x, Tensor y) override;
   void extrapolate(Tensor x, Tensor y, float scale) override;
@@ -101,6 +104,11 @@ class CpuBackend final : public Backend {
  private:
   /// Products::multiply of maps that may differ in format.
   void multiply(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows);
+  /// The same of an x that nobody reads afterwards.
+  void multiply_once(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows) {
+    multiply(x, maps, rows);
+    if (columns_ != nullptr) columns_->forget(x);
+  }
   /// Rotations of the positions from 0 on: [positions, head_dim], cosines before sines.
   struct Angles {
     Buffer values;
@@ -128,16 +136,20 @@ class CpuBackend final : public Backend {
   cpu::Products& products(WeightType type) {
     auto& known = products_[static_cast<size_t>(type)];
     if (known == nullptr) {
-      known = cpu::create_packed_products(type, table_, pool_);
-      if (columns_) known = cpu::create_split_products(std::move(known), *columns_);
+      auto own = cpu::create_packed_products(type, table_, pool_);
+      if (columns_ == nullptr) {
+        known = std::move(own);
+      } else {
+        known = cpu::create_split_products(std::move(own), *columns_);
+      }
     }
     return *known;
   }
 
+  SplitColumns* columns_;
   ThreadPool pool_;
   const cpu::KernelTable& table_;
-  WeightType weights_;                   // of matrices that say nothing else
-  std::optional<ColumnGather> columns_;  // where there are ranks
+  WeightType weights_;  // of matrices that say nothing else
   /// By type, once needed.
   std::array<std::unique_ptr<cpu::Products>, kAllWeightTypes> products_;
   Angles angles_;
@@ -350,7 +362,10 @@ void CpuBackend::row_changes(Tensor a, Tensor b, const Rows& rows, std::span<flo
 
 std::unique_ptr<Backend> create_cpu_backend(const CpuOptions& options) {
   if (options.threads < 0) fail("[threads] found {}, expected at least 1", options.threads);
-  return std::make_unique<CpuBackend>(options);
+  if (options.ranks == nullptr) return std::make_unique<CpuBackend>(options, nullptr);
+  return create_column_split(*options.ranks, [&](SplitColumns& columns) {
+    return std::make_unique<CpuBackend>(options, &columns);
+  });
 }
 
 }  // namespace unmask

@@ -1,9 +1,9 @@
-// Our own products: weights in panels, inputs packed row by row, panels and blocks of rows handed
-// to the pool.
+// Our own products: weights in panels, panels and blocks of rows handed to the pool.
 #include <algorithm>
 #include <vector>
 
 #include "core/host_arena.h"
+#include "kernels/cpu/input_rows.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/reserve.h"
 #include "kernels/cpu/weight_layout.h"
@@ -12,7 +12,6 @@ namespace unmask::cpu {
 
 namespace {
 
-constexpr int kRowsPerTask = 16;  // rows of input packed at once, as in backend.cc
 // Up to here the rows' inputs, 512 KiB a depth block, stay in L2 (1 MiB on Zen 5) between panels.
 constexpr int kRowsUnblocked = 256;
 constexpr int kRowBlock = 128;        // beyond, rows go in blocks: 256 KiB of input a depth block
@@ -21,9 +20,6 @@ constexpr int kMaxDepth = 131072;     // times 128 * 127 an int32 holds
 constexpr int kMaxPanelsPerTask = 8;  // consecutive panels let a thread read its next one ahead
 
 using Multiply = void (*)(const PanelProduct& product);
-
-/// What rows of inputs become.
-enum class Inputs { f32, bf16, int8, blocks };  // int8: with a scale a row; blocks: one by 256
 
 class PackedWeights final : public CpuMatrix {
  public:
@@ -100,112 +96,29 @@ std::vector<PanelGroup> group_panels(std::span<const LinearMap> maps, std::span<
   return groups;
 }
 
-class PackedProducts final : public Products {
+class PackedProducts final : public LocalProducts {
  public:
   PackedProducts(WeightType weights, const KernelTable& table, ThreadPool& pool)
-      : weights_(weights), table_(table), pool_(pool) {}
+      : weights_(weights), table_(table), pool_(pool), inputs_(weights, table, pool) {}
 
   std::string_view name() const override;
   std::unique_ptr<CpuMatrix> pack(const HostMatrix& weights) override;
-  void multiply(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows) override;
+  InputRows& inputs() override { return inputs_; }
+  void multiply_packed(const PackedRows& x, int n_rows, std::span<const LinearMap> maps,
+                       std::span<const Range> rows) override;
 
  private:
-  /// Rows of `x` as the kernel wants them, until the next call.
-  PackedRows pack_rows(Tensor x, int depth) {
-    switch (inputs()) {
-      case Inputs::f32: return copy_rows(x, depth);
-      case Inputs::bf16: return narrow_rows(x, depth);
-      case Inputs::int8: return quantize_rows(x, depth);
-      default: return quantize_blocks(x);
-    }
-  }
-  Inputs inputs() const {
-    switch (weights_) {
-      case WeightType::f32: return Inputs::f32;
-      case WeightType::bf16: return table_.bf16_inputs ? Inputs::bf16 : Inputs::f32;
-      case WeightType::int8: return Inputs::int8;
-      default: return Inputs::blocks;
-    }
-  }
   /// `after`: the panel that comes next; `sums`: where a thread keeps them.
   void multiply_group(const PackedRows& x, const PanelGroup& group, const std::byte* after,
                       float* sums) const;
-  PackedRows copy_rows(Tensor x, int depth);
-  PackedRows narrow_rows(Tensor x, int depth);
-  PackedRows quantize_rows(Tensor x, int depth);
-  PackedRows quantize_blocks(Tensor x);
-  /// Calls work(row) for every row.
-  template <typename Work>
-  void each_row(int rows, const Work& work) {
-    pool_.run(ceil_div(rows, kRowsPerTask), [&](int task, int) {
-      const int end = std::min(rows, (task + 1) * kRowsPerTask);
-      for (int r = task * kRowsPerTask; r < end; ++r) work(r);
-    });
-  }
 
   WeightType weights_;
   const KernelTable& table_;
   ThreadPool& pool_;
   HostArena arena_;  // of weights
-  Buffer values_;    // of packed rows
-  Buffer scales_;
-  Buffer starts_;
-  Buffer blocks_;
+  InputRows inputs_;
   Buffer sums_;  // scratch of every thread
 };
-
-/// Bytes between packed rows. One line more than needed: rows a power of two apart would fall into
-/// the same cache sets.
-int64_t row_stride(int64_t bytes) { return (bytes + 63) / 64 * 64 + 64; }
-
-/// Apart from each other as others are, and zero up to the padded depth.
-PackedRows PackedProducts::copy_rows(Tensor x, int depth) {
-  const int64_t stride = row_stride(int64_t{depth} * int64_t{sizeof(float)});
-  std::byte* values = reserve_bytes(values_, stride * x.rows);
-  each_row(x.rows, [&](int r) {
-    auto* row = reinterpret_cast<float*>(values + r * stride);
-    std::copy_n(x.f32(r), x.cols, row);
-    std::fill(row + x.cols, row + depth, 0.0F);
-  });
-  return {.values = values, .stride = stride};
-}
-
-PackedRows PackedProducts::narrow_rows(Tensor x, int depth) {
-  const int64_t stride = row_stride(int64_t{depth} * 2);
-  std::byte* values = reserve_bytes(values_, stride * x.rows);
-  each_row(x.rows, [&](int r) {
-    auto* row = reinterpret_cast<uint16_t*>(values + r * stride);
-    table_.to_bf16(x.f32(r), x.cols, row);
-    std::fill(row + x.cols, row + depth, uint16_t{0});
-  });
-  return {.values = values, .stride = stride};
-}
-
-PackedRows PackedProducts::quantize_rows(Tensor x, int depth) {
-  const int64_t stride = row_stride(depth);
-  auto* values = reinterpret_cast<int8_t*>(reserve_bytes(values_, stride * x.rows));
-  float* scales = reserve(scales_, x.rows);
-  auto* starts = reinterpret_cast<int32_t*>(reserve_bytes(starts_, int64_t{4} * x.rows));
-  each_row(x.rows, [&](int r) {
-    int8_t* row = values + r * stride;
-    table_.quantize_row(x.f32(r), x.cols, row, scales + r, starts + r);
-    std::fill(row + x.cols, row + depth, int8_t{0});
-  });
-  return {.values = values, .stride = stride, .scales = scales, .starts = starts};
-}
-
-/// Whole super-blocks, whatever the depth of the weights: they may differ in it.
-PackedRows PackedProducts::quantize_blocks(Tensor x) {
-  const int n_blocks = ceil_div(x.cols, kSuperBlock);
-  const int64_t stride = row_stride(int64_t{n_blocks} * kSuperBlock);
-  const int64_t bytes = int64_t{n_blocks} * x.rows * int64_t{sizeof(InputBlock)};
-  auto* values = reinterpret_cast<int8_t*>(reserve_bytes(values_, stride * x.rows));
-  auto* blocks = reinterpret_cast<InputBlock*>(reserve_bytes(blocks_, bytes));
-  each_row(x.rows, [&](int r) {
-    table_.quantize_blocks(x.f32(r), x.cols, values + r * stride, blocks + int64_t{r} * n_blocks);
-  });
-  return {.values = values, .stride = stride, .blocks = blocks, .n_blocks = n_blocks};
-}
 
 PackedWeights::PackedWeights(const HostMatrix& weights, const WeightLayout& layout,
                              Multiply multiplies, Products& products, const KernelTable& table,
@@ -283,20 +196,19 @@ void PackedProducts::multiply_group(const PackedRows& x, const PanelGroup& group
   }
 }
 
-void PackedProducts::multiply(Tensor x, std::span<const LinearMap> maps,
-                              std::span<const Range> rows) {
-  const PackedWeights& first_weights = weights_of(maps.front());
-  const PackedRows packed = pack_rows(x, first_weights.depth());
-  const std::vector<PanelGroup> groups = group_panels(maps, rows, x.rows);
+void PackedProducts::multiply_packed(const PackedRows& x, int n_rows,
+                                     std::span<const LinearMap> maps, std::span<const Range> rows) {
+  const std::vector<PanelGroup> groups = group_panels(maps, rows, n_rows);
   const auto n_groups = static_cast<int>(groups.size());
   const int tasks_wanted = kTasksPerThread * pool_.threads();
   const int run = std::clamp(n_groups / tasks_wanted, 1, kMaxPanelsPerTask);
-  const int64_t sums = int64_t{std::min(x.rows, kRowsUnblocked)} * first_weights.panel_columns();
+  const int64_t sums =
+      int64_t{std::min(n_rows, kRowsUnblocked)} * weights_of(maps.front()).panel_columns();
   float* scratch = reserve(sums_, sums * pool_.threads());
   pool_.run(ceil_div(n_groups, run), [&](int task, int worker) {
     for (int g = task * run; g < std::min((task + 1) * run, n_groups); ++g) {
       const auto at = static_cast<size_t>(g);
-      multiply_group(packed, groups[at], groups[std::min(at + 1, groups.size() - 1)].data(0),
+      multiply_group(x, groups[at], groups[std::min(at + 1, groups.size() - 1)].data(0),
                      scratch + worker * sums);
     }
   });
@@ -304,8 +216,13 @@ void PackedProducts::multiply(Tensor x, std::span<const LinearMap> maps,
 
 }  // namespace
 
-std::unique_ptr<Products> create_packed_products(WeightType weights, const KernelTable& table,
-                                                 ThreadPool& pool) {
+void LocalProducts::multiply(Tensor x, std::span<const LinearMap> maps,
+                             std::span<const Range> rows) {
+  multiply_packed(inputs().pack(x), x.rows, maps, rows);
+}
+
+std::unique_ptr<LocalProducts> create_packed_products(WeightType weights, const KernelTable& table,
+                                                      ThreadPool& pool) {
   return std::make_unique<PackedProducts>(weights, table, pool);
 }
 

@@ -11,6 +11,7 @@
 
 namespace unmask::cpu {
 
+class InputRows;
 class Products;
 
 /// A packed matrix, which knows who multiplies by it.
@@ -47,10 +48,21 @@ class Products {
   void multiply(Tensor x, std::span<const LinearMap> maps) { multiply(x, maps, {}); }
 };
 
+/// Products of this process alone, whose rows are packed apart from them.
+class LocalProducts : public Products {
+ public:
+  virtual InputRows& inputs() = 0;
+  /// multiply() of `n_rows` rows as inputs() packs them, which are needed until it returns.
+  virtual void multiply_packed(const PackedRows& x, int n_rows, std::span<const LinearMap> maps,
+                               std::span<const Range> rows) = 0;
+  using Products::multiply;
+  void multiply(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows) final;
+};
+
 /// Our own products. Those of `stored` take matrices in blocks, which may differ in format. int8,
 /// int4 and blocks give the same bits with every table; float32, and bfloat16 with inputs of
 /// float32, with every table but the plain one.
-std::unique_ptr<Products> create_packed_products(WeightType weights, const KernelTable& table,
-                                                 ThreadPool& pool);
+std::unique_ptr<LocalProducts> create_packed_products(WeightType weights, const KernelTable& table,
+                                                      ThreadPool& pool);
 
 }  // namespace unmask::cpu

@@ -111,6 +111,16 @@ struct PanelProduct {
   float* sums;  // scratch, [rows, columns of a whole panel]
 };
 
+/// What quantize_row and quantize_blocks do, apart: for a row or block of which others have a part.
+struct QuantizeParts {
+  float (*largest_magnitude)(const float* x, int n);
+  /// Returns the scale.
+  float (*quantize)(const float* x, int n, float largest, int8_t* values);
+  int (*sum_row)(const int8_t* values, int n);
+  /// Leaves the sums of 256 values.
+  void (*sum_block)(const int8_t* values, InputBlock* block);
+};
+
 /// By BlockFormat.
 struct BlockProducts {
   void (*of[kLayouts])(const PanelProduct& product);
@@ -140,6 +150,7 @@ struct KernelTable {
   /// One row as int8 by 256s: the largest magnitude of each becomes 127. Values are zero up to the
   /// end of the last block.
   void (*quantize_blocks)(const float* x, int n, int8_t* values, InputBlock* blocks);
+  QuantizeParts quantize_parts;
   QuantizeGroups* quantize_groups;
   void (*f32_product)(const PanelProduct& product);
   /// Of bfloat16 weights. Where the processor multiplies bfloat16, inputs are rounded to it, too;

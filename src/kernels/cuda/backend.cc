@@ -10,11 +10,14 @@
 #include "kernels/cuda/attention_tasks.h"
 #include "kernels/cuda/cell_work.h"
 #include "kernels/cuda/choices.h"
+#include "kernels/cuda/device_gather.h"
 #include "kernels/cuda/device_series.h"
 #include "kernels/cuda/expert_tasks.h"
+#include "kernels/cuda/nccl_ranks.h"
 #include "kernels/cuda/products.h"
 #include "kernels/cuda/row_work.h"
 #include "kernels/cuda/tensor_view.h"
+#include "kernels/cuda/transfer.h"
 #include "kernels/plain_row_math.h"
 #include "kernels/token_stats.h"
 
@@ -39,11 +42,17 @@ class CudaBackend final : public Backend {
                        device_.traits().multiprocessors, products_.name());
   }
 
+  /// `host`: with which it is to gather columns; outlives this. All ranks join at the same time.
+  void join(Communicator& host) {
+    columns_ = std::make_unique<DeviceGather>(device_, create_device_ranks(host, device_));
+  }
+  DeviceGather& columns() { return *columns_; }
+
   Buffer allocate(size_t bytes) override { return device_.allocate(bytes); }
   DType activation_type() const override { return kCudaActivations; }
   int tile_rows() const override { return kCudaTileRows; }
-  void upload(const float* host, Tensor out) override;
-  void download(Tensor from, float* host) override;
+  void upload(const float* host, Tensor out) override { cuda::upload(device_, host, out); }
+  void download(Tensor from, float* host) override { cuda::download(device_, from, host); }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
     return std::move(DeviceMatrix::pack(device_, {&weights, 1})[0]);
   }
@@ -75,11 +84,6 @@ class CudaBackend final : public Backend {
   void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override;
 
  private:
-  static DeviceRows rows_of(Tensor t) {
-    const size_t size = dtype_bytes(t.dtype);
-    return {t.data, static_cast<size_t>(t.stride) * size, static_cast<size_t>(t.cols) * size,
-            static_cast<size_t>(t.rows)};
-  }
   template <typename Work>
   void queue(const Work& work) {
     if (work.rows > 0 && work.cols > 0) launch(work, device_.stream());
@@ -119,21 +123,8 @@ class CudaBackend final : public Backend {
   Scratch results_{device_};      // on their way to the host
   Scratch partial_{device_};      // between two launches of one call
   std::vector<float> host_rows_;  // logits that are reduced on the host
+  std::unique_ptr<DeviceGather> columns_;
 };
-
-void CudaBackend::upload(const float* host, Tensor out) {
-  if (out.dtype == DType::f32) return device_.upload(host, rows_of(out));
-  std::vector<Bf16> rounded(static_cast<size_t>(out.rows) * static_cast<size_t>(out.cols));
-  to_bf16(host, DType::f32, rounded.size(), rounded.data());
-  device_.upload(rounded.data(), rows_of(out));
-}
-
-void CudaBackend::download(Tensor from, float* host) {
-  if (from.dtype == DType::f32) return device_.download(rows_of(from), host);
-  std::vector<Bf16> narrow(static_cast<size_t>(from.rows) * static_cast<size_t>(from.cols));
-  device_.download(rows_of(from), narrow.data());
-  to_f32(narrow.data(), DType::bf16, narrow.size(), host);
-}
 
 void CudaBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) {
   UNMASK_CHECK(out.cols == table.in && out.rows == static_cast<int>(tokens.size()),
@@ -386,7 +377,21 @@ void CudaBackend::row_changes(Tensor a, Tensor b, const Rows& rows, std::span<fl
 
 std::unique_ptr<Backend> create_backend(const CudaOptions& options) {
   if (options.threads < 0) fail("[threads] found {}, expected at least 1", options.threads);
-  return std::make_unique<CudaBackend>(options);
+  if (options.ranks == nullptr) return std::make_unique<CudaBackend>(options);
+  std::unique_ptr<CudaBackend> backend;
+  std::string problem;
+  try {
+    backend = std::make_unique<CudaBackend>(options);
+  } catch (const Error& error) {
+    problem = error.what();
+  }
+  agree_to_start(*options.ranks, problem);
+  backend->join(*options.ranks);
+  return backend;
+}
+
+void gather_columns(Backend& backend, std::span<const CutColumns> matrices) {
+  static_cast<CudaBackend&>(backend).columns().run(matrices);
 }
 
 }  // namespace unmask::cuda

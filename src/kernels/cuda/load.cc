@@ -2,6 +2,7 @@
 #include "core/plugin.h"
 #include "kernels/create_backend.h"
 #include "kernels/cuda/plugin.h"
+#include "kernels/ranks/output_split.h"
 
 namespace unmask {
 
@@ -35,7 +36,16 @@ std::unique_ptr<Backend> create_cuda_backend(const CudaOptions& options) {
   PluginCall call{.options = &options};
   std::unique_ptr<Backend> backend(function_of<PluginEntry>(options, kPluginEntry)(&call));
   if (!backend) throw Error(call.error, call.code);
-  return backend;
+  if (options.ranks == nullptr) return backend;
+  const auto gather = function_of<PluginGather>(options, kPluginGather);
+  Backend* const own = backend.get();
+  return create_output_split(std::move(backend), *options.ranks,
+                             [gather, own](std::span<const CutColumns> matrices) {
+                               PluginCall gathering{};
+                               gather(&gathering, own, matrices.data(), matrices.size());
+                               if (*gathering.error != '\0')
+                                 throw Error(gathering.error, gathering.code);
+                             });
 }
 
 }  // namespace unmask

@@ -6,6 +6,7 @@
 
 #include "kernels/cuda/backend.h"
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/device_gather.h"
 
 namespace unmask {
 namespace {
@@ -40,13 +41,21 @@ extern const char unmask_cuda_interface[];
 const char unmask_cuda_interface[] = UNMASK_INTERFACE;
 
 void unmask_cuda_query(unmask::PluginCall* call) {
-  unmask::guarded(*call, [] { unmask::cuda::require_device(); });
+  unmask::guarded(*call, [&] {
+    unmask::cuda::require_device();
+    if (call->options->ranks != nullptr) unmask::cuda::require_device_ranks();
+  });
 }
 
 unmask::Backend* unmask_cuda_create_backend(unmask::PluginCall* call) {
   unmask::Backend* backend = nullptr;
   unmask::guarded(*call, [&] { backend = unmask::cuda::create_backend(*call->options).release(); });
   return backend;
+}
+
+void unmask_cuda_gather_columns(unmask::PluginCall* call, unmask::Backend* backend,
+                                const unmask::CutColumns* matrices, size_t count) {
+  unmask::guarded(*call, [&] { unmask::cuda::gather_columns(*backend, {matrices, count}); });
 }
 // NOLINTEND(readability-identifier-naming)
 

@@ -25,10 +25,7 @@ struct ReceivedTask {
 class Follower final : public FollowingBackend {
  public:
   Follower(std::unique_ptr<Backend> own, Communicator& ranks, const FollowOptions& options)
-      : FollowingBackend(std::move(own)),
-        ranks_(ranks),
-        rows_(options.rows),
-        hash_(options.verifies, options.rows) {}
+      : FollowingBackend(std::move(own)), ranks_(ranks), hash_(options.verifies, inner()) {}
 
   Buffer allocate(size_t bytes) override {
     Buffer memory = inner().allocate(bytes);
@@ -67,7 +64,6 @@ class Follower final : public FollowingBackend {
   }
 
   Communicator& ranks_;
-  RowSplitBackend* rows_;
   StateHash hash_;
   std::vector<std::byte*> buffers_;  // by number
   std::map<int32_t, Buffer> own_;    // those that nobody here asked for
@@ -124,7 +120,7 @@ bool Follower::repeat(Call call, MessageReader& m, const HostMatrix& embedding) 
     case Call::scatter: repeat_gather(call, m); return true;
     case Call::complete: {
       const Tensor t = tensor(m);
-      rows_->complete(t);
+      inner().complete(t);
       hash_.add(t);
       return true;
     }

@@ -4,7 +4,6 @@
 #include <memory>
 
 #include "kernels/backend_wrapper.h"
-#include "kernels/ranks/row_split.h"
 #include "ranks/communicator.h"
 
 namespace unmask {
@@ -18,8 +17,7 @@ class FollowingBackend : public BackendWrapper {
 };
 
 struct FollowOptions {
-  bool verifies = false;            // as the leader has it
-  RowSplitBackend* rows = nullptr;  // within `own`, where ranks split rows
+  bool verifies = false;  // as the leader has it
 };
 
 /// `own` and `ranks` as for the leader.

@@ -19,7 +19,7 @@ class Leader final : public LeadingBackend {
         ranks_(ranks),
         options_(options),
         numbers_(std::make_shared<Numbers>(ranks)),
-        hash_(options.verifies, options.rows) {}
+        hash_(options.verifies, inner()) {}
   ~Leader() override {
     numbers_->tell(MessageWriter(Call::end));
     numbers_->leads = false;
@@ -94,7 +94,7 @@ class Leader final : public LeadingBackend {
   /// Tells the others of a call and does it here; `out` is what it writes.
   template <typename Work>
   void together(const MessageWriter& message, std::initializer_list<Tensor> out, const Work& work);
-  /// Before rank 0 reads tensors: it gets their rows, and ranks are compared.
+  /// Before rank 0 reads tensors: it gets the parts of others, and ranks are compared.
   void complete(std::initializer_list<Tensor> read);
   void compare();
 
@@ -126,10 +126,9 @@ void Leader::together(const MessageWriter& message, std::initializer_list<Tensor
 
 void Leader::complete(std::initializer_list<Tensor> read) {
   for (const Tensor& t : read) {
-    if (options_.rows == nullptr) break;
     MessageWriter m = message(Call::complete);
     m.put(place(t));
-    together(m, {t}, [&] { options_.rows->complete(t); });
+    together(m, {t}, [&] { inner().complete(t); });
   }
   compare();
 }

@@ -7,7 +7,6 @@
 
 #include "core/stop.h"
 #include "kernels/backend_wrapper.h"
-#include "kernels/ranks/row_split.h"
 #include "ranks/communicator.h"
 
 namespace unmask {
@@ -15,9 +14,8 @@ namespace unmask {
 struct LeadOptions {
   StopToken stop{};  // looked at between calls: none is broken off, since all ranks are in it
   /// Compares hashes of all that was computed before the host reads a result, and throws Error
-  /// where a rank differs. Of rows that are split, only what all have in the end is compared.
+  /// where a rank differs. Of what lies in parts, only what all have in the end is compared.
   bool verifies = false;
-  RowSplitBackend* rows = nullptr;  // within `own`, where ranks split rows
 };
 
 class LeadingBackend : public BackendWrapper {

@@ -28,7 +28,7 @@ enum class Call : uint8_t {
   extrapolate,
   gather,
   scatter,
-  complete,  // the rows of a tensor, which rank 0 reads
+  complete,  // a tensor that rank 0 reads
   compare,   // the hashes of what was computed
   end        // rank 0 calls no more
 };

@@ -4,6 +4,8 @@
 #include <utility>
 #include <vector>
 
+#include "kernels/backend_wrapper.h"
+#include "kernels/create_backend.h"
 #include "kernels/split_attention.h"
 #include "ranks/columns.h"
 #include "ranks/rows.h"
@@ -47,10 +49,12 @@ Rows slice(const Rows& list, Range part) {
 /// long as fetching the rows of others.
 enum class Weight : uint8_t { light, heavy };
 
-class RowSplit final : public RowSplitBackend {
+class RowSplit final : public BackendWrapper {
  public:
   RowSplit(std::unique_ptr<Backend> own, Communicator& ranks, const RowSplitOptions& options)
-      : RowSplitBackend(std::move(own)), options_(options), rows_(ranks), heads_(ranks) {}
+      : BackendWrapper(std::move(own)), options_(options), rows_(ranks), heads_(ranks) {
+    if (options.keys == DType::bf16 && !options.plans) pool_.emplace(options.threads);
+  }
 
   std::string describe() const override {
     return fmt::format("{}, rows on {} ranks", inner().describe(), rows_.ranks().size());
@@ -140,7 +144,14 @@ class RowSplit final : public RowSplitBackend {
   /// True when each rank has what goes from its rows of `from` to rows of `out`.
   bool stays(const RowShares& from, const Rows& rows, Tensor out) const;
 
+  /// What attention reads of keys or values.
+  void complete_keys(Tensor t) {
+    if (options_.keys != DType::bf16) return complete(t);
+    rows_.complete_rounded(t, pool_ ? &*pool_ : nullptr);
+  }
+
   RowSplitOptions options_;
+  std::optional<ThreadPool> pool_;  // where keys are rounded
   SplitRows rows_;
   ColumnGather heads_;
 };
@@ -208,8 +219,8 @@ void RowSplit::attention(std::span<const AttentionTask> tasks, const HeadShape& 
   std::vector<std::pair<Tensor, std::optional<RowShares>>> written;
   for (const AttentionTask& task : tasks) {
     if (task.q.rows == 0) continue;
-    complete(task.kv.k);
-    complete(task.kv.v);
+    complete_keys(task.kv.k);
+    complete_keys(task.kv.v);
     if (task.importance != nullptr || task.lse != nullptr) {  // of all rows, so heads are shared
       complete(task.q);
       measuring.push_back(task);
@@ -224,7 +235,12 @@ void RowSplit::attention(std::span<const AttentionTask> tasks, const HeadShape& 
   }
   const auto attend = [this](auto some, const HeadShape& of) { inner().attention(some, of); };
   if (!own.empty()) attend(own, shape);
-  if (!measuring.empty()) attend_own_heads(measuring, shape, attend, heads_);
+  if (!measuring.empty()) {
+    HeadResults results = attend_own_heads(measuring, shape, attend, rows_.ranks());
+    std::vector<CutColumns>& all = results.outs;
+    all.insert(all.end(), results.measured.begin(), results.measured.end());
+    heads_.run(all);
+  }
   for (const auto& [out, shares] : written) {
     if (shares) {
       rows_.mark(out, *shares);
@@ -261,13 +277,19 @@ void RowSplit::scatter(Tensor from, const Rows& rows, Tensor out) {
   }
   const Range own = (*shares)[static_cast<size_t>(rank())];
   if (own.size() > 0) inner().scatter(from.slice(own), slice(rows, own), out);
-  if (together) rows_.mark(out.slice({rows[0], rows[0] + rows.size()}), *shares);
+  if (together) return rows_.mark(out.slice({rows[0], rows[0] + rows.size()}), *shares);
+  if (!rows.empty()) rows_.changed(out.slice({rows[0], rows[rows.size() - 1] + 1}));
 }
 
 }  // namespace
 
-std::unique_ptr<RowSplitBackend> create_row_split(std::unique_ptr<Backend> own, Communicator& ranks,
-                                                  const RowSplitOptions& options) {
+DType keys_of_attention(WeightType weights, const std::string& kernels) {
+  const bool narrow = weights != WeightType::f32 && cpu_capabilities(kernels).bf16_attention;
+  return narrow ? DType::bf16 : DType::f32;
+}
+
+std::unique_ptr<Backend> create_row_split(std::unique_ptr<Backend> own, Communicator& ranks,
+                                          const RowSplitOptions& options) {
   return std::make_unique<RowSplit>(std::move(own), ranks, options);
 }
 

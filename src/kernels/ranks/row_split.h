@@ -2,10 +2,11 @@
 // parallelism). Rows meet in attention only, so keys and values are all that travels in a layer.
 #pragma once
 
-#include <initializer_list>
 #include <memory>
+#include <string>
 
-#include "kernels/backend_wrapper.h"
+#include "core/dtype.h"
+#include "kernels/backend.h"
 #include "ranks/communicator.h"
 
 namespace unmask {
@@ -15,20 +16,19 @@ struct RowSplitOptions {
   /// as its weights take from memory, however few they are (20 int8 TOP/s and 300 GB/s: 33 rows),
   /// and rows that all have need not travel.
   int fewest_rows = 32;
+  /// In which attention reads keys and values, which travel so: float32, or bfloat16 where it
+  /// rounds them first.
+  DType keys = DType::f32;
+  int threads = 1;     // that round them
+  bool plans = false;  // nothing is computed: what travels is counted
 };
 
-class RowSplitBackend : public BackendWrapper {
- public:
-  using BackendWrapper::BackendWrapper;
-  /// Every rank gets all rows of the tensor; all ranks call it.
-  virtual void complete(Tensor t) = 0;
-  /// True when this rank has all rows of the tensor.
-  virtual bool whole(Tensor t) const = 0;
-};
+/// RowSplitOptions::keys of the CPU's backend.
+DType keys_of_attention(WeightType weights, const std::string& kernels);
 
 /// `own`: a backend of the host's memory that knows of no ranks. All ranks make the same calls with
 /// the same values; what the host reads is complete. `ranks` outlives the result.
-std::unique_ptr<RowSplitBackend> create_row_split(std::unique_ptr<Backend> own, Communicator& ranks,
-                                                  const RowSplitOptions& options);
+std::unique_ptr<Backend> create_row_split(std::unique_ptr<Backend> own, Communicator& ranks,
+                                          const RowSplitOptions& options);
 
 }  // namespace unmask

@@ -3,28 +3,31 @@
 
 #include <bit>
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include "core/checksum.h"
 #include "core/tensor.h"
-#include "kernels/ranks/row_split.h"
+#include "kernels/backend.h"
 #include "ranks/communicator.h"
 
 namespace unmask {
 
 class StateHash {
  public:
-  /// `rows`: of which ranks have their own; null: all have all.
-  StateHash(bool counts, const RowSplitBackend* rows) : counts_(counts), rows_(rows) {}
+  /// `backend`: that computes what is compared.
+  StateHash(bool counts, Backend& backend) : counts_(counts), backend_(backend) {}
 
-  /// A tensor that was written; one whose rows are split leaves nothing to compare.
+  /// A tensor that was written; one that lies in parts leaves nothing to compare.
   void add(Tensor tensor) {
-    if (!counts_ || (rows_ != nullptr && !rows_->whole(tensor))) return;
-    const size_t width = dense_bytes(1, tensor.cols, tensor.dtype);
-    const int64_t stride = tensor.stride * static_cast<int64_t>(dtype_bytes(tensor.dtype));
+    if (!counts_ || !backend_.whole(tensor)) return;
+    const auto cols = static_cast<size_t>(tensor.cols);
+    values_.resize(static_cast<size_t>(tensor.rows) * cols);
+    backend_.download(tensor, values_.data());
+    const std::span<const float> values(values_);
     for (int r = 0; r < tensor.rows; ++r) {
-      const auto* row = static_cast<const std::byte*>(tensor.data) + r * stride;
-      value_ = std::rotl(value_, 7) ^ checksum({row, width});
+      const auto row = std::as_bytes(values.subspan(static_cast<size_t>(r) * cols, cols));
+      value_ = std::rotl(value_, 7) ^ checksum(row);
     }
   }
   /// Of all ranks, in their order.
@@ -39,7 +42,8 @@ class StateHash {
 
  private:
   bool counts_;
-  const RowSplitBackend* rows_;
+  Backend& backend_;
+  std::vector<float> values_;  // of a tensor, on the host
   uint64_t value_ = 0;
 };
 

@@ -20,5 +20,8 @@ unmask::Backend* unmask_cuda_create_backend(unmask::PluginCall* call) {
   std::strcpy(call->error, "[cuda] no backend");
   return nullptr;
 }
+
+void unmask_cuda_gather_columns(unmask::PluginCall* /*call*/, unmask::Backend* /*backend*/,
+                                const unmask::CutColumns* /*matrices*/, size_t /*count*/) {}
 // NOLINTEND(readability-identifier-naming)
 }

@@ -4,10 +4,12 @@
 #include <array>
 #include <cstring>
 #include <iterator>
+#include <mutex>
 #include <sys/mman.h>
 #include <unistd.h>
 
 #include "kernels/cuda/device.h"
+#include "kernels/cuda/device_gather.h"
 #include "kernels/cuda/products.h"
 #include "kernels/cuda/reveal_work.h"
 
@@ -25,6 +27,7 @@ class Arena {
   }
 
   void* allocate(size_t bytes) {
+    const std::lock_guard held(lock_);
     const auto page = static_cast<size_t>(sysconf(_SC_PAGESIZE));
     std::byte* data = base_ + used_;
     used_ += (bytes + page - 1) / page * page + page;  // a page that nobody owns lies between
@@ -34,6 +37,7 @@ class Arena {
     return data;
   }
   void free(void* data) {
+    const std::lock_guard held(lock_);
     const auto found = std::find_if(owned_.begin(), owned_.end(),
                                     [&](std::span<std::byte> s) { return s.data() == data; });
     madvise(found->data(), found->size(), MADV_DONTNEED);
@@ -43,6 +47,7 @@ class Arena {
     used_ = 0;
   }
   void open(int change) {
+    const std::lock_guard held(lock_);
     const bool was = open_ > 0;
     open_ += change;
     if (was != (open_ > 0)) protect(open_ > 0);
@@ -58,6 +63,7 @@ class Arena {
   }
   void protect(bool open) { mprotect(base_, used_, open ? PROT_READ | PROT_WRITE : PROT_NONE); }
 
+  std::mutex lock_;  // devices may be those of several threads
   std::byte* base_;
   size_t used_ = 0;
   int open_ = 0;
@@ -205,6 +211,35 @@ std::string Products::name() const { return "plain"; }
 
 void Products::run(const Product& p) {
   state_->device.stream()->add([p] { multiply(p); });
+}
+
+namespace {
+
+/// Gathers as the host does.
+class PlainRanks final : public Communicator {
+ public:
+  explicit PlainRanks(Communicator& host) : host_(host) {}
+  int rank() const override { return host_.rank(); }
+  int size() const override { return host_.size(); }
+  void send(std::span<const std::byte> message) override { host_.send(message); }
+  std::vector<std::byte> receive() override { return host_.receive(); }
+  [[noreturn]] void give_up(const std::string& reason) override { throw Error(reason); }
+
+ protected:
+  void gather_at_once(const std::byte* mine, std::span<const int64_t> counts,
+                      std::byte* all) override {
+    const PlainAccess access;
+    host_.gather(mine, counts, all);
+  }
+
+ private:
+  Communicator& host_;
+};
+
+}  // namespace
+
+std::unique_ptr<Communicator> create_device_ranks(Communicator& host, Device& /*device*/) {
+  return std::make_unique<PlainRanks>(host);
 }
 
 }  // namespace unmask::cuda
