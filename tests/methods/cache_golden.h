@@ -30,6 +30,8 @@ class CacheCase {
 
   /// Generates with `method` and compares tokens and rows after every model call.
   void check_generation(const std::string& method);
+  /// The same with drafts, which compute other rows; skipped where they are refused.
+  void check_drafts(const std::string& method);
 
   /// One model call of a replay.
   struct Call {
