@@ -56,6 +56,7 @@ struct RequestOptions {
   std::optional<double> leap{};       // with threshold: as probable will do near one that passes it
   std::optional<int> leap_radius{};   // how near, in positions (4)
   bool credit = false;                // adds what earlier passes of a block proposed
+  std::optional<int> drafts{};        // canvases a pass evaluates: fewer passes, the same text
   double cfg_scale = 0;               // guidance; above 0 each step takes two passes
   std::uint64_t seed = 0;             // of all randomness
   bool suppress_eos = false;          // end tokens are never chosen

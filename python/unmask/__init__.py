@@ -7,7 +7,7 @@
 
 Options of a request are keyword arguments under the names of the command line: preset, method, gen_length,
 max_tokens, block_length, steps, tokens_per_step, algorithm, temperature, top_p, top_k, alg_temp, eps,
-threshold, leap, leap_radius, credit, factor, edit, cfg_scale, seed, suppress_eos, defer_eos, attach_eos,
+threshold, leap, leap_radius, credit, drafts, factor, edit, cfg_scale, seed, suppress_eos, defer_eos, attach_eos,
 early_stop; raw, system, chat_template, template_options (a dictionary), json_schema (a text), json_object, hole, grow. What is not given follows
 from the preset, then from the model. docs/library.md has the rest.
 

@@ -62,6 +62,7 @@ unmask::RequestOptions generation_options(const RequestOptions& o) {
   out.leap = o.leap;
   out.leap_radius = o.leap_radius;
   out.credit = o.credit;
+  out.drafts = o.drafts;
   out.top_k = o.top_k;
   if (o.eps) out.eps = static_cast<float>(*o.eps);
   out.cfg_scale = o.cfg_scale;

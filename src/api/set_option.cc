@@ -96,6 +96,7 @@ const std::array kRequestOptions{
     RequestOption{"leap", &R::leap},
     RequestOption{"leap_radius", &R::leap_radius},
     RequestOption{"credit", &R::credit},
+    RequestOption{"drafts", &R::drafts},
     RequestOption{"cfg_scale", &R::cfg_scale},
     RequestOption{"seed", &R::seed},
     RequestOption{"suppress_eos", &R::suppress_eos},

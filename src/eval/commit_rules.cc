@@ -25,6 +25,7 @@ RequestOptions with_rules(RequestOptions options, std::string_view rules) {
   number("factor", options.factor, 1000);
   count("leap_radius", options.leap_radius);
   count("tokens_per_step", options.tokens_per_step);
+  count("drafts", options.drafts);
   options.credit = given.flag("credit", options.credit);
   options.attach_eos = given.flag("attach_eos", options.attach_eos);
   given.check_all_read();

@@ -14,8 +14,8 @@ namespace unmask {
 std::pair<std::string, std::string> split_rules(std::string_view spec);
 
 /// `options` with the rules in the place of its own: threshold, leap, leap_radius, factor,
-/// tokens_per_step, credit, attach_eos. Throws Error for one that does not exist or is out of its
-/// range.
+/// tokens_per_step, drafts, credit, attach_eos. Throws Error for one that does not exist or is out
+/// of its range.
 RequestOptions with_rules(RequestOptions options, std::string_view rules);
 
 }  // namespace unmask

@@ -182,6 +182,7 @@ bool Engine::plan(RunningRequest& r) try {
   if (r.planned || r.error) return !r.error;
   SequencePass pass = r.sequence.plan();
   if (r.sequence.guided() && !pass.plan.rows.empty()) r.twin = r.sequence.plan_unconditional();
+  r.planned_drafts = r.sequence.draft(pass);
   r.planned = std::move(pass);
   return true;
 } catch (const LogicError&) {
@@ -206,7 +207,10 @@ void Engine::compute(const Participants& participants) {
     r->end_step(r->seconds());
     if (r->step.index == 0) keep_prefix(*r);  // others may wait with the same prompt
   }
-  for (RunningRequest* r : participants) notify(*r);
+  for (RunningRequest* r : participants) {
+    notify(*r);
+    take_drafts(*r);
+  }
 }
 
 void Engine::forward(const Participants& participants) {
@@ -217,6 +221,8 @@ void Engine::forward(const Participants& participants) {
       passes.push_back({r, batch.size()});
       batch.push_back(*std::move(r->planned));
       if (r->twin) batch.push_back(*std::move(r->twin));
+      r->drafts = std::move(r->planned_drafts);
+      for (const Draft& draft : r->drafts) batch.push_back(draft.pass);
     }
     r->planned.reset();
     r->twin.reset();
@@ -235,7 +241,9 @@ void Engine::forward(const Participants& participants) {
                                    static_cast<float>(s.request().cfg_scale + 1));
     }
     try {
-      rows_->read(*pass.of, own);
+      pass.of->reading = rows_->read(*pass.of, own, s.read_positions(), s.step_index());
+      const size_t last = pass.first + pass.of->drafts.size();
+      read_drafts(*pass.of, hidden.slice({rows[pass.first].end, rows[last].end}));
     } catch (const Error& error) {
       if (error.code() != ErrorCode::not_finite) throw;
       overflowed.emplace_back(pass.of, error);

@@ -153,6 +153,10 @@ class Engine {
   /// the backend and the plan allow. False when they do not.
   bool take_series(RunningRequest& r);
   void notify(RunningRequest& r);
+  /// `hidden`: of the wanted rows of its drafts.
+  void read_drafts(RunningRequest& r, Tensor hidden);
+  /// Takes the steps whose canvases the last pass has evaluated, as long as each leads to the next.
+  void take_drafts(RunningRequest& r);
   /// Lets the pool have what a request is done with.
   void keep_prefix(RunningRequest& r);
   void end(const Participants& participants, const std::exception_ptr& error);

@@ -123,6 +123,21 @@ void check_constraint(const Request& request, const ModelConfig& config) {
   }
 }
 
+/// Throws Error unless the steps of a request can be drafted.
+void check_drafts(const Request& request, const ModelConfig& config, const Method& method) {
+  if (!method.takes_drafts()) {
+    fail(ErrorCode::sampler,
+         "[sampler] drafts: found method '{}', whose pass does not follow from the canvas and what "
+         "is kept outside of its rows alone; what takes drafts is {}",
+         printable(request.method), fmt::join(drafting_methods(config), ", "));
+  }
+  if (request.cfg_scale > 0 || request.constraint || request.growth || request.observe) {
+    fail(ErrorCode::sampler,
+         "[sampler] drafts: found guidance, a schema, growing holes or an observer, expected none "
+         "of them");
+  }
+}
+
 }  // namespace
 
 Request append_masks(std::vector<TokenId> prompt, int gen_length, TokenId mask_id) {
@@ -161,6 +176,7 @@ void check_request(const Request& request, const ModelConfig& config) {
   if (method->slides()) check_sliding(request);
   if (method->leaves_masks_out()) check_choice(request);
   if (request.growth) check_growth(request, config, *method);
+  if (request.sampler.drafts) check_drafts(request, config, *method);
   if (method->needs_order() && request.sampler.algorithm != Algorithm::random) {
     fail(ErrorCode::sampler,
          "[method] '{}' needs to know beforehand which positions a step decides: use algorithm "

@@ -13,9 +13,9 @@ class RowReader {
   /// `model` outlives the reader.
   explicit RowReader(Transformer& model) : model_(model), tiles_(model) {}
 
-  /// Fills the request's statistics, one for each candidate, and what a constraint or alternatives
-  /// need beside them. Throws Error (not_finite) when the logits are no numbers.
-  void read(RunningRequest& r, Tensor hidden);
+  /// Statistics of the positions that `hidden` predicts in this step, and what a constraint or
+  /// alternatives need beside them. Throws Error (not_finite) when the logits are no numbers.
+  RowReading read(RunningRequest& r, Tensor hidden, std::span<const int> positions, int step);
 
   LogitTiles& tiles() { return tiles_; }
   size_t bytes() const { return tiles_.bytes() + host_.capacity() * sizeof(float); }

@@ -6,12 +6,13 @@ namespace unmask {
 
 void RunningRequest::decide() {
   const std::vector<int> positions = sequence.candidates();
-  const std::vector<ConstrainedRow> rows = std::exchange(constrained, {});
-  sequence.apply(std::exchange(stats, {}), rows);
+  RowReading read = std::exchange(reading, {});
+  const std::vector<ConstrainedRow>& rows = read.constrained;
+  sequence.apply(read.stats, rows);
   alternatives.clear();
   if (!sequence.request().alternatives) return;
   for (const Decision& d : sequence.decided()) {
-    alternatives.push_back(std::move(considered[d.position]));
+    alternatives.push_back(std::move(read.considered[d.position]));
     if (rows.empty()) continue;
     // The token is the constraint's choice, not the row's.
     const auto at = std::lower_bound(positions.begin(), positions.end(), d.position);
@@ -21,7 +22,6 @@ void RunningRequest::decide() {
     alternatives.back().log_probability =
         std::log(row.probabilities[static_cast<size_t>(token_class)]);
   }
-  considered.clear();
 }
 
 }  // namespace unmask

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <exception>
-#include <map>
 #include <optional>
 #include <utility>
 #include <vector>
@@ -40,7 +39,8 @@ struct RunningRequest {
   int passes() const { return planned->plan.rows.empty() ? 0 : (twin ? 2 : 1); }
   int planned_rows() const {
     const int own = planned->plan.mean_rows(n_layers);
-    return own + (twin ? twin->plan.mean_rows(n_layers) : 0);
+    const auto drafts = static_cast<int>(planned_drafts.size());
+    return own * (1 + drafts) + (twin ? twin->plan.mean_rows(n_layers) : 0);
   }
   void count_rows(int64_t rows) {
     result.rows += rows;
@@ -89,10 +89,10 @@ struct RunningRequest {
   std::optional<std::chrono::steady_clock::time_point> start;  // of the first step
   std::optional<SequencePass> planned;                         // the next pass
   std::optional<SequencePass> twin;                            // its unconditional half
-  std::vector<TokenStats> stats;                               // of the present pass
-  std::vector<ConstrainedRow> constrained;                     // the same, with a constraint
+  std::vector<Draft> planned_drafts;                           // and what goes behind it
+  RowReading reading;                                          // of the present pass
+  std::vector<Draft> drafts;                                   // that it evaluated
   std::optional<Credit> credit;
-  std::map<int, Alternatives> considered;  // by candidate, where the request asks for it
   std::vector<Alternatives> alternatives;  // of what the last step decided
   struct {
     int index = 0;

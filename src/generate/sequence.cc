@@ -150,6 +150,7 @@ void Sequence::begin_block() {
   in_block_ = 0;
   decided_since_all_ = 0;
   rounds_ = 0;
+  proposed_.clear();
   schedule_.emplace(request_.sampler, masks_in(block_), steps_in(block_), request_.block_length);
   begin_step();
 }
@@ -235,7 +236,7 @@ SequencePass Sequence::plan() {
     throw LogicError(fmt::format("method '{}' planned no row that can decide a token in step {}",
                                  method_->name(), index_));
   }
-  Rows wanted = rows_read(plan);
+  Rows wanted = rows_of(read_, plan);
   return {now, std::move(plan), method_.get(), &stores_, std::move(wanted)};
 }
 
@@ -246,7 +247,7 @@ SequencePass Sequence::plan_unconditional() {
   Step now = step();
   now.tokens = twin_->tokens;
   StepPlan plan = twin_->method->plan_step(now);
-  Rows wanted = rows_read(plan);
+  Rows wanted = rows_of(read_, plan);
   return {.step = now,
           .plan = std::move(plan),
           .method = twin_->method.get(),
@@ -292,9 +293,9 @@ void Sequence::find_read(const StepPlan& plan) {
   }
 }
 
-Rows Sequence::rows_read(const StepPlan& plan) const {
+Rows Sequence::rows_of(std::span<const int> positions, const StepPlan& plan) const {
   std::vector<int> wanted;
-  for (const int p : read_) {
+  for (const int p : positions) {
     const std::optional<int> row = deciding_row(plan.rows, p);
     UNMASK_CHECK(row.has_value(), "guidance must plan the same rows for both passes");
     wanted.push_back(*row);

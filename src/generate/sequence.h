@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "generate/constrained_row.h"
+#include "generate/draft.h"
 #include "generate/request.h"
 #include "methods/registry.h"
 #include "model/transformer.h"
@@ -40,6 +41,11 @@ class Sequence {
   SequencePass plan();
   /// The same pass with the prompt masked, for guidance.
   SequencePass plan_unconditional();
+  /// Passes of the canvases that the steps from the planned one on lead to if each takes what the
+  /// last pass proposed, to be computed behind the planned one.
+  std::vector<Draft> draft(const SequencePass& planned) const;
+  /// Whether the planned pass is that of a draft.
+  bool is_drafted(const Draft& draft, const SequencePass& planned) const;
   /// Positions that may be decided in the planned step, ascending.
   const std::vector<int>& candidates() const { return candidates_; }
   /// The position of each wanted row: the candidates, and behind them those of the canvas's end
@@ -137,7 +143,7 @@ class Sequence {
   void find_candidates(const StepPlan& plan);
   /// Adds to the candidates what is read of the canvas's end.
   void find_read(const StepPlan& plan);
-  Rows rows_read(const StepPlan& plan) const;
+  Rows rows_of(std::span<const int> positions, const StepPlan& plan) const;
 
   const Request request_;
   const ModelConfig& config_;
@@ -159,12 +165,13 @@ class Sequence {
   int rounds_ = 0;             // of editing a block without masks
   int expanded_ = 0;           // expansions of holes
   bool moved_ = false;
-  std::optional<int> due_;         // as in Step
-  std::vector<int> scheduled_;     // as in Step
-  std::vector<int> last_decided_;  // as in Step
-  bool plan_decides_ = false;      // the plan names what is decided
-  double threshold_scale_ = 1;     // as in StepPlan
-  std::vector<float> confidence_;  // as in Step
+  std::optional<int> due_;           // as in Step
+  std::vector<int> scheduled_;       // as in Step
+  std::vector<int> last_decided_;    // as in Step
+  bool plan_decides_ = false;        // the plan names what is decided
+  double threshold_scale_ = 1;       // as in StepPlan
+  std::vector<float> confidence_;    // as in Step
+  std::vector<Candidate> proposed_;  // by the block's last pass, but for what was decided
   std::vector<int> candidates_;
   std::vector<int> read_;    // candidates_, then positions of the canvas's last block
   bool looked_ = false;      // at those, in this block

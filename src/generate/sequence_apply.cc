@@ -88,6 +88,12 @@ void Sequence::apply(std::span<const TokenStats> stats, std::span<const Constrai
                             ? Budget{.count = static_cast<int>(stats.size()), .probability = 1}
                             : schedule_->budget(in_block_, masks_in({0, block_.end}));
   std::vector<Decision> decided = choose(candidates, budget);
+  if (request_.sampler.drafts && !candidates.empty()) {
+    std::erase_if(candidates, [&](const Candidate& c) {
+      return std::ranges::count(decided, c.position, &Decision::position) > 0;
+    });
+    proposed_ = std::move(candidates);
+  }
   const auto is_before = [](const Decision& a, const Decision& b) {
     return a.position < b.position;
   };

@@ -32,7 +32,8 @@ StepPlan EvictingCache::plan_step(const Step& step) {
   StepPlan plan{.rows = step.in_block <= steps_.delay ? refresh_.of(step) : Rows(step.block),
                 .decides = alone ? Range{step.block.begin, step.block.begin + 1} : Range{},
                 .queries = step.in_block == steps_.delay ? step.block : Range{},
-                .steady = step.in_block > steps_.delay};
+                .steady = step.in_block > steps_.delay,
+                .drafts = step.in_block > steps_.delay};
   refresh_.computed(step, plan);
   return plan;
 }

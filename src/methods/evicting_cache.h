@@ -35,6 +35,7 @@ class EvictingCache : public Method {
       : steps_(steps), refresh_(steps.refresh, steps.first_alone) {}
 
   int fewest_steps() const override { return steps_.first_alone ? 2 : 1; }
+  bool takes_drafts() const override { return true; }
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;
   size_t state_bytes() const override { return attended_.bytes(); }

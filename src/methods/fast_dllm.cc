@@ -36,7 +36,7 @@ StepPlan FastDllm::plan_step(const Step& step) {
   begun_ = true;
   if (step.in_block > 0) {
     plan.rows = Rows(options_.dual ? block : Range{block.begin, step.length()});
-    plan.steady = true;
+    plan.steady = plan.drafts = true;
   } else {
     plan.rows = refresh_.of(step);
     renewed_ = renewed_ || *plan.rows.begin() < prepared_;

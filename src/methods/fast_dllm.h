@@ -25,6 +25,7 @@ class FastDllm final : public PositionCache {
       : options_(options), refresh_(options.refresh, options.first_alone) {}
   std::string_view name() const override { return "fast-dllm"; }
   int fewest_steps() const override { return options_.first_alone ? 2 : 1; }
+  bool takes_drafts() const override { return true; }
   std::optional<int> reusable() const override;
   int reusable_block() const override { return options_.refresh.prompt_chunk; }
   void resume(int positions) override;

@@ -24,6 +24,7 @@ class MethodWrapper : public Method {
   std::optional<Sliding> slides() const override { return inner_->slides(); }
   bool allows_moves() const override { return inner_->allows_moves(); }
   bool leaves_masks_out() const override { return inner_->leaves_masks_out(); }
+  bool takes_drafts() const override { return inner_->takes_drafts(); }
   std::optional<int> reusable() const override { return inner_->reusable(); }
   int reusable_block() const override { return inner_->reusable_block(); }
   void resume(int positions) override { inner_->resume(positions); }

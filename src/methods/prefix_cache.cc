@@ -23,7 +23,8 @@ StepPlan PrefixCache::plan_step(const Step& step) {
   }
   whole_ = end;
   const bool shifted = options_.logit_shift > 0 && final_ < step.length() && step.masked(final_);
-  return {.rows = Rows(Range{std::max(0, final_ - (shifted ? 1 : 0)), end})};
+  return {.rows = Rows(Range{std::max(0, final_ - (shifted ? 1 : 0)), end}),
+          .drafts = options_.sub_block == 0};
 }
 
 int PrefixCache::count_final(const Step& step, const Visibility& visibility) const {

@@ -30,6 +30,8 @@ class PrefixCache final : public PositionCache {
   bool supports(const Visibility& visibility) const override {
     return visibility.is_block_causal();
   }
+  /// With parts, what a step leaves is read by the steps of other parts.
+  bool takes_drafts() const override { return options_.sub_block == 0; }
   std::optional<int> reusable() const override { return final_; }
   void resume(int positions) override { final_ = planned_ = known_ = positions; }
   /// From the first position that is not final to the last one that the block sees; no rows in a

@@ -8,7 +8,7 @@ StepPlan RefreshPattern::plan_step(const Step& step) {
   if (refreshes_) {
     const Range queries = pattern_->plan_step(step).queries;
     if (queries.size() > 0) plan.queries = queries;
-    plan.steady = false;  // the pattern may change from step to step
+    plan.steady = plan.drafts = false;  // the pattern may change from step to step
   }
   return plan;
 }

@@ -112,12 +112,20 @@ std::unique_ptr<Method> create_one(std::string_view spec, const MethodContext& c
   return method;
 }
 
+/// Names of the methods that work on the model and are `able`.
+template <typename Able>
+std::vector<std::string> names_where(const MethodContext& context, const Able& able) {
+  std::vector<std::string> names;
+  for (const std::string& name : method_names()) {
+    const auto method = create_one(name, context);
+    if (method->supports(context.config.visibility) && able(*method)) names.push_back(name);
+  }
+  return names;
+}
+
 [[noreturn]] void refuse_visibility(std::string_view spec, const MethodContext& context) {
   const Visibility& visibility = context.config.visibility;
-  std::vector<std::string> able;
-  for (const std::string& name : method_names()) {
-    if (create_one(name, context)->supports(visibility)) able.push_back(name);
-  }
+  const auto able = names_where(context, [](const Method&) { return true; });
   fail("[method] '{}' does not fit this model, whose positions see {}; what fits is {}",
        printable(spec), visibility.is_block_causal() ? "only their block and those before" : "all",
        fmt::join(able, ", "));
@@ -154,6 +162,10 @@ std::vector<std::string> method_names() {
   std::vector<std::string> names;
   for (const auto& [name, entry] : entries()) names.push_back(name);
   return names;
+}
+
+std::vector<std::string> drafting_methods(const ModelConfig& config) {
+  return names_where({config, 0}, [](const Method& method) { return method.takes_drafts(); });
 }
 
 std::vector<std::string> method_options(std::string_view name) {

@@ -18,6 +18,8 @@ std::unique_ptr<Method> create_method(std::string_view spec, const MethodContext
 
 /// Names of all methods.
 std::vector<std::string> method_names();
+/// Of those that take drafts on this model (StepPlan::drafts).
+std::vector<std::string> drafting_methods(const ModelConfig& config);
 /// Names of the options of one of them. Throws Error when there is none of that name.
 std::vector<std::string> method_options(std::string_view name);
 

@@ -34,7 +34,7 @@ StepPlan StreamingDllm::plan_step(const Step& step) {
   StepPlan plan;
   if (step.in_block > 0) {
     plan.rows = Rows(seen(step, block.begin));
-    plan.steady = true;
+    plan.steady = plan.drafts = true;
     plan.threshold_scale = 1 - options_.alpha * (1 - masked_share(step, plan.rows));
   } else {
     slots_ = seen(step, 0);

@@ -27,6 +27,7 @@ class StreamingDllm final : public Method {
   std::string_view name() const override { return "streaming-dllm"; }
   bool stops_after_end() const override { return true; }
   int fewest_steps() const override { return options_.first_alone ? 2 : 1; }
+  bool takes_drafts() const override { return true; }
 
   StepPlan plan_step(const Step& step) override;
   Attention attend(AttendScope& scope) override;

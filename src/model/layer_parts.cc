@@ -75,9 +75,23 @@ void LayerParts::attention(int layer, std::span<SequencePass> batch, const Layer
                            Tensor normed, Tensor asking, Tensor out, Into into) {
   const Projected projected = project(layer, batch, rows, normed, asking);
   const Tensor context = memory_.fit(Workspace::context, asking.rows, projected.q.cols);
+  // A draft writes the slots that the pass before it reads, so it waits for it.
+  for (size_t begin = 0, end = 0; begin < batch.size(); begin = end) {
+    do ++end;
+    while (end < batch.size() && !batch[end].draft);
+    attend(layer, batch, {static_cast<int>(begin), static_cast<int>(end)}, rows, projected,
+           context);
+  }
+  backend_.linear(context, {.weights = weights(layer).attn_out.get(), .out = out, .into = into});
+}
+
+void LayerParts::attend(int layer, std::span<SequencePass> batch, Range sequences,
+                        const LayerRows& rows, const Projected& projected, Tensor context) {
   std::vector<AttentionTask> tasks;
   std::vector<std::vector<int>> ends(batch.size());  // as long as the tasks
-  for (size_t i = 0; i < batch.size(); ++i) {
+  const auto first = static_cast<size_t>(sequences.begin);
+  const auto behind = static_cast<size_t>(sequences.end);
+  for (size_t i = first; i < behind; ++i) {
     const LayerRows::Part& part = rows.parts[i];
     AttendScope scope{.layer = layer,
                       .step = batch[i].step,
@@ -102,10 +116,10 @@ void LayerParts::attention(int layer, std::span<SequencePass> batch, const Layer
                      .importance = attention.importance});
   }
   backend_.attention(tasks, shape_);
-  for (size_t i = 0; i < batch.size(); ++i) {
-    if (tasks[i].importance != nullptr) batch[i].method->attended(layer, *tasks[i].importance);
+  for (size_t i = first; i < behind; ++i) {
+    BlockImportance* const importance = tasks[i - first].importance;
+    if (importance != nullptr) batch[i].method->attended(layer, *importance);
   }
-  backend_.linear(context, {.weights = weights(layer).attn_out.get(), .out = out, .into = into});
 }
 
 void LayerParts::feed_forward(int layer, Tensor x, Tensor out, Into into) {

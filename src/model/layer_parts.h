@@ -37,6 +37,9 @@ class LayerParts {
   /// Queries and keys, rotated, and values.
   Projected project(int layer, std::span<const SequencePass> batch, const LayerRows& rows,
                     Tensor normed, Tensor asking);
+  /// What the queries of some sequences of the batch see goes into their rows of `context`.
+  void attend(int layer, std::span<SequencePass> batch, Range sequences, const LayerRows& rows,
+              const Projected& projected, Tensor context);
   /// Root mean square norm of every head of x [rows, heads * head_dim]; without weight none.
   void normalize_heads(Tensor weight, Tensor x);
   void rotate(std::span<const SequencePass> batch, const LayerRows& rows, Tensor q, Tensor k);

@@ -18,6 +18,7 @@ struct SequencePass {
   Rows wanted;                   // indices into plan.rows whose hidden state is needed
   StepSeries* series = nullptr;  // that knows the tokens of the rows; null: step.tokens
   bool follows = false;          // cuts the rows that the pass before it cuts (guidance)
+  bool draft = false;            // attends after the pass before it, whose slots it writes anew
 };
 
 /// The rows that one layer computes, sequence after sequence.

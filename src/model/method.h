@@ -61,6 +61,10 @@ struct StepPlan {
   double threshold_scale = 1;  // of the sampler's threshold, where it has one
   /// A pass before the step: nothing is decided, and the same step is planned again.
   bool prepares = false;
+  /// What the pass computes follows from the canvas and from slots that it does not write, and the
+  /// next one of the block writes the same: it may be computed for several canvases, one behind the
+  /// other (SamplerOptions::drafts).
+  bool drafts = false;
   /// Positions that may be decided, ascending; none: all that have a row.
   std::optional<Rows> candidates{};
   /// By ascending layer; Method::cut() says which rows go on. A position without a row at the end
@@ -176,6 +180,8 @@ class Method {
   /// Whether a step leaves masks of the block out that another method would let it decide
   /// (StepPlan::candidates, StepPlan::cuts).
   virtual bool leaves_masks_out() const { return false; }
+  /// Whether some of its passes may be computed for several canvases (StepPlan::drafts).
+  virtual bool takes_drafts() const { return false; }
   /// Positions from the first on whose stored keys and values never change again and lie in the
   /// slots of their numbers: another generation that begins with their tokens may begin with them.
   /// None: the method keeps nothing of this kind.

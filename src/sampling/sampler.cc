@@ -138,6 +138,27 @@ void check_rules(const SamplerOptions& o) {
   }
 }
 
+void check_drafts(const SamplerOptions& o) {
+  if (*o.drafts < 2) {
+    refuse("[sampler] drafts: found {}, expected at least 2: the canvas and what it may become",
+           *o.drafts);
+  }
+  if (o.dynamic()) {
+    refuse(
+        "[sampler] drafts: found a threshold or a factor, expected neither: a draft is right where "
+        "each step decides a number of tokens that is fixed beforehand");
+  }
+  if (o.editing || o.remask || o.credit) {
+    refuse(
+        "[sampler] drafts: found editing, remasking or credit, expected none of them: steps must "
+        "follow from one pass and leave decided tokens alone");
+  }
+  if (o.algorithm == Algorithm::random || o.algorithm == Algorithm::origin) {
+    refuse("[sampler] drafts: found '{}', expected an algorithm that ranks what a pass proposes",
+           algorithm_name(o.algorithm));
+  }
+}
+
 }  // namespace
 
 Algorithm parse_algorithm(std::string_view name) {
@@ -184,6 +205,7 @@ void check_options(const SamplerOptions& o) {
     refuse("[sampler] paced, above and least have a meaning only with a threshold");
   }
   check_rules(o);
+  if (o.drafts) check_drafts(o);
   if (o.per_step < 1) refuse("[sampler] per_step: found {}, expected at least 1", o.per_step);
   if (o.editing && !(o.editing->threshold >= 0 && o.editing->threshold <= 1)) {
     refuse("[sampler] editing: found threshold {}, expected a probability in [0, 1]",
@@ -233,7 +255,7 @@ TokenQuery token_query(const SamplerOptions& options, TokenId mask_id,
 std::optional<Surety> plain_surety(const SamplerOptions& o) {
   const bool filtered = o.top_k || (o.top_p && *o.top_p < 1);
   if (o.temperature > 0 || o.alg_temp > 0 || filtered || o.dynamic()) return std::nullopt;
-  if (o.editing || o.remask || o.credit || o.attach_eos) return std::nullopt;
+  if (o.editing || o.remask || o.credit || o.attach_eos || o.drafts) return std::nullopt;
   switch (o.algorithm) {
     case Algorithm::low_confidence:
     case Algorithm::maskgit_plus: return Surety::probability;

@@ -73,6 +73,9 @@ struct SamplerOptions {
   std::optional<double> factor{};      // decide the longest prefix with c_i >= 1 - factor / (i + 1)
   std::optional<Leap> leap{};          // with threshold
   std::optional<CreditRule> credit{};  // adds what earlier passes of the block proposed
+  std::optional<int> drafts{};  // canvases that a pass evaluates, the present one included: the
+                                // later ones are what the next steps may lead to (FreeDave, arXiv
+                                // 2510.00294); the tokens are those without
   bool paced = false;  // with threshold: no more than an even schedule plus what earlier steps left
                        // (Fast-dLLM on Dream without blocks)
   std::vector<int> order{};  // algorithm random: positions in the order in which they are decided;

@@ -105,6 +105,7 @@ void read_diffusion(Fields& d, GenerationFields& fields) {
   take(d.number("leap", 0, 1), o.leap);
   take(d.count("leap_radius", 1), o.leap_radius);
   o.credit = d.flag("credit").value_or(o.credit);
+  take(d.count("drafts", 2), o.drafts);
   take(d.count("grow", 0), o.grow);
   o.cfg_scale = d.number("cfg_scale", 0, 100).value_or(o.cfg_scale);
   o.suppress_eos = d.flag("suppress_eos").value_or(o.suppress_eos);

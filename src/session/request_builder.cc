@@ -19,7 +19,8 @@ constexpr double kEndInSight = 0.5;  // from there on, in the same paper, a canv
 
 /// Whether decisions may wait for a probability, as far as the user's own choices go.
 bool takes_threshold(const RequestOptions& o) {
-  const bool counted = o.steps || o.tokens_per_step || o.factor || o.alg_temp.value_or(0) > 0;
+  const bool counted =
+      o.steps || o.tokens_per_step || o.drafts || o.factor || o.alg_temp.value_or(0) > 0;
   if (counted) return false;
   if (!o.algorithm) return true;
   const Algorithm algorithm = parse_algorithm(*o.algorithm);
@@ -100,6 +101,7 @@ SamplerOptions sampler_options(const RequestOptions& a, const ModelConfig& confi
     options.leap = Leap{.threshold = *a.leap, .radius = a.leap_radius.value_or(Leap().radius)};
   }
   if (a.credit) options.credit.emplace();
+  options.drafts = a.drafts;
   if (a.edit) options.editing = Editing{.threshold = *a.edit};
   const bool ranks = options.algorithm != Algorithm::origin && !options.dynamic();
   options.temperature = a.temperature.value_or(

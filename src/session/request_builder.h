@@ -54,6 +54,7 @@ struct RequestOptions {
   std::optional<double> leap{};  // threshold of SamplerOptions::leap
   std::optional<int> leap_radius{};
   bool credit = false;  // SamplerOptions::credit, as published
+  std::optional<int> drafts{};
   std::optional<int> top_k{};
   std::optional<float> eps{};
   double cfg_scale = 0;

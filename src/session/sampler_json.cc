@@ -14,6 +14,7 @@ nlohmann::ordered_json sampler_json(const Request& request) {
     out["leap_radius"] = sampler.leap->radius;
   }
   if (sampler.credit) out["credit"] = true;
+  if (sampler.drafts) out["drafts"] = *sampler.drafts;
   if (sampler.factor) out["factor"] = *sampler.factor;
   if (sampler.editing) out["edit"] = sampler.editing->threshold;
   if (sampler.attach_eos) out["attach_eos"] = true;

@@ -28,6 +28,7 @@ TEST(EvalRules, StandInThePlaceOfWhatWasThere) {
   EXPECT_EQ(after.gen_length, 9);
   EXPECT_EQ(with_rules(before, "").threshold, 0.5);
   EXPECT_EQ(with_rules(before, "tokens_per_step=2").tokens_per_step, 2);
+  EXPECT_EQ(with_rules(before, "drafts=4").drafts, 4);
 }
 
 TEST(EvalRules, RefuseWhatDoesNotExist) {

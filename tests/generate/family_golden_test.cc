@@ -4,6 +4,7 @@
 #include <set>
 
 #include "generate/engine.h"
+#include "support/drafted.h"
 #include "support/family_request.h"
 #include "support/golden.h"
 #include "support/model_fixture.h"
@@ -139,6 +140,21 @@ TEST_P(GoldenFamily, FullRecomputationGivesTheSame) {
   request.method = "full";
   const Generation full = run_request(model, request);
   EXPECT_EQ(full.canvases, cached.canvases);
+}
+
+TEST_P(GoldenFamily, DraftsChangeNoCanvas) {
+  const golden::Case& c = GetParam();
+  const auto directory = golden::find_folder(c.json["checkpoint"], "config.json");
+  testing::LoadedModel model(directory, testing::make_backend("cpu"), golden::overrides_of(c));
+  const Request request = golden::family_request(c, model.config);
+  std::string why;
+  const std::optional<Request> drafted = testing::drafted(request, 3, model.config, why);
+  if (!drafted) GTEST_SKIP() << why;
+  const Generation plain = run_request(model, request);
+  const Generation found = run_request(model, *drafted);
+  EXPECT_EQ(found.canvases, plain.canvases);
+  EXPECT_EQ(found.result.tokens, plain.result.tokens);
+  EXPECT_LE(found.result.forward_passes, plain.result.forward_passes);
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenFamily);

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "generate/engine.h"
+#include "support/drafted.h"
 #include "support/golden.h"
 #include "support/golden_request.h"
 #include "support/model_fixture.h"
@@ -17,15 +18,21 @@ const golden::Claim kGenerateClaim([](const golden::Case& c) {
 
 class GoldenGenerate : public ::testing::TestWithParam<golden::Case> {};
 
-TEST_P(GoldenGenerate, EveryStepEqualsTheReference) {
-  const golden::Case& c = GetParam();
+/// Generates with so many drafts a pass; 1: without any.
+void check_steps(const golden::Case& c, int drafts) {
   const auto directory = golden::find_folder(c.json["checkpoint"], "config.json");
   const SafetensorsFile file(c.directory() / "tensors.safetensors");
   const auto trajectory = testing::values<TokenId>(file.at("trajectory"));
   const auto transfer = testing::values<int>(file.at("num_transfer"));
   const auto confidence = testing::values<float>(file.at("confidence"));
   testing::LoadedModel model(directory, testing::make_backend("cpu"));
-  const Request request = golden::request_of(c, model.config);
+  Request request = golden::request_of(c, model.config);
+  std::string why;
+  if (drafts > 1) {
+    const auto with_drafts = testing::drafted(request, drafts, model.config, why);
+    if (!with_drafts) GTEST_SKIP() << why;
+    request = *with_drafts;
+  }
   const auto gen_length = static_cast<size_t>(request.gen_length());
   size_t step = 0;
   const auto check = [&](const StepEvent& event) {
@@ -42,6 +49,12 @@ TEST_P(GoldenGenerate, EveryStepEqualsTheReference) {
   const std::vector<Result> results = generate(model.transformer, std::span(&request, 1), check);
   EXPECT_EQ(step, transfer.size());
   EXPECT_EQ(results[0].tokens, testing::values<TokenId>(file.at("final")));
+}
+
+TEST_P(GoldenGenerate, EveryStepEqualsTheReference) { check_steps(GetParam(), 1); }
+
+TEST_P(GoldenGenerate, DraftsChangeNoStep) {
+  for (const int drafts : {2, 4}) check_steps(GetParam(), drafts);
 }
 
 GTEST_ALLOW_UNINSTANTIATED_PARAMETERIZED_TEST(GoldenGenerate);

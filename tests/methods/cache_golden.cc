@@ -6,6 +6,7 @@
 #include <numeric>
 
 #include "methods/method_wrapper.h"
+#include "support/drafted.h"
 
 namespace unmask::testing {
 
@@ -147,6 +148,25 @@ void CacheCase::check_generation(const std::string& method) {
   EXPECT_EQ(result.masks_left, expect["remaining_masks"].get<int>());
   EXPECT_EQ(std::vector<TokenId>(result.tokens.begin() + prompt_length(), result.tokens.end()),
             expect["final_gen"].get<std::vector<TokenId>>());
+}
+
+void CacheCase::check_drafts(const std::string& method) {
+  for (const int drafts : {2, 3, 5}) {
+    std::string why;
+    const auto r = drafted(request(method), drafts, model_.config, why);
+    if (!r) GTEST_SKIP() << why;
+    int call = 0;
+    const auto check = [&](const StepEvent& event) {
+      const std::vector<TokenId> expected = tokens_before(std::min(++call, n_steps()));
+      EXPECT_TRUE(std::equal(event.tokens.begin(), event.tokens.end(), expected.begin()))
+          << "after call " << call << " with " << drafts << " drafts";
+      return call < n_steps() + 10;
+    };
+    const Result result = generate(model_.transformer, std::span(&*r, 1), check)[0];
+    EXPECT_LE(result.forward_passes, n_steps());
+    EXPECT_EQ(std::vector<TokenId>(result.tokens.begin() + prompt_length(), result.tokens.end()),
+              json_["expect"]["final_gen"].get<std::vector<TokenId>>());
+  }
 }
 
 void CacheCase::replay(std::unique_ptr<Method> method,

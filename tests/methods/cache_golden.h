@@ -31,6 +31,8 @@ class CacheCase {
   /// Generates with `method` and compares tokens, rows and, where the case has them, confidences
   /// after every model call.
   void check_generation(const std::string& method);
+  /// The same with drafts, which compute other rows; skipped where they are refused.
+  void check_drafts(const std::string& method);
 
   /// One model call of a replay.
   struct Call {

@@ -22,13 +22,23 @@ Cache cache_of(const testing::CacheCase& c) {
   return cache == "none" ? Cache::none : (cache == "dual" ? Cache::dual : Cache::prefix);
 }
 
+std::string method_of(const testing::CacheCase& c) {
+  switch (cache_of(c)) {
+    case Cache::none: break;
+    case Cache::prefix: return "fast-dllm:cache=prefix";
+    case Cache::dual: return "fast-dllm:cache=dual";
+  }
+  return "full";
+}
+
 TEST_P(GoldenFastDllm, GenerationEqualsTheReference) {
   testing::CacheCase c(GetParam());
-  switch (cache_of(c)) {
-    case Cache::none: return c.check_generation("full");
-    case Cache::prefix: return c.check_generation("fast-dllm:cache=prefix");
-    case Cache::dual: return c.check_generation("fast-dllm:cache=dual");
-  }
+  c.check_generation(method_of(c));
+}
+
+TEST_P(GoldenFastDllm, DraftsChangeNoStep) {
+  testing::CacheCase c(GetParam());
+  c.check_drafts(method_of(c));
 }
 
 TEST_P(GoldenFastDllm, LogitsOfCachedCallsEqualTheReference) {

@@ -22,6 +22,7 @@ class MockMethod : public Method {
   MOCK_METHOD(bool, needs_order, (), (const, override));
   MOCK_METHOD(bool, stops_after_end, (), (const, override));
   MOCK_METHOD(bool, leaves_masks_out, (), (const, override));
+  MOCK_METHOD(bool, takes_drafts, (), (const, override));
   MOCK_METHOD(std::optional<int>, reusable, (), (const, override));
   MOCK_METHOD(void, resume, (int), (override));
   MOCK_METHOD(StepPlan, plan_step, (const Step&), (override));
@@ -72,6 +73,7 @@ TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
   EXPECT_CALL(*mock_, supports(Visibility::block_causal(3))).WillOnce(Return(true));
   EXPECT_CALL(*mock_, needs_order()).WillOnce(Return(true));
   EXPECT_CALL(*mock_, stops_after_end()).WillOnce(Return(true));
+  EXPECT_CALL(*mock_, takes_drafts()).WillOnce(Return(true));
   EXPECT_CALL(*mock_, reusable()).WillOnce(Return(9));
   EXPECT_CALL(*mock_, resume(5));
   EXPECT_CALL(*mock_, plan_step(Ref(step_))).WillOnce([] {
@@ -89,6 +91,7 @@ TEST_F(MethodWrapperTest, ForwardsEveryQuestion) {
   EXPECT_CALL(*mock_, state_bytes()).WillOnce(Return(17));
   EXPECT_CALL(*mock_, slot_positions(Ref(attend_), 2)).WillOnce(Return(std::vector<int>{4, 1}));
   const std::unique_ptr<Method> wrapper = std::make_unique<MethodWrapper>(std::move(mock_));
+  EXPECT_TRUE(wrapper->takes_drafts());
   EXPECT_EQ(wrapper->reusable(), 9);
   wrapper->resume(5);
   EXPECT_EQ(wrapper->name(), "inner");

@@ -17,10 +17,19 @@ int kernel_of(const testing::CacheCase& c) {
   return kernel.is_null() ? 1 : kernel.get<int>();
 }
 
+std::string spec_of(const testing::CacheCase& c) {
+  return fmt::format("sparse-dllm:keep={},kernel={}", c.params()["keep_ratio"].get<double>(),
+                     kernel_of(c));
+}
+
 TEST_P(GoldenSparseDllm, GenerationEqualsTheReference) {
   testing::CacheCase c(GetParam());
-  c.check_generation(fmt::format("sparse-dllm:keep={},kernel={}",
-                                 c.params()["keep_ratio"].get<double>(), kernel_of(c)));
+  c.check_generation(spec_of(c));
+}
+
+TEST_P(GoldenSparseDllm, DraftsChangeNoStep) {
+  testing::CacheCase c(GetParam());
+  c.check_drafts(spec_of(c));
 }
 
 TEST_P(GoldenSparseDllm, KeepsThePositionsAndGivesTheLogitsOfTheReference) {

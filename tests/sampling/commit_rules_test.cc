@@ -89,14 +89,24 @@ TEST(CommitRules, RefuseWhatMakesNoSense) {
       {.temperature = 0.5, .credit = CreditRule{}},
       {.algorithm = Algorithm::maskgit_plus, .top_p = 0.9, .credit = CreditRule{}},
       {.algorithm = Algorithm::entropy, .credit = CreditRule{}},
-      {.credit = CreditRule{}, .remask = true}};
+      {.credit = CreditRule{}, .remask = true},
+      {.drafts = 1},
+      {.threshold = 0.9, .drafts = 4},
+      {.factor = 1, .drafts = 4},
+      {.credit = CreditRule{}, .drafts = 4},
+      {.drafts = 4, .editing = Editing{}},
+      {.drafts = 4, .remask = true},
+      {.algorithm = Algorithm::random, .drafts = 4},
+      {.algorithm = Algorithm::origin, .drafts = 4}};
   for (const SamplerOptions& o : wrong) EXPECT_THROW(check_options(o), Error);
   EXPECT_NO_THROW(check_options({.threshold = 0.9, .leap = Leap{}, .credit = CreditRule{}}));
+  EXPECT_NO_THROW(check_options({.temperature = 0.5, .drafts = 2}));
 }
 
 TEST(CommitRules, TakeTheChoiceFromADevice) {
   EXPECT_FALSE(plain_surety({.credit = CreditRule{}}));
   EXPECT_FALSE(plain_surety({.attach_eos = true}));
+  EXPECT_FALSE(plain_surety({.drafts = 2}));
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include "kernels/create_backend.h"
+#include "support/drafted.h"
 #include "support/method_requests.h"
 #include "support/model_fixture.h"
 
@@ -190,15 +191,38 @@ TEST(Costs, PlansCoverEveryCache) {
     for (const std::string& method : testing::methods_of(name)) {
       SCOPED_TRACE(name + " " + method);
       const Request r = testing::method_request(model, method, 300, 32, 16, 8);
-      Engine engine(model.transformer);
-      const RequestId id = engine.submit(r);
-      size_t most = 0;
-      while (engine.step()) {
-        most = std::max(most, engine.state_bytes(id) + engine.workspace_bytes());
+      std::string why;
+      for (const auto& request : {std::optional(r), testing::drafted(r, 4, model.config, why)}) {
+        if (!request) continue;
+        Engine engine(model.transformer);
+        const RequestId id = engine.submit(*request);
+        size_t most = 0;
+        while (engine.step()) {
+          most = std::max(most, engine.state_bytes(id) + engine.workspace_bytes());
+        }
+        EXPECT_GT(most, 0U);
+        EXPECT_LE(static_cast<int64_t>(most), costs.request_bytes(*request));
       }
-      EXPECT_GT(most, 0U);
-      EXPECT_LE(static_cast<int64_t>(most), costs.request_bytes(r));
     }
+  }
+}
+
+TEST(Explain, CountsTheRowsOfDraftsAsIfNoneWereRight) {
+  for (const char* name : {"llada-tiny", "dream-tiny"}) {
+    auto model = load(name);
+    Request r = request(model.config, "full");  // two blocks of 16, a canvas of 77
+    r.sampler.counts = Counts::even;  // Dream's own has a step of two tokens, and one of none
+    r.sampler.drafts = 4;
+    const Explanation plan = explain_on(model.config, r, {4});
+    // Alone in the block's first step, and as many as there are steps left in the last ones.
+    EXPECT_EQ(plan.rows, 2 * 77 * (1 + 12 * 4 + 3 + 2 + 1));
+    EXPECT_EQ(plan.steps.size(), 32U);
+    const Result real = generate(model.transformer, std::span(&r, 1))[0];
+    EXPECT_LE(real.rows, plan.rows);
+    EXPECT_EQ(real.steps, 32);
+    Request plain = r;
+    plain.sampler.drafts.reset();
+    EXPECT_GT(plan.request_bytes, explain_on(model.config, plain, {4}).request_bytes);
   }
 }
 

@@ -106,6 +106,10 @@ TEST(BuildRequest, EveryOptionOverridesThePreset) {
   EXPECT_FALSE(build_request({.algorithm = "entropy"}, files, {}).sampler.dynamic());
   EXPECT_FALSE(build_request({.alg_temp = 0.1}, files_of(Family::dream), {}).sampler.dynamic());
   EXPECT_FALSE(build_request({.factor = 1.5}, files, {}).sampler.threshold.has_value());
+  const Request drafted = build_request({.drafts = 4}, files, {});
+  EXPECT_FALSE(drafted.sampler.threshold.has_value());
+  EXPECT_EQ(drafted.sampler.drafts, 4);
+  EXPECT_EQ(drafted.steps, drafted.gen_length());
   EXPECT_EQ(build_request({.steps = 64, .threshold = 0.8}, files, {}).sampler.threshold, 0.8);
 }
 

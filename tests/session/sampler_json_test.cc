@@ -25,6 +25,9 @@ TEST(SamplerJson, NamesTheRulesThatAreOn) {
   EXPECT_EQ(sampler_json(other)["factor"], 1.5);
   EXPECT_EQ(sampler_json(other)["edit"], 0.5);
   EXPECT_EQ(sampler_json(other)["grow"], 7);
+  EXPECT_FALSE(sampler_json(other).contains("drafts"));
+  other.sampler.drafts = 4;
+  EXPECT_EQ(sampler_json(other)["drafts"], 4);
 }
 
 }  // namespace

@@ -95,6 +95,7 @@ Json settings_of(const EvalArguments& a, const EvalPlan& plan, const ModelFiles&
       {"mc_samples", e.samples},
       {"fidelity", e.fidelity}};
   if (g.edit) settings["edit"] = *g.edit;
+  if (g.drafts) settings["drafts"] = *g.drafts;
   const ModelOverrides& o = a.model.overrides;
   if (o.family) settings["family"] = *o.family;
   if (o.mask_id) settings["mask_id"] = *o.mask_id;

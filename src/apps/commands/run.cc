@@ -11,6 +11,8 @@
 #include "apps/terminal/canvas.h"
 #include "apps/terminal/output_file.h"
 #include "apps/terminal/terminal.h"
+#include "bench/ceilings.h"
+#include "bench/generation.h"
 #include "io/json_file.h"
 #include "session/constraints.h"
 
@@ -223,6 +225,20 @@ void add_form_arguments(CLI::App& app, RunArguments& a) {
   }
 }
 
+/// Of `plan`; none without drafts, or where nothing is known of the machine.
+std::optional<DraftCost> draft_cost(const Costs& costs, const Request& request,
+                                    const Explanation& plan, DeviceKind device, WeightType weights,
+                                    int threads) {
+  if (!request.sampler.drafts || device != DeviceKind::cpu) return std::nullopt;
+  Request without = request;
+  without.sampler.drafts.reset();
+  const Rates rates = rates_at(measure_ceilings(threads), weights);
+  const double plain = roofline_seconds(costs.explain(without).total, rates);
+  const double bytes = element_sizes(device, weights).bytes_per_weight;
+  return DraftCost{.times = roofline_seconds(plan.total, rates) / plain,
+                   .ridge = rates.products * bytes / 2 / rates.read};
+}
+
 int explain_request(const RunArguments& a, const ModelFiles& files, const Request& request,
                     Console& console) {
   const DeviceKind device = find_device(a.model.device).kind;
@@ -230,6 +246,7 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
                                                  files.checkpoint(), files.config());
   Request vanilla = request;
   vanilla.method = "full";
+  vanilla.sampler.drafts.reset();
   const Costs costs(files.config(),
                     element_sizes(device, weights, files.checkpoint(), files.config()));
   const Explanation plan = costs.explain(request);
@@ -243,7 +260,8 @@ int explain_request(const RunArguments& a, const ModelFiles& files, const Reques
       device == DeviceKind::cpu ? create_cpu_backend(on_cpu)->describe()
                                 : "cuda, products: by cuBLASLt",
       static_cast<int64_t>(costs.on_ranks(2).explain(request).total.result_bytes / 2),
-      costs.explain_rows(request, 2).received.bytes};
+      costs.explain_rows(request, 2).received.bytes,
+      draft_cost(costs, request, plan, device, weights, on_cpu.threads)};
   console.out << (a.json ? json_line(explain_json(about, plan, full))
                          : explain_text(about, plan, full));
   return kSuccess;

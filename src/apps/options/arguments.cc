@@ -71,6 +71,12 @@ void add_sampler_arguments(CLI::App& app, RequestOptions& g) {
                "Tokens that earlier passes of the block proposed, too, are taken for surer "
                "(CreditDecoding)")
       ->group(kSamplingGroup);
+  app.add_option("--drafts", g.drafts,
+                 "Canvases that a pass evaluates: the present one and what it may become. The same "
+                 "text in fewer passes of more rows, instead of a threshold (FreeDave: 4)")
+      ->check(CLI::Range(2, kMaxTokens).description(""))
+      ->type_name("N")
+      ->group(kSamplingGroup);
   add_number(app, "--cfg-scale,--cfg", g.cfg_scale, "Guidance; above 0 each step takes two passes");
   add_seed_argument(app, g.seed, g.seed_drawn, "Seed of all randomness (0); -1 draws one",
                     kSamplingGroup);

@@ -7,9 +7,10 @@ namespace unmask {
 
 namespace {
 
-constexpr std::string_view kFields[] = {
-    "algorithm", "alg_temp",    "attach_eos",   "credit",      "defer_eos", "eps",   "factor",
-    "leap",      "leap_radius", "suppress_eos", "temperature", "threshold", "top_k", "top_p"};
+constexpr std::string_view kFields[] = {"algorithm", "alg_temp",    "attach_eos",   "credit",
+                                        "defer_eos", "drafts",      "eps",          "factor",
+                                        "leap",      "leap_radius", "suppress_eos", "temperature",
+                                        "threshold", "top_k",       "top_p"};
 
 bool belongs_to_word(char c) {
   return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '_' || c == '-';

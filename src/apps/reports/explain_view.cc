@@ -35,6 +35,7 @@ std::string rule(const SamplerOptions& sampler) {
     text += fmt::format(", leap {} within {}", sampler.leap->threshold, sampler.leap->radius);
   }
   if (sampler.credit) text += ", credit";
+  if (sampler.drafts) text += fmt::format(", {} drafts a pass", *sampler.drafts);
   if (sampler.factor) text += fmt::format(", factor {}", *sampler.factor);
   return text;
 }
@@ -94,6 +95,24 @@ std::string table(const Explanation& plan) {
   return text;
 }
 
+/// When evaluating drafts is worth its rows.
+std::string drafts(const ExplainedRequest& about) {
+  const int most = about.request.sampler.drafts.value_or(1);
+  if (most == 1) return {};
+  std::string text = fmt::format(
+      "drafts    {} canvases a pass; planned as if none were right: each that is saves a pass\n",
+      most);
+  if (!about.drafts) return text;
+  const DraftCost& cost = *about.drafts;
+  return text +
+         fmt::format(
+             "          by this machine's ceilings the passes take {:.1f} times as long: they "
+             "pay where one decides the\n"
+             "          tokens of more than {:.1f} steps{}. Up to {:.0f} rows a pass cost "
+             "little more than one row\n",
+             cost.times, cost.times, cost.times >= most ? ", which is never" : "", cost.ridge);
+}
+
 std::string totals(const ExplainedRequest& about, const Explanation& plan,
                    const Explanation& full) {
   const WorkCount& t = plan.total;
@@ -119,7 +138,7 @@ std::string totals(const ExplainedRequest& about, const Explanation& plan,
 
 std::string explain_text(const ExplainedRequest& about, const Explanation& plan,
                          const Explanation& full) {
-  return header(about, plan) + table(plan) + totals(about, plan, full);
+  return header(about, plan) + table(plan) + totals(about, plan, full) + drafts(about);
 }
 
 nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explanation& plan,
@@ -154,6 +173,9 @@ nlohmann::ordered_json explain_json(const ExplainedRequest& about, const Explana
               {"full_rows", full.rows},
               {"full_total", work(full.total)},
               {"operations_of_full_over_method", ratio(full, plan)}});
+  if (about.drafts) {
+    out["drafts_cost"] = {{"times", about.drafts->times}, {"ridge_rows", about.drafts->ridge}};
+  }
   return out;
 }
 

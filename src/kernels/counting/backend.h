@@ -40,7 +40,8 @@ struct ElementSizes {
 };
 
 /// Reads no memory: weights need no data, and what it allocates is address space only. What methods
-/// measure comes back even: all scores equal, all keys equally important.
+/// measure comes back even: all scores equal, all keys equally important. What is proposed for a
+/// mask changes with every step.
 class CountingBackend : public Backend {
  public:
   /// Returns what was counted and starts from zero.

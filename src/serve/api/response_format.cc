@@ -71,6 +71,7 @@ void check_beside_schema(const GenerationFields& fields) {
   if (o.defer_eos) refuse("diffusion.defer_eos", "whose texts have an end");
   if (o.attach_eos) refuse("diffusion.attach_eos", "whose texts have an end");
   if (o.credit) refuse("diffusion.credit", "whose tokens come from a search");
+  if (o.drafts) refuse("diffusion.drafts", "whose steps may decide more than was drafted");
   if (!o.early_stop) refuse("diffusion.early_stop", "behind whose texts there is nothing");
   if (o.top_p) refuse("top_p", "which says itself what may follow");
   if (o.top_k) refuse("top_k", "which says itself what may follow");
