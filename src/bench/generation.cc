@@ -107,9 +107,11 @@ BenchModel::BenchModel(const std::string& shape, WeightType weights, int threads
       meter_(dynamic_cast<MeteredBackend&>(model_.backend())) {}
 
 Rates rates_at(const Ceilings& c, WeightType weights) {
-  const double attention = weights == WeightType::f32 ? c.f32 : c.bf16;
-  const double products = weights == WeightType::int8   ? c.int8
-                          : weights == WeightType::int4 ? c.int4
+  // Without an instruction of its own a type is widened to float32.
+  const auto or_f32 = [&](double rate) { return rate > 0 ? rate : c.f32; };
+  const double attention = weights == WeightType::f32 ? c.f32 : or_f32(c.bf16);
+  const double products = weights == WeightType::int8   ? or_f32(c.int8)
+                          : weights == WeightType::int4 ? or_f32(c.int4)
                                                         : attention;
   return {.products = products, .attention = attention, .read = c.read};
 }

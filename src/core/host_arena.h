@@ -9,14 +9,13 @@
 namespace unmask {
 
 /// Hands out zeroed pieces of large blocks that lie on huge pages. A model of experts has tens of
-/// thousands of matrices of half a megabyte, too small for huge pages of their own. In small pages
-/// they are read at 0.9 of the speed in a fresh virtual machine, and at a tenth of it once its
-/// memory is in pieces (LLaDA2-mini's experts, Zen 4), since each page begins with a walk through
-/// two page tables.
+/// thousands of matrices of half a megabyte, too small for huge pages of their own, and in small
+/// pages every seventh group of int4 weights begins with a walk through two page tables. What that
+/// cost: docs/benchmarks.md, "Experts".
 class HostArena {
  public:
-  /// Aligned to cache lines. A block is freed with the last of its pieces and the arena. Throws
-  /// Error when memory is missing. Any thread may call.
+  /// Aligned to cache lines. A block is freed with the last of its pieces, the present one not
+  /// before the arena. Throws Error when memory is missing. Any thread may call.
   Buffer allocate(size_t bytes);
 
  private:

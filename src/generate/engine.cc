@@ -207,10 +207,8 @@ void Engine::compute(const Participants& participants) {
     r->end_step(r->seconds());
     if (r->step.index == 0) keep_prefix(*r);  // others may wait with the same prompt
   }
-  for (RunningRequest* r : participants) {
-    notify(*r);
-    take_drafts(*r);
-  }
+  for (RunningRequest* r : participants) notify(*r);
+  for (RunningRequest* r : participants) take_drafts(*r);
 }
 
 void Engine::forward(const Participants& participants) {

@@ -127,14 +127,17 @@ void check_constraint(const Request& request, const ModelConfig& config) {
 void check_drafts(const Request& request, const ModelConfig& config, const Method& method) {
   if (!method.takes_drafts()) {
     fail(ErrorCode::sampler,
-         "[sampler] drafts: found method '{}', whose pass does not follow from the canvas and what "
-         "is kept outside of its rows alone; what takes drafts is {}",
+         "[sampler] drafts: found method '{}', whose passes depend on the steps before; what takes "
+         "drafts is {}",
          printable(request.method), fmt::join(drafting_methods(config), ", "));
   }
-  if (request.cfg_scale > 0 || request.constraint || request.growth || request.observe) {
-    fail(ErrorCode::sampler,
-         "[sampler] drafts: found guidance, a schema, growing holes or an observer, expected none "
-         "of them");
+  const char* found = request.cfg_scale > 0 ? "guidance"
+                      : request.constraint  ? "a schema"
+                      : request.growth      ? "holes that grow"
+                      : request.observe     ? "an observer of attention"
+                                            : nullptr;
+  if (found != nullptr) {
+    fail(ErrorCode::sampler, "[sampler] drafts: found {}, which goes without them", found);
   }
 }
 

@@ -7,6 +7,7 @@ namespace unmask {
 
 std::vector<Draft> Sequence::draft(const SequencePass& planned) const {
   std::vector<Draft> drafts;
+  if (!request_.sampler.drafts) return drafts;
   const bool alone =
       plan_decides_ || read_.size() > candidates_.size() || planned.plan.rows.empty();
   if (!planned.plan.drafts || alone) return drafts;
@@ -14,7 +15,7 @@ std::vector<Draft> Sequence::draft(const SequencePass& planned) const {
   Draft next{tokens_, candidates_, planned};
   next.pass.draft = true;
   // A block is left by the step of its last draft only, whose keys and values stay therefore.
-  for (int ahead = 1; ahead < request_.sampler.drafts.value_or(1); ++ahead) {
+  for (int ahead = 1; ahead < *request_.sampler.drafts; ++ahead) {
     const Step& now = next.pass.step;
     const auto open = static_cast<int>(
         std::count(next.tokens.begin(), next.tokens.begin() + block_.end, config_.mask_id));

@@ -49,8 +49,10 @@ void add_rope(const ModelConfig& config, const std::string& prefix, GgufWriter& 
 void add_experts(const ModelConfig& config, const std::string& prefix, GgufWriter& writer) {
   const MoeConfig& moe = config.moe;
   if (moe.normalized != gguf_normalizes_experts(config.family)) {
-    fail("[gguf] weights of the experts are{} normalised, and readers of a {} file do{} that",
-         moe.normalized ? "" : " not", family_name(config.family), moe.normalized ? " not" : "");
+    fail(
+        "[gguf] weights of the experts are{} normalised, and readers of a {} file take them for {}",
+        moe.normalized ? "" : " not", family_name(config.family),
+        moe.normalized ? "such that are not" : "normalised ones");
   }
   const auto dense = std::find(moe.layers.begin(), moe.layers.end(), false);
   if (dense != moe.layers.end() || moe.shared_width > 0 || moe.sigmoid || moe.groups > 1 ||

@@ -21,7 +21,7 @@ struct GgufExport {
 /// with Q4_0 the embedding and the head to Q8_0, on which every position depends; norms, biases and
 /// routers are F32; rows of LLaDA's queries and keys are interleaved, and experts of a layer
 /// stacked, as other engines expect them. Throws Error when the format cannot express the model (a
-/// tokenizer of another kind, rotations that it or kinds of experts that it has no key for, rows
+/// tokenizer of another kind, rotations or kinds of experts that it has no key for, rows
 /// that are no whole blocks), when weights are incomplete or no numbers, and Stopped.
 void write_gguf(const ModelFiles& files, const GgufExport& options, std::ostream& out);
 

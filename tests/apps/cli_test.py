@@ -166,6 +166,17 @@ class Explain(Case):
             self.assertIn(part, result.stdout)
         self.assert_error(run("--explain", "--live"), "--live", status=2)
 
+    def test_says_what_drafts_cost(self):
+        options = ("--explain", "--method", "fast-dllm:cache=dual", "--drafts", "3")
+        text = run(*options)
+        self.assert_success(text)
+        self.assertRegex(text.stdout, r"(?m)^drafts    3 canvases a pass")
+        self.assertRegex(text.stdout, r"(?m)^ +by this machine's ceilings the passes take [0-9.]+ times as long")
+        cost = json.loads(run(*options, "--json").stdout)["drafts_cost"]
+        self.assertGreaterEqual(cost["times"], 1)
+        self.assertGreater(cost["ridge_rows"], 0)
+        self.assertNotIn("drafts", run("--explain", "--method", "full").stdout)
+
 
 class Batch(Case):
     def batch(self, *lines: str, options: tuple = ()) -> subprocess.CompletedProcess:

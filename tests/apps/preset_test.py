@@ -41,6 +41,14 @@ class PresetTest(unittest.TestCase):
         self.assertEqual((own["method"], own["threshold"]), ("sparse-dllm", 0.8))
         self.refused(2, "--preset", "quick", says="exact")
 
+    def test_drafts_give_the_same_text_in_fewer_passes(self):
+        options = ("-n", "32", "--steps", "16", "--method", "fast-dllm:cache=dual", "--json")
+        plain = json.loads(ask(*options).stdout)
+        drafted = json.loads(ask(*options, "--drafts", "4").stdout)
+        self.assertEqual((drafted["text"], drafted["steps"]), (plain["text"], plain["steps"]))
+        self.assertLess(drafted["forward_passes"], plain["forward_passes"])
+        self.refused(1, "--drafts", "2", "--threshold", "0.9", says="threshold")
+
     def test_takes_any_length_and_any_number_of_steps(self):
         for options in (("-n", "100"), ("-n", "33"), ("--steps", "10"), ("--steps", "1000"),
                         ("--block-length", "5"), ("--tokens-per-step", "7"), ("-n", "1")):

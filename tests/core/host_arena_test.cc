@@ -34,6 +34,15 @@ TEST(HostArena, PiecesOfAnySizeAreZeroedAlignedAndApart) {
   }
 }
 
+TEST(HostArena, SmallPiecesShareABlockAndLargeOnesHaveTheirOwn) {
+  HostArena arena;
+  const Buffer first = arena.allocate(1000);
+  const Buffer large = arena.allocate(size_t{9} << 20);
+  const Buffer second = arena.allocate(1000);
+  EXPECT_EQ(static_cast<std::byte*>(second.data()) - static_cast<std::byte*>(first.data()), 1024);
+  EXPECT_TRUE(all_are(large, std::byte{0}));
+}
+
 TEST(HostArena, APieceOutlivesTheArenaAndItsNeighbours) {
   auto arena = std::make_unique<HostArena>();
   Buffer first = arena->allocate(1000);

@@ -79,6 +79,7 @@ TEST(GenerationFields, RefusesWhatIsOutOfRange) {
       {R"({"diffusion":3})", "diffusion"},
       {R"({"diffusion":{"steps":0}})", "diffusion.steps"},
       {R"({"diffusion":{"threshold":2}})", "diffusion.threshold"},
+      {R"({"diffusion":{"drafts":1}})", "diffusion.drafts"},
       {R"({"diffusion":{"preset":"best"}})", "diffusion.preset"},
       {R"({"diffusion":{"stream":"video"}})", "diffusion.stream"},
       {R"({"diffusion":{"max_fps":100}})", "diffusion.max_fps"}};
@@ -104,7 +105,8 @@ TEST(GenerationFields, DiffusionHasTheNamesOfTheCommandLine) {
   const GenerationFields fields = read(
       R"({"diffusion":{"method":"full","steps":8,"block_length":4,"gen_length":16,"threshold":0.5,
           "algorithm":"entropy","alg_temp":0.1,"eps":0.001,"factor":2,"cfg_scale":1.5,
-          "suppress_eos":true,"defer_eos":true,"early_stop":false,"stream":"frames","max_fps":5}})");
+          "suppress_eos":true,"defer_eos":true,"early_stop":false,"drafts":3,"stream":"frames",
+          "max_fps":5}})");
   const RequestOptions& o = fields.options;
   EXPECT_EQ(o.method, "full");
   EXPECT_EQ(o.steps, 8);
@@ -112,6 +114,7 @@ TEST(GenerationFields, DiffusionHasTheNamesOfTheCommandLine) {
   EXPECT_EQ(o.gen_length, 16);
   EXPECT_EQ(o.algorithm, "entropy");
   EXPECT_EQ(o.cfg_scale, 1.5);
+  EXPECT_EQ(o.drafts, 3);
   EXPECT_TRUE(o.suppress_eos && o.defer_eos && !o.early_stop);
   EXPECT_TRUE(fields.frames);
   EXPECT_EQ(fields.max_fps, 5);

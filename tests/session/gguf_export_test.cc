@@ -50,6 +50,7 @@ TEST_F(GgufExporting, TheModelComesBack) {
     recipe.text(architecture + ".rope.scaling.type", "linear");
     recipe.real(architecture + ".rope.scaling.factor", 2);
     recipe.flag("tokenizer.ggml.add_bos_token", true);
+    if (recipe.experts > 0) recipe.real(architecture + ".expert_weights_scale", 1.5F);
     const ModelFiles before = model(recipe);
     for (const BlockFormat format : {BlockFormat::q8_0, BlockFormat::q4_0}) {
       int64_t last = 0;
@@ -71,6 +72,7 @@ TEST_F(GgufExporting, TheModelComesBack) {
       EXPECT_EQ(b.moe.top_k, a.moe.top_k);
       EXPECT_EQ(b.moe.width, a.moe.width);
       EXPECT_EQ(b.moe.normalized, a.moe.normalized);
+      EXPECT_EQ(b.moe.scale, a.moe.scale);
       EXPECT_EQ(b.rope.kind, RopeKind::linear);
       EXPECT_EQ(b.rope.factor, 2);
       EXPECT_EQ(b.rope_theta, a.rope_theta);

@@ -225,11 +225,13 @@ void add_form_arguments(CLI::App& app, RunArguments& a) {
   }
 }
 
-/// Of `plan`; none without drafts, or where nothing is known of the machine.
+/// Of `plan`; none without drafts, on a device, or where the processor has no rate to compare with.
 std::optional<DraftCost> draft_cost(const Costs& costs, const Request& request,
                                     const Explanation& plan, DeviceKind device, WeightType weights,
                                     int threads) {
-  if (!request.sampler.drafts || device != DeviceKind::cpu) return std::nullopt;
+  if (!request.sampler.drafts || device != DeviceKind::cpu || f32_ceiling(threads) == 0) {
+    return std::nullopt;
+  }
   Request without = request;
   without.sampler.drafts.reset();
   const Rates rates = rates_at(measure_ceilings(threads), weights);

@@ -35,7 +35,7 @@ std::string rule(const SamplerOptions& sampler) {
     text += fmt::format(", leap {} within {}", sampler.leap->threshold, sampler.leap->radius);
   }
   if (sampler.credit) text += ", credit";
-  if (sampler.drafts) text += fmt::format(", {} drafts a pass", *sampler.drafts);
+  if (sampler.drafts) text += fmt::format(", {} canvases a pass", *sampler.drafts);
   if (sampler.factor) text += fmt::format(", factor {}", *sampler.factor);
   return text;
 }
@@ -108,9 +108,9 @@ std::string drafts(const ExplainedRequest& about) {
          fmt::format(
              "          by this machine's ceilings the passes take {:.1f} times as long: they "
              "pay where one decides the\n"
-             "          tokens of more than {:.1f} steps{}. Up to {:.0f} rows a pass cost "
-             "little more than one row\n",
-             cost.times, cost.times, cost.times >= most ? ", which is never" : "", cost.ridge);
+             "          tokens of more than {:.1f} steps, of at most {}. Up to {:.0f} rows a pass "
+             "cost little more than one row\n",
+             cost.times, cost.times, most, cost.ridge);
 }
 
 std::string totals(const ExplainedRequest& about, const Explanation& plan,

@@ -382,8 +382,8 @@ std::unique_ptr<Backend> create_backend(const CudaOptions& options) {
   std::string problem;
   try {
     backend = std::make_unique<CudaBackend>(options);
-  } catch (const Error& error) {
-    problem = error.what();
+  } catch (const std::exception& error) {  // also std::bad_alloc: the others wait for a word
+    problem = fmt::format("[device] {}", error.what());
   }
   agree_to_start(*options.ranks, problem);
   backend->join(*options.ranks);
