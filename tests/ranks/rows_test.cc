@@ -2,6 +2,7 @@
 #include "ranks/rows.h"
 
 #include <algorithm>
+#include <cmath>
 #include <gtest/gtest.h>
 #include <optional>
 #include <random>
@@ -119,6 +120,40 @@ TEST(SplitRows, KnowsWhatARankHasAfterAnyWrites) {
       memory.complete(memory.view({0, kRows}, 1));
     });
   }
+}
+
+TEST(SplitRows, RoundsAsProcessorsDoAndAnewWhereRowsChanged) {
+  ThreadRanks ranks(2);
+  ranks.each([](Communicator& own) {
+    ThreadPool pool(1);
+    SplitRows split(own);
+    std::vector<float> values(8, kUnknown);  // [4, 2]
+    const Tensor t{values.data(), DType::f32, 4, 2, 2};
+    const RowShares shares = split.cut(4);
+    const Range mine = shares[static_cast<size_t>(own.rank())];
+    const auto fill = [&](float first) {
+      for (int r = mine.begin; r < mine.end; ++r) {
+        t.f32(r)[0] = first;
+        t.f32(r)[1] = -1e-39F;  // too small to be normal
+      }
+    };
+    const auto expect_first = [&](float first) {
+      for (int r = 0; r < 4; ++r) {
+        if (mine.contains(r)) continue;
+        EXPECT_EQ(t.f32(r)[0], first);
+        EXPECT_EQ(t.f32(r)[1], 0);
+        EXPECT_TRUE(std::signbit(t.f32(r)[1]));
+      }
+    };
+    fill(1 + 0x1p-7F + 0x1p-9F);
+    split.mark(t, shares);
+    split.complete_rounded(t, &pool);
+    expect_first(1 + 0x1p-7F);
+    fill(3);
+    split.changed(t);
+    split.complete_rounded(t, &pool);
+    expect_first(3);
+  });
 }
 
 TEST(SplitRows, PartsWrittenOneAfterTheOtherAreOneTensor) {
