@@ -29,8 +29,9 @@ class Leader final : public LeadingBackend {
 
   Buffer allocate(size_t bytes) override;
   void upload(const float* host, Tensor out) override;
+  void complete(Tensor t) override { complete_all({t}); }
   void download(Tensor from, float* host) override {
-    complete({from});
+    complete_all({from});
     inner().download(from, host);
   }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
@@ -60,26 +61,26 @@ class Leader final : public LeadingBackend {
   // Results on the host are for rank 0 alone.
   void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
                    std::span<TokenStats> out) override {
-    complete({logits});
+    complete_all({logits});
     inner().token_stats(logits, positions, query, out);
   }
   std::unique_ptr<StepSeries> series(const SeriesPlan& /*plan*/) override { return nullptr; }
   void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
                          std::span<float> out) override {
-    complete({q, k});
+    complete_all({q, k});
     inner().mean_query_scores(q, k, shape, out);
   }
   void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
                       std::span<float> out) override {
-    complete({q, k});
+    complete_all({q, k});
     inner().attention_mass(q, rows, k, shape, out);
   }
   void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
-    complete({a, b});
+    complete_all({a, b});
     inner().cosine_rows(a, b, out);
   }
   void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
-    complete({a, b});
+    complete_all({a, b});
     inner().row_changes(a, b, rows, out);
   }
 
@@ -95,7 +96,7 @@ class Leader final : public LeadingBackend {
   template <typename Work>
   void together(const MessageWriter& message, std::initializer_list<Tensor> out, const Work& work);
   /// Before rank 0 reads tensors: it gets the parts of others, and ranks are compared.
-  void complete(std::initializer_list<Tensor> read);
+  void complete_all(std::initializer_list<Tensor> read);
   void compare();
 
   /// What a cache has packed, as the inner backend left it, until take_back().
@@ -124,7 +125,7 @@ void Leader::together(const MessageWriter& message, std::initializer_list<Tensor
   for (const Tensor& t : out) hash_.add(t);
 }
 
-void Leader::complete(std::initializer_list<Tensor> read) {
+void Leader::complete_all(std::initializer_list<Tensor> read) {
   for (const Tensor& t : read) {
     MessageWriter m = message(Call::complete);
     m.put(place(t));
