@@ -9,9 +9,8 @@
 namespace unmask {
 
 /// Hands out zeroed pieces of large blocks that lie on huge pages. A model of experts has tens of
-/// thousands of matrices of half a megabyte, too small for huge pages of their own, and in small
-/// pages every seventh group of int4 weights begins with a walk through two page tables. What that
-/// cost: docs/benchmarks.md, "Experts".
+/// thousands of matrices of half a megabyte, too small for huge pages of their own; in small ones
+/// they took 1.2 times as long and more (docs/benchmarks.md, "Other families").
 class HostArena {
  public:
   /// Aligned to cache lines. A block is freed with the last of its pieces, the present one not

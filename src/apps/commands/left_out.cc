@@ -1,5 +1,5 @@
 // The commands that a demonstration does not run, in a program that was built without them
-// (UNMASK_COMMANDS=run): with the server they take half of a build.
+// (UNMASK_COMMANDS=run), so that it compiles neither them nor what they call.
 #include <CLI/CLI.hpp>
 
 #include "apps/commands/commands.h"
