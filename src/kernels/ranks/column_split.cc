@@ -1,18 +1,17 @@
 #include "kernels/ranks/column_split.h"
 
-#include <initializer_list>
 #include <utility>
 
-#include "kernels/backend_wrapper.h"
+#include "kernels/ranks/reading_wrapper.h"
 
 namespace unmask {
 
 namespace {
 
-class ColumnSplit final : public BackendWrapper {
+class ColumnSplit final : public ReadingWrapper {
  public:
   ColumnSplit(std::unique_ptr<SplitColumns> columns, std::unique_ptr<Backend> own)
-      : BackendWrapper(std::move(own)), columns_(std::move(columns)) {}
+      : ReadingWrapper(std::move(own)), columns_(std::move(columns)) {}
 
   std::string describe() const override {
     return fmt::format("{}, {} ranks", inner().describe(), columns_->ranks().size());
@@ -28,10 +27,6 @@ class ColumnSplit final : public BackendWrapper {
   void upload(const float* host, Tensor out) override {
     columns_->overwrite(out);
     inner().upload(host, out);
-  }
-  void download(Tensor from, float* host) override {
-    complete(from);
-    inner().download(from, host);
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
@@ -83,35 +78,7 @@ class ColumnSplit final : public BackendWrapper {
     inner().scatter(from, rows, out);
   }
 
-  void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
-                   std::span<TokenStats> out) override {
-    complete(logits);
-    inner().token_stats(logits, positions, query, out);
-  }
-  std::unique_ptr<StepSeries> series(const SeriesPlan& /*plan*/) override { return nullptr; }
-  void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
-                         std::span<float> out) override {
-    read({q, k});
-    inner().mean_query_scores(q, k, shape, out);
-  }
-  void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
-                      std::span<float> out) override {
-    read({q, k});
-    inner().attention_mass(q, rows, k, shape, out);
-  }
-  void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
-    read({a, b});
-    inner().cosine_rows(a, b, out);
-  }
-  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
-    read({a, b});
-    inner().row_changes(a, b, rows, out);
-  }
-
  private:
-  void read(std::initializer_list<Tensor> tensors) {
-    for (const Tensor& t : tensors) complete(t);
-  }
   void write(Tensor out, Into into) {
     if (into != Into::store) return complete(out);
     columns_->overwrite(out);

@@ -29,11 +29,7 @@ class Leader final : public LeadingBackend {
 
   Buffer allocate(size_t bytes) override;
   void upload(const float* host, Tensor out) override;
-  void complete(Tensor t) override { complete_all({t}); }
-  void download(Tensor from, float* host) override {
-    complete_all({from});
-    inner().download(from, host);
-  }
+  void complete(Tensor t) override { read({t}); }
   std::unique_ptr<PackedMatrix> pack(const HostMatrix& weights) override {
     auto packed = inner().pack(weights);
     numbers_->add_matrix(packed.get());
@@ -58,32 +54,6 @@ class Leader final : public LeadingBackend {
   void gather(Tensor from, const Rows& rows, Tensor out) override;
   void scatter(Tensor from, const Rows& rows, Tensor out) override;
 
-  // Results on the host are for rank 0 alone.
-  void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
-                   std::span<TokenStats> out) override {
-    complete_all({logits});
-    inner().token_stats(logits, positions, query, out);
-  }
-  std::unique_ptr<StepSeries> series(const SeriesPlan& /*plan*/) override { return nullptr; }
-  void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
-                         std::span<float> out) override {
-    complete_all({q, k});
-    inner().mean_query_scores(q, k, shape, out);
-  }
-  void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
-                      std::span<float> out) override {
-    complete_all({q, k});
-    inner().attention_mass(q, rows, k, shape, out);
-  }
-  void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
-    complete_all({a, b});
-    inner().cosine_rows(a, b, out);
-  }
-  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
-    complete_all({a, b});
-    inner().row_changes(a, b, rows, out);
-  }
-
  private:
   using Mirrors = std::map<PackedKv*, std::shared_ptr<PackedKeys>>;
 
@@ -95,8 +65,8 @@ class Leader final : public LeadingBackend {
   /// Tells the others of a call and does it here; `out` is what it writes.
   template <typename Work>
   void together(const MessageWriter& message, std::initializer_list<Tensor> out, const Work& work);
-  /// Before rank 0 reads tensors: it gets the parts of others, and ranks are compared.
-  void complete_all(std::initializer_list<Tensor> read);
+  /// Rank 0 gets the parts of others, and ranks are compared.
+  void read(std::initializer_list<Tensor> tensors) override;
   void compare();
 
   /// What a cache has packed, as the inner backend left it, until take_back().
@@ -125,8 +95,8 @@ void Leader::together(const MessageWriter& message, std::initializer_list<Tensor
   for (const Tensor& t : out) hash_.add(t);
 }
 
-void Leader::complete_all(std::initializer_list<Tensor> read) {
-  for (const Tensor& t : read) {
+void Leader::read(std::initializer_list<Tensor> tensors) {
+  for (const Tensor& t : tensors) {
     MessageWriter m = message(Call::complete);
     m.put(place(t));
     together(m, {t}, [&] { inner().complete(t); });

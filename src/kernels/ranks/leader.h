@@ -6,7 +6,7 @@
 #include <memory>
 
 #include "core/stop.h"
-#include "kernels/backend_wrapper.h"
+#include "kernels/ranks/reading_wrapper.h"
 #include "ranks/communicator.h"
 
 namespace unmask {
@@ -18,9 +18,9 @@ struct LeadOptions {
   bool verifies = false;
 };
 
-class LeadingBackend : public BackendWrapper {
+class LeadingBackend : public ReadingWrapper {
  public:
-  using BackendWrapper::BackendWrapper;
+  using ReadingWrapper::ReadingWrapper;
   /// From now on the others are told of every call. Before, they make the same calls by themselves:
   /// they load the same model.
   virtual void lead() = 0;

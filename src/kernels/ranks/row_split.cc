@@ -4,8 +4,8 @@
 #include <utility>
 #include <vector>
 
-#include "kernels/backend_wrapper.h"
 #include "kernels/create_backend.h"
+#include "kernels/ranks/reading_wrapper.h"
 #include "kernels/split_attention.h"
 #include "ranks/columns.h"
 #include "ranks/rows.h"
@@ -49,10 +49,10 @@ Rows slice(const Rows& list, Range part) {
 /// long as fetching the rows of others.
 enum class Weight : uint8_t { light, heavy };
 
-class RowSplit final : public BackendWrapper {
+class RowSplit final : public ReadingWrapper {
  public:
   RowSplit(std::unique_ptr<Backend> own, Communicator& ranks, const RowSplitOptions& options)
-      : BackendWrapper(std::move(own)), options_(options), rows_(ranks), heads_(ranks) {
+      : ReadingWrapper(std::move(own)), options_(options), rows_(ranks), heads_(ranks) {
     if (options.keys == DType::bf16 && !options.plans) pool_.emplace(options.threads);
   }
 
@@ -70,10 +70,6 @@ class RowSplit final : public BackendWrapper {
   void upload(const float* host, Tensor out) override {
     rows_.written(out);
     inner().upload(host, out);
-  }
-  void download(Tensor from, float* host) override {
-    complete(from);
-    inner().download(from, host);
   }
 
   void embed(std::span<const TokenId> tokens, const HostMatrix& table, Tensor out) override {
@@ -101,35 +97,6 @@ class RowSplit final : public BackendWrapper {
   }
   void gather(Tensor from, const Rows& rows, Tensor out) override;
   void scatter(Tensor from, const Rows& rows, Tensor out) override;
-
-  void token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
-                   std::span<TokenStats> out) override {
-    complete(logits);
-    inner().token_stats(logits, positions, query, out);
-  }
-  std::unique_ptr<StepSeries> series(const SeriesPlan& /*plan*/) override { return nullptr; }
-  void mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
-                         std::span<float> out) override {
-    complete(q);
-    complete(k);
-    inner().mean_query_scores(q, k, shape, out);
-  }
-  void attention_mass(Tensor q, const Rows& rows, Tensor k, const HeadShape& shape,
-                      std::span<float> out) override {
-    complete(q);
-    complete(k);
-    inner().attention_mass(q, rows, k, shape, out);
-  }
-  void cosine_rows(Tensor a, Tensor b, std::span<float> out) override {
-    complete(a);
-    complete(b);
-    inner().cosine_rows(a, b, out);
-  }
-  void row_changes(Tensor a, Tensor b, const Rows& rows, std::span<float> out) override {
-    complete(a);
-    complete(b);
-    inner().row_changes(a, b, rows, out);
-  }
 
  private:
   int rank() const { return rows_.ranks().rank(); }
