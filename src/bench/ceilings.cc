@@ -68,15 +68,18 @@ double read_ceiling(int threads) {
                    [&](int task) { read_all(first + static_cast<size_t>(task) * part, part); });
 }
 
+bool has_ceilings() {
+  return f32_chain(cpu_capabilities(CpuOptions{}.kernels).instructions).run != nullptr;
+}
+
 Ceilings measure_ceilings(int threads) {
-  const double f32 = f32_ceiling(threads);
-  if (f32 == 0) {
+  if (!has_ceilings()) {
     fail(
         "[bench] this processor has no fused multiply-adds, so there is no ceiling to compare "
         "with");
   }
   return {threads,
-          f32,
+          f32_ceiling(threads),
           bf16_ceiling(threads),
           int8_ceiling(threads),
           int4_ceiling(threads),

@@ -22,7 +22,9 @@ struct Ceilings {
   double int4 = 0;
   double read = 0;
 };
-/// Throws Error where the processor has no fused multiply-adds: nothing could be compared with it.
+/// Whether the kernels at hand have fused multiply-adds, without which nothing could be compared.
+bool has_ceilings();
+/// Throws Error where there are none.
 Ceilings measure_ceilings(int threads);
 
 }  // namespace unmask

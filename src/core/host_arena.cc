@@ -10,7 +10,6 @@ namespace unmask {
 
 namespace {
 
-constexpr size_t kHugePage = size_t{2} << 20;
 constexpr size_t kBlockBytes = 16 * kHugePage;
 constexpr size_t kLine = 64;
 

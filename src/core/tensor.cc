@@ -28,7 +28,6 @@ Tensor Buffer::view(int rows, int cols, DType dtype) const {
 }
 
 Buffer allocate_host(size_t bytes) {
-  constexpr size_t kHugePage = size_t{2} << 20;
   // The end that fills no huge page stays in small ones, so none is taken for a part of it.
   const size_t huge = bytes / kHugePage * kHugePage;
   const size_t alignment = huge > 0 ? kHugePage : 64;

@@ -26,6 +26,11 @@ constexpr std::array kArchitectures{
     Architecture{"rnd1", Family::rnd1, false, true, true},
 };
 
+const Architecture* find_architecture(Family family) {
+  const auto* const found = std::ranges::find(kArchitectures, family, &Architecture::family);
+  return found == kArchitectures.end() ? nullptr : found;
+}
+
 const Architecture& find_architecture(const GgufKeys& keys) {
   const std::string_view name = keys.text("general.architecture");
   for (const Architecture& known : kArchitectures) {
@@ -173,17 +178,13 @@ void read_token_ids(const GgufKeys& keys, const ModelOverrides& overrides, Model
 }  // namespace
 
 std::string_view gguf_architecture(Family family) {
-  for (const Architecture& known : kArchitectures) {
-    if (known.family == family) return known.name;
-  }
-  return {};
+  const Architecture* found = find_architecture(family);
+  return found == nullptr ? std::string_view() : found->name;
 }
 
 bool gguf_normalizes_experts(Family family) {
-  for (const Architecture& known : kArchitectures) {
-    if (known.family == family) return known.normalized;
-  }
-  return false;
+  const Architecture* found = find_architecture(family);
+  return found != nullptr && found->normalized;
 }
 
 ModelConfig read_gguf_config(const GgufCheckpoint& checkpoint, const ModelOverrides& overrides) {

@@ -229,9 +229,7 @@ void add_form_arguments(CLI::App& app, RunArguments& a) {
 std::optional<DraftCost> draft_cost(const Costs& costs, const Request& request,
                                     const Explanation& plan, DeviceKind device, WeightType weights,
                                     int threads) {
-  if (!request.sampler.drafts || device != DeviceKind::cpu || f32_ceiling(threads) == 0) {
-    return std::nullopt;
-  }
+  if (!request.sampler.drafts || device != DeviceKind::cpu || !has_ceilings()) return std::nullopt;
   Request without = request;
   without.sampler.drafts.reset();
   const Rates rates = rates_at(measure_ceilings(threads), weights);

@@ -16,6 +16,8 @@ std::optional<int64_t> available_memory(const std::filesystem::path& root = "/")
 /// The largest resident size that this process ever had, in bytes.
 int64_t peak_memory();
 
+constexpr size_t kHugePage = size_t{2} << 20;  // of x86-64 and ARM64, with small ones of 4 KiB
+
 /// A hint to back whole pages of memory with large ones; what a system does not do is no error.
 void prefer_huge_pages(void* data, size_t bytes);
 
