@@ -25,7 +25,7 @@ INNER_LEVELS = {"apps": [["terminal"], ["draw", "options"], ["reports"], ["comma
 GROUPS = {
     "kernels/cpu": {
         "ground": ["block_layout", "reserve", "table"],
-        "parts": ["attention", "block_packing", "column_gather", "experts", "input_rows", "packed_products", "panels", "products",
+        "parts": ["attention", "block_packing", "column_gather", "each_row", "experts", "input_rows", "packed_products", "panels", "products",
                   "variants", "split", "split_products", "weight_layout"],
         "backend": ["backend"],
         "instruction sets": ["arm64", "portable", "x86"],

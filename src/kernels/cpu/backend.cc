@@ -9,6 +9,7 @@
 #include "core/parallel.h"
 #include "core/platform/processor.h"
 #include "kernels/cpu/attention.h"
+#include "kernels/cpu/each_row.h"
 #include "kernels/cpu/experts.h"
 #include "kernels/cpu/products.h"
 #include "kernels/cpu/reserve.h"
@@ -22,10 +23,6 @@
 namespace unmask {
 
 namespace {
-
-// Rows of element-wise work handed out at once: 256 KiB of float32 at a width of 4,096, some 10 us
-// at 25 GB/s, against about 1 us that handing out takes.
-constexpr int kRowsPerTask = 16;
 
 /// bf16 where the weights are rounded anyway and the processor multiplies it; else float32.
 const cpu::AttentionKernels& attention_kernels(const cpu::KernelTable& table, WeightType weights) {
@@ -118,14 +115,6 @@ class CpuBackend final : public Backend {
   /// At least those of so many positions.
   const float* angles(int positions, const Rotation& rotation);
 
-  /// Calls work(row) for every row, a few rows a task.
-  template <typename Work>
-  void each_row(int rows, const Work& work) {
-    pool_.run((rows + kRowsPerTask - 1) / kRowsPerTask, [&](int task, int) {
-      const int end = std::min(rows, (task + 1) * kRowsPerTask);
-      for (int r = task * kRowsPerTask; r < end; ++r) work(r);
-    });
-  }
   static void copy(const float* host, Tensor out) {
     for (int r = 0; r < out.rows; ++r) {
       std::copy_n(host + int64_t{r} * out.cols, out.cols, out.f32(r));
@@ -165,7 +154,8 @@ void CpuBackend::embed(std::span<const TokenId> tokens, const HostMatrix& table,
       fail("[embed] token id {} is outside the vocabulary of {}", id, table.out);
     }
   }
-  each_row(out.rows, [&](int r) { table.widen_row(tokens[static_cast<size_t>(r)], out.f32(r)); });
+  cpu::each_row(pool_, out.rows,
+                [&](int r) { table.widen_row(tokens[static_cast<size_t>(r)], out.f32(r)); });
 }
 
 void CpuBackend::multiply(Tensor x, std::span<const LinearMap> maps, std::span<const Range> rows) {
@@ -192,8 +182,8 @@ void CpuBackend::multiply(Tensor x, std::span<const LinearMap> maps, std::span<c
 void CpuBackend::rms_norm(Tensor x, Tensor weight, float eps, Tensor out) {
   UNMASK_CHECK(weight.cols == x.cols && out.cols == x.cols && out.rows == x.rows,
                "shapes of a norm");
-  each_row(x.rows,
-           [&](int r) { table_.rms_norm(x.f32(r), weight.f32(), eps, x.cols, out.f32(r)); });
+  cpu::each_row(pool_, x.rows,
+                [&](int r) { table_.rms_norm(x.f32(r), weight.f32(), eps, x.cols, out.f32(r)); });
 }
 
 const float* CpuBackend::angles(int positions, const Rotation& rotation) {
@@ -207,7 +197,7 @@ const float* CpuBackend::angles(int positions, const Rotation& rotation) {
   known.positions = 0;  // until they are computed: that may be stopped
   float* values = cpu::reserve(known.values, int64_t{more} * head_dim);
   const int half = head_dim / 2;
-  each_row(more, [&](int position) {
+  cpu::each_row(pool_, more, [&](int position) {
     float* cos = values + int64_t{position} * head_dim;
     for (int i = 0; i < half; ++i) {
       const float angle =
@@ -229,7 +219,7 @@ void CpuBackend::rope(Tensor x, std::span<const int> positions, const Rotation& 
   const auto [least, most] = std::minmax_element(positions.begin(), positions.end());
   UNMASK_CHECK(*least >= 0, "a position below 0");
   const float* table = angles(*most + 1, rotation);
-  each_row(x.rows, [&](int r) {
+  cpu::each_row(pool_, x.rows, [&](int r) {
     const float* cos = table + int64_t{positions[static_cast<size_t>(r)]} * head_dim;
     const float* sin = cos + head_dim / 2;
     for (int c = 0; c < x.cols; c += head_dim) table_.rope(x.f32(r) + c, cos, sin, head_dim);
@@ -238,12 +228,12 @@ void CpuBackend::rope(Tensor x, std::span<const int> positions, const Rotation& 
 
 void CpuBackend::add(Tensor x, Tensor y) {
   UNMASK_CHECK(x.rows == y.rows && x.cols == y.cols, "shapes of a sum");
-  each_row(x.rows, [&](int r) { table_.add(x.f32(r), y.f32(r), x.cols); });
+  cpu::each_row(pool_, x.rows, [&](int r) { table_.add(x.f32(r), y.f32(r), x.cols); });
 }
 
 void CpuBackend::extrapolate(Tensor x, Tensor y, float scale) {
   UNMASK_CHECK(x.rows == y.rows && x.cols == y.cols, "shapes of an extrapolation");
-  each_row(x.rows, [&](int r) {
+  cpu::each_row(pool_, x.rows, [&](int r) {
     for (int c = 0; c < x.cols; ++c) {
       x.f32(r)[c] = y.f32(r)[c] + scale * (x.f32(r)[c] - y.f32(r)[c]);
     }
@@ -252,12 +242,14 @@ void CpuBackend::extrapolate(Tensor x, Tensor y, float scale) {
 
 void CpuBackend::gather(Tensor from, const Rows& rows, Tensor out) {
   UNMASK_CHECK(out.rows == rows.size() && out.cols == from.cols, "shapes of a gather");
-  each_row(out.rows, [&](int r) { std::copy_n(from.f32(rows[r]), from.cols, out.f32(r)); });
+  cpu::each_row(pool_, out.rows,
+                [&](int r) { std::copy_n(from.f32(rows[r]), from.cols, out.f32(r)); });
 }
 
 void CpuBackend::scatter(Tensor from, const Rows& rows, Tensor out) {
   UNMASK_CHECK(from.rows == rows.size() && out.cols == from.cols, "shapes of a scatter");
-  each_row(from.rows, [&](int r) { std::copy_n(from.f32(r), from.cols, out.f32(rows[r])); });
+  cpu::each_row(pool_, from.rows,
+                [&](int r) { std::copy_n(from.f32(r), from.cols, out.f32(rows[r])); });
 }
 
 void CpuBackend::token_stats(Tensor logits, std::span<const int> positions, const TokenQuery& query,
@@ -287,7 +279,7 @@ void CpuBackend::mean_query_scores(Tensor q, Tensor k, const HeadShape& shape,
     }
   }
   for (double& m : mean) m /= static_cast<double>(q.rows) * shape.n_heads;
-  each_row(k.rows, [&](int j) {
+  cpu::each_row(pool_, k.rows, [&](int j) {
     double sum = 0;
     for (int c = 0; c < k.cols; ++c) sum += mean[static_cast<size_t>(c)] * k.f32(j)[c];
     out[static_cast<size_t>(j)] = static_cast<float>(sum);
@@ -323,7 +315,7 @@ void CpuBackend::attention_mass(Tensor q, const Rows& rows, Tensor k, const Head
 void CpuBackend::cosine_rows(Tensor a, Tensor b, std::span<float> out) {
   UNMASK_CHECK(a.rows == b.rows && a.cols == b.cols && out.size() == static_cast<size_t>(a.rows),
                "shapes of similarities");
-  each_row(a.rows, [&](int r) {
+  cpu::each_row(pool_, a.rows, [&](int r) {
     double dot = 0;
     double aa = 0;
     double bb = 0;
@@ -344,7 +336,7 @@ void CpuBackend::row_changes(Tensor a, Tensor b, const Rows& rows, std::span<flo
       a.rows == rows.size() && a.cols == b.cols && out.size() == static_cast<size_t>(a.rows),
       "shapes of changes");
   // Plain double sums: 64 rows of 4,096 take 0.3 ms, a thousandth of the layers before them.
-  each_row(a.rows, [&](int r) {
+  cpu::each_row(pool_, a.rows, [&](int r) {
     const float* now = a.f32(r);
     const float* before = b.f32(rows[r]);
     double distance = 0;

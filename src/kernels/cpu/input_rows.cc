@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <array>
 
+#include "kernels/cpu/each_row.h"
 #include "kernels/cpu/reserve.h"
 #include "kernels/cpu/weight_layout.h"
 
@@ -10,7 +11,7 @@ namespace unmask::cpu {
 
 namespace {
 
-constexpr int kRowsPackedPerTask = 16;  // as in backend.cc
+static_assert(kInputBlock == kSuperBlock, "what shares a scale is a block of the kernels");
 
 /// Bytes between packed rows. One line more than needed: rows a power of two apart would fall into
 /// the same cache sets.
@@ -35,14 +36,6 @@ InputRows::InputRows(WeightType weights, const KernelTable& table, ThreadPool& p
       form_(input_form(weights, table.bf16_inputs)),
       table_(table),
       pool_(pool) {}
-
-template <typename Work>
-void InputRows::each_row(int rows, const Work& work) {
-  pool_.run(ceil_div(rows, kRowsPackedPerTask), [&](int task, int) {
-    const int end = std::min(rows, (task + 1) * kRowsPackedPerTask);
-    for (int r = task * kRowsPackedPerTask; r < end; ++r) work(r);
-  });
-}
 
 PackedRows InputRows::pack(Tensor x) {
   switch (form_) {
@@ -77,7 +70,7 @@ InputRows::Room InputRows::room(int rows, int64_t bytes) {
 PackedRows InputRows::copy(Tensor x) {
   const int depth = padded(x.cols);
   const Room to = room(x.rows, int64_t{depth} * int64_t{sizeof(float)});
-  each_row(x.rows, [&](int r) {
+  each_row(pool_, x.rows, [&](int r) {
     auto* row = reinterpret_cast<float*>(to.values + r * to.stride);
     std::copy_n(x.f32(r), x.cols, row);
     std::fill(row + x.cols, row + depth, 0.0F);
@@ -88,7 +81,7 @@ PackedRows InputRows::copy(Tensor x) {
 PackedRows InputRows::narrow(Tensor x) {
   const int depth = padded(x.cols);
   const Room to = room(x.rows, int64_t{depth} * 2);
-  each_row(x.rows, [&](int r) {
+  each_row(pool_, x.rows, [&](int r) {
     auto* row = reinterpret_cast<uint16_t*>(to.values + r * to.stride);
     table_.to_bf16(x.f32(r), x.cols, row);
     std::fill(row + x.cols, row + depth, uint16_t{0});
@@ -101,7 +94,7 @@ PackedRows InputRows::quantize(Tensor x) {
   const Room to = room(x.rows, depth);
   float* scales = reserve(scales_, x.rows);
   auto* starts = reinterpret_cast<int32_t*>(reserve_bytes(starts_, int64_t{4} * x.rows));
-  each_row(x.rows, [&](int r) {
+  each_row(pool_, x.rows, [&](int r) {
     auto* row = reinterpret_cast<int8_t*>(to.values + r * to.stride);
     table_.quantize_row(x.f32(r), x.cols, row, scales + r, starts + r);
     std::fill(row + x.cols, row + depth, int8_t{0});
@@ -114,7 +107,7 @@ PackedRows InputRows::quantize_blocks(Tensor x) {
   const Room to = room(x.rows, padded(x.cols));
   const int64_t bytes = int64_t{n_blocks} * x.rows * int64_t{sizeof(InputBlock)};
   auto* blocks = reinterpret_cast<InputBlock*>(reserve_bytes(blocks_, bytes));
-  each_row(x.rows, [&](int r) {
+  each_row(pool_, x.rows, [&](int r) {
     table_.quantize_blocks(x.f32(r), x.cols, reinterpret_cast<int8_t*>(to.values + r * to.stride),
                            blocks + int64_t{r} * n_blocks);
   });
@@ -126,7 +119,7 @@ PackedRows InputRows::gather_narrow(const CutColumns& x, ColumnGather& ranks) {
   const int depth = padded(all.cols);
   const Range own = x.cut.of(ranks.ranks().rank());
   const Room to = room(all.rows, int64_t{depth} * 2);
-  each_row(all.rows, [&](int r) {
+  each_row(pool_, all.rows, [&](int r) {
     auto* row = reinterpret_cast<uint16_t*>(to.values + r * to.stride);
     table_.to_bf16(all.f32(r) + own.begin, own.size(), row + own.begin);
     std::fill(row + all.cols, row + depth, uint16_t{0});
@@ -148,7 +141,7 @@ PackedRows InputRows::gather_quantized(const CutColumns& x, ColumnGather& ranks)
   float* largest = reserve(largest_, int64_t{all.rows} * pieces);
   const CutColumns maxima{{largest, DType::f32, all.rows, pieces, pieces}, groups.pieces()};
   const CutColumns values{{to.values, DType::u8, all.rows, all.cols, to.stride}, x.cut};
-  each_row(all.rows, [&](int r) {
+  each_row(pool_, all.rows, [&](int r) {
     for (int p = own.begin; p < own.end; ++p) {
       const Range columns = groups.columns(p);
       largest[int64_t{r} * pieces + p] =
@@ -159,7 +152,7 @@ PackedRows InputRows::gather_quantized(const CutColumns& x, ColumnGather& ranks)
     ranks.run({&maxima, 1});
     for (int r = 0; r < all.rows; ++r) join_groups(groups, largest + int64_t{r} * pieces);
   }
-  each_row(all.rows, [&](int r) {
+  each_row(pool_, all.rows, [&](int r) {
     auto* row = reinterpret_cast<int8_t*>(to.values + r * to.stride);
     for (int p = own.begin; p < own.end; ++p) {
       const Range columns = groups.columns(p);
@@ -184,7 +177,7 @@ PackedRows InputRows::finish(const Room& values, Tensor x, const CutGroups& grou
   if (form_ == InputForm::int8) {
     float* scales = reserve(scales_, x.rows);
     auto* starts = reinterpret_cast<int32_t*>(reserve_bytes(starts_, int64_t{4} * x.rows));
-    each_row(x.rows, [&](int r) {
+    each_row(pool_, x.rows, [&](int r) {
       scales[r] = largest[int64_t{r} * pieces] / 127.0F;
       starts[r] = -kInt8Offset * parts.sum_row(row(r), x.cols);
     });
@@ -195,7 +188,7 @@ PackedRows InputRows::finish(const Room& values, Tensor x, const CutGroups& grou
   packed.n_blocks = padded(x.cols) / kSuperBlock;
   const int64_t bytes = int64_t{packed.n_blocks} * x.rows * int64_t{sizeof(InputBlock)};
   auto* blocks = reinterpret_cast<InputBlock*>(reserve_bytes(blocks_, bytes));
-  each_row(x.rows, [&](int r) {
+  each_row(pool_, x.rows, [&](int r) {
     InputBlock* of_row = blocks + int64_t{r} * packed.n_blocks;
     for (int p = 0; p < pieces; ++p) {
       of_row[groups.group(p)].scale = largest[int64_t{r} * pieces + p] / 127.0F;

@@ -37,9 +37,6 @@ class InputRows {
   PackedRows gather_quantized(const CutColumns& x, ColumnGather& ranks);
   /// What whole rows of int8 carry beside their values; `largest`: of every piece of a row.
   PackedRows finish(const Room& values, Tensor x, const CutGroups& groups, const float* largest);
-  /// Calls work(row) for every row.
-  template <typename Work>
-  void each_row(int rows, const Work& work);
 
   WeightType weights_;
   InputForm form_;
