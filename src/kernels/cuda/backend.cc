@@ -383,7 +383,7 @@ std::unique_ptr<Backend> create_backend(const CudaOptions& options) {
   try {
     backend = std::make_unique<CudaBackend>(options);
   } catch (const std::exception& error) {  // also std::bad_alloc: the others wait for a word
-    problem = fmt::format("[device] {}", error.what());
+    problem = error.what();
   }
   agree_to_start(*options.ranks, problem);
   backend->join(*options.ranks);

@@ -43,8 +43,9 @@ std::unique_ptr<Backend> create_cuda_backend(const CudaOptions& options) {
                              [gather, own](std::span<const CutColumns> matrices) {
                                PluginCall gathering{};
                                gather(&gathering, own, matrices.data(), matrices.size());
-                               if (*gathering.error != '\0')
+                               if (*gathering.error != '\0') {
                                  throw Error(gathering.error, gathering.code);
+                               }
                              });
 }
 
