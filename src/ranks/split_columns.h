@@ -25,7 +25,8 @@ class SplitColumns {
   /// True when this rank has all of it.
   bool whole(Tensor t) const;
 
-  /// Every rank has written its columns. What was known of this memory is forgotten.
+  /// Every rank has written its columns. What was known of these rows is forgotten, other columns
+  /// too: overwrite() comes before the writing.
   void mark(const CutColumns& part);
   /// Every rank gets the columns of the others. Nothing travels where it is whole.
   void complete(Tensor t);
