@@ -1,8 +1,9 @@
 #!/usr/bin/env python3
-"""Checks the rules for the repository's text: plain sources of readable length, a library that
-neither prints nor ends the process, documents that name only existing files, no paths of somebody's
-machine, limits that stand where their table says, one list of dependencies, and wrappers that forward every function of their interface. Exits
-with 77 where there is no git to list the files.
+"""Checks the rules for the repository's text: plain sources of readable length, binary files in their
+folders alone, a library that neither prints nor ends the process, documents that name only existing
+files, no paths of somebody's machine, limits that stand where their table says, one list of dependencies,
+and wrappers that forward every function of their interface. Exits with 77 where there is no git to list
+the files.
 """
 
 import pathlib
@@ -25,6 +26,7 @@ VIRTUAL = re.compile(r"^ +virtual [^;{~]*?(\w+)\(", re.MULTILINE)
 FORWARDED = re.compile(r"^ +[\w:<>&*, ]+ (\w+)\([^;{]*\) (?:const )?override \{", re.MULTILINE)
 WRAPPERS = {"src/kernels/backend_wrapper.h": ("src/kernels/backend.h", "Backend"),
             "src/methods/method_wrapper.h": ("src/model/method.h", "Method")}
+DATA = ("models/", "tests/golden/", "fuzz/corpus/", "docs/images/")
 PACKAGE_LIST = re.compile(r"^\w+_packages=\(([^)]*)\)", re.MULTILINE)
 
 
@@ -58,6 +60,13 @@ def library_manners(path: str, text: str) -> list[str]:
     return [f"{path}:{number}: the library neither prints nor exits: {match[0]}"
             for number, line in enumerate(text.split("\n"), 1)
             if (match := PRINTS_OR_EXITS.search(COMMENT_OR_STRING.sub("", line)))]
+
+
+def stray_data(path: str, data: bytes) -> list[str]:
+    """What tools leave behind in the folder they run in, and a commit of everything takes along."""
+    if b"\0" in data and not path.startswith(DATA):
+        return [f"{path}: binary, expected in one of {', '.join(DATA)}"]
+    return []
 
 
 def machine_paths(path: str, text: str) -> list[str]:
@@ -118,6 +127,7 @@ def check(root: pathlib.Path, files: list[str]) -> list[str]:
     texts = {}
     for path in files:
         data = (root / path).read_bytes()
+        found += stray_data(path, data)
         if b"\0" in data or path.startswith(("models/", "tests/golden/")):
             continue  # data, not text of ours
         text = texts[path] = data.decode("utf-8", "replace")

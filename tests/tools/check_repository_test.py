@@ -29,6 +29,11 @@ class CheckRepository(unittest.TestCase):
         for good in ("snprintf(a, n, b);", "// printf()", 'fail("exit(1)");', "on_exit(f);"):
             self.assertEqual(rules.library_manners("src/io/a.cc", good), [], good)
 
+    def test_stray_data(self):
+        self.assertEqual(len(rules.stray_data("default.profraw", b"a\0b")), 1)
+        self.assertEqual(rules.stray_data("docs/images/a.png", b"a\0b"), [])
+        self.assertEqual(rules.stray_data("src/a.cc", b"text"), [])
+
     def test_machine_paths(self):
         self.assertEqual(len(rules.machine_paths("docs/a.md", "see /" + "home/me/model")), 1)
         self.assertEqual(rules.machine_paths("docs/a.md", "~/home/x /usr/share/doc src/work/a"), [])
