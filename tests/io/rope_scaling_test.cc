@@ -14,13 +14,13 @@ using nlohmann::json;
 using ::testing::AllOf;
 using ::testing::HasSubstr;
 
-RopeSettings read(const json& config) {
+RopeSettings settings_of(const json& config) {
   return read_rope(ConfigReader(config.dump(), "config.json"), 4096);
 }
 
 std::string rope_reason(const json& config) {
   try {
-    read(config);
+    settings_of(config);
     return "";
   } catch (const Error& error) {
     return error.what();
@@ -32,7 +32,7 @@ json scaled(const json& scaling) { return {{"rope_theta", 1e6}, {"rope_scaling",
 TEST(RopeScaling, NothingIsStretchedUnlessTheFileSaysSo) {
   for (const json& scaling :
        {json(), json::object(), json{{"type", "default"}}, json{{"rope_type", "default"}}}) {
-    const RopeSettings rope = read(scaled(scaling));
+    const RopeSettings rope = settings_of(scaled(scaling));
     EXPECT_EQ(rope.theta, 1e6F);
     EXPECT_EQ(rope.scaling.kind, RopeKind::plain);
   }
@@ -41,36 +41,37 @@ TEST(RopeScaling, NothingIsStretchedUnlessTheFileSaysSo) {
 
 TEST(RopeScaling, ReadsEverySpelling) {
   const RopeSettings v5 =
-      read({{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5}}}});
+      settings_of({{"rope_parameters", {{"rope_type", "default"}, {"rope_theta", 5}}}});
   EXPECT_EQ(v5.theta, 5);
   EXPECT_EQ(v5.scaling.kind, RopeKind::plain);
   const json inner{{"rope_type", "linear"}, {"factor", 2}, {"rope_theta", 7}};
-  EXPECT_EQ(read({{"rope_parameters", inner}, {"rope_theta", 5}}).theta, 7);
-  EXPECT_EQ(read({{"rope_parameters", {{"full_attention", inner}}}}).scaling.factor, 2);
+  EXPECT_EQ(settings_of({{"rope_parameters", inner}, {"rope_theta", 5}}).theta, 7);
+  EXPECT_EQ(settings_of({{"rope_parameters", {{"full_attention", inner}}}}).scaling.factor, 2);
   for (const char* key : {"type", "rope_type"}) {
-    const RopeScaling linear = read(scaled({{key, "linear"}, {"factor", 4}})).scaling;
+    const RopeScaling linear = settings_of(scaled({{key, "linear"}, {"factor", 4}})).scaling;
     EXPECT_EQ(linear.kind, RopeKind::linear);
     EXPECT_EQ(linear.factor, 4);
-    EXPECT_EQ(read(scaled({{key, "dynamic"}, {"factor", 2.5}})).scaling.kind, RopeKind::dynamic);
-    EXPECT_EQ(read(scaled({{key, "ntk"}, {"factor", 2.5}})).scaling.kind, RopeKind::ntk);
+    EXPECT_EQ(settings_of(scaled({{key, "dynamic"}, {"factor", 2.5}})).scaling.kind,
+              RopeKind::dynamic);
+    EXPECT_EQ(settings_of(scaled({{key, "ntk"}, {"factor", 2.5}})).scaling.kind, RopeKind::ntk);
   }
 }
 
 TEST(RopeScaling, YarnHasTheDefaultsOfTheReference) {
-  const RopeScaling usual = read(scaled({{"type", "yarn"}, {"factor", 4}})).scaling;
+  const RopeScaling usual = settings_of(scaled({{"type", "yarn"}, {"factor", 4}})).scaling;
   EXPECT_EQ(usual.original_positions, 4096);
   EXPECT_FLOAT_EQ(usual.attention_factor, 1.1386294F);
   EXPECT_EQ(usual.beta_fast, 32);
   EXPECT_EQ(usual.beta_slow, 1);
   EXPECT_TRUE(usual.truncate);
-  const RopeScaling own = read(scaled({{"rope_type", "yarn"},
-                                       {"factor", 40},
-                                       {"original_max_position_embeddings", 2048},
-                                       {"mscale", 0.707},
-                                       {"mscale_all_dim", 1.0},
-                                       {"beta_fast", 16},
-                                       {"beta_slow", 0},
-                                       {"truncate", false}}))
+  const RopeScaling own = settings_of(scaled({{"rope_type", "yarn"},
+                                              {"factor", 40},
+                                              {"original_max_position_embeddings", 2048},
+                                              {"mscale", 0.707},
+                                              {"mscale_all_dim", 1.0},
+                                              {"beta_fast", 16},
+                                              {"beta_slow", 0},
+                                              {"truncate", false}}))
                               .scaling;
   EXPECT_EQ(own.original_positions, 2048);
   EXPECT_FLOAT_EQ(own.attention_factor, 0.92104236F);
@@ -78,9 +79,9 @@ TEST(RopeScaling, YarnHasTheDefaultsOfTheReference) {
   EXPECT_EQ(own.beta_slow, 1) << "0 stands for the default";
   EXPECT_FALSE(own.truncate);
   const RopeScaling ratio =
-      read(scaled({{"type", "yarn"}, {"original_max_position_embeddings", 1024}})).scaling;
+      settings_of(scaled({{"type", "yarn"}, {"original_max_position_embeddings", 1024}})).scaling;
   EXPECT_EQ(ratio.factor, 4) << "what the context became of the original one";
-  EXPECT_EQ(read(scaled({{"type", "yarn"}, {"factor", 4}, {"attention_factor", 1.5}}))
+  EXPECT_EQ(settings_of(scaled({{"type", "yarn"}, {"factor", 4}, {"attention_factor", 1.5}}))
                 .scaling.attention_factor,
             1.5F);
 }
@@ -91,7 +92,7 @@ TEST(RopeScaling, Llama3NeedsAllItsKeys) {
                    {"original_max_position_embeddings", 8192},
                    {"low_freq_factor", 1.0},
                    {"high_freq_factor", 4.0}};
-  EXPECT_EQ(read(scaled(whole)).scaling.kind, RopeKind::llama3);
+  EXPECT_EQ(settings_of(scaled(whole)).scaling.kind, RopeKind::llama3);
   for (const char* key :
        {"factor", "original_max_position_embeddings", "low_freq_factor", "high_freq_factor"}) {
     json part = whole;

@@ -12,7 +12,7 @@ namespace {
 
 using testing::RandomTensor;
 
-constexpr int kRows = 37;
+constexpr int kInputs = 37;
 constexpr int kIn = 300;
 constexpr int kOut = 70;
 
@@ -27,7 +27,7 @@ class WeightFormats : public ::testing::TestWithParam<std::string> {
   /// The product of a matrix alone on a backend of one type.
   RandomTensor alone(WeightType type, const RandomTensor& x, const HostMatrix& w) {
     const auto backend = cpu(type);
-    RandomTensor y(random_, kRows, kOut);
+    RandomTensor y(random_, kInputs, kOut);
     const auto packed = backend->pack(w);
     backend->linear(x.view(), {packed.get(), y.view()});
     return y;
@@ -37,7 +37,7 @@ class WeightFormats : public ::testing::TestWithParam<std::string> {
 };
 
 TEST_P(WeightFormats, MapsOfOneCallMayDifferAndEqualSingleOnes) {
-  const RandomTensor x(random_, kRows, kIn, 3);
+  const RandomTensor x(random_, kInputs, kIn, 3);
   const auto backend = cpu(WeightType::f32);
   std::vector<RandomTensor> weights;
   std::vector<RandomTensor> out;
@@ -47,7 +47,7 @@ TEST_P(WeightFormats, MapsOfOneCallMayDifferAndEqualSingleOnes) {
   for (const WeightType type : types()) {
     for (int i = 0; i < 2; ++i) {
       weights.emplace_back(random_, kOut, kIn);
-      out.emplace_back(random_, kRows, kOut);
+      out.emplace_back(random_, kInputs, kOut);
       matrices.push_back(weights.back().matrix());
       matrices.back().format = type;
     }
@@ -67,7 +67,7 @@ TEST_P(WeightFormats, MapsOfOneCallMayDifferAndEqualSingleOnes) {
 }
 
 TEST_P(WeightFormats, AGateOfAnotherFormatMeetsWhatItMultiplies) {
-  const RandomTensor x(random_, kRows, kIn);
+  const RandomTensor x(random_, kInputs, kIn);
   const RandomTensor gate(random_, kOut, kIn);
   const RandomTensor up(random_, kOut, kIn);
   const auto backend = cpu(WeightType::int8);
@@ -75,8 +75,8 @@ TEST_P(WeightFormats, AGateOfAnotherFormatMeetsWhatItMultiplies) {
   wide.format = WeightType::f32;
   const auto first = backend->pack(wide);
   const auto second = backend->pack(up.matrix());
-  const RandomTensor together(random_, kRows, kOut);
-  const RandomTensor apart(random_, kRows, kOut);
+  const RandomTensor together(random_, kInputs, kOut);
+  const RandomTensor apart(random_, kInputs, kOut);
   const LinearMap maps[] = {{first.get(), together.view()},
                             {second.get(), together.view(), {}, Into::gate}};
   backend->linear(x.view(), maps);
@@ -86,7 +86,7 @@ TEST_P(WeightFormats, AGateOfAnotherFormatMeetsWhatItMultiplies) {
 }
 
 TEST_P(WeightFormats, RowsThatLieApartEqualTheirDenseCopy) {
-  const RandomTensor x(random_, kRows, kIn);
+  const RandomTensor x(random_, kInputs, kIn);
   const RandomTensor apart(random_, kOut, kIn, 11);
   RandomTensor dense(random_, kOut, kIn);
   for (int r = 0; r < kOut; ++r) {
