@@ -18,14 +18,14 @@ BlockPattern heads_of(const BlockPattern& all, Range heads) {
   return own;
 }
 
-/// The tasks of this rank's heads, and what of their results all ranks are to have.
+/// The tasks of some heads, and what of their results all ranks are to have.
 class OwnHeads {
  public:
-  OwnHeads(const HeadShape& shape, const Communicator& ranks)
+  OwnHeads(const HeadShape& shape, Range kv_heads, int ranks)
       : shape_(shape),
         group_(shape.n_heads / shape.n_kv_heads),
-        ranks_(ranks.size()),
-        kv_heads_(Cut(shape.n_kv_heads, 1, ranks.size()).of(ranks.rank())),
+        ranks_(ranks),
+        kv_heads_(kv_heads),
         heads_{kv_heads_.begin * group_, kv_heads_.end * group_} {}
 
   HeadShape shape() const { return {heads_.size(), kv_heads_.size(), shape_.head_dim}; }
@@ -114,9 +114,16 @@ class OwnHeads {
 
 }  // namespace
 
+void attend_heads(std::span<const AttentionTask> tasks, const HeadShape& shape, Range kv_heads,
+                  const Attend& attend) {
+  OwnHeads some(shape, kv_heads, 1);
+  for (const AttentionTask& task : tasks) some.add(task);
+  attend(some.tasks(), some.shape());
+}
+
 HeadResults attend_own_heads(std::span<const AttentionTask> tasks, const HeadShape& shape,
                              const Attend& attend, const Communicator& ranks) {
-  OwnHeads own(shape, ranks);
+  OwnHeads own(shape, Cut(shape.n_kv_heads, 1, ranks.size()).of(ranks.rank()), ranks.size());
   for (const AttentionTask& task : tasks) {
     if (task.q.rows > 0) own.add(task);
   }

@@ -1,4 +1,4 @@
-// Attention of which every rank computes its share of the heads.
+// Attention of some heads, such as a rank's share of them.
 #pragma once
 
 #include <functional>
@@ -12,6 +12,11 @@ namespace unmask {
 
 /// Backend::attention of one rank.
 using Attend = std::function<void(std::span<const AttentionTask> tasks, const HeadShape& shape)>;
+
+/// Backend::attention of some key heads and of the query heads that read them. Tasks without a
+/// PackedKv, which has all heads, and without anything to measure.
+void attend_heads(std::span<const AttentionTask> tasks, const HeadShape& shape, Range kv_heads,
+                  const Attend& attend);
 
 /// Of which every rank has the columns of its own heads.
 struct HeadResults {

@@ -1,7 +1,6 @@
 #include "ranks/rows.h"
 
 #include <algorithm>
-#include <bit>
 #include <utility>
 
 #include "ranks/columns.h"
@@ -9,25 +8,6 @@
 namespace unmask {
 
 namespace {
-
-constexpr int64_t kValuesPerTask = 65536;  // some 20 us
-
-/// As processors round whose attention reads bfloat16: what is too small to be normal becomes 0.
-uint16_t rounded(float value) {
-  const auto bits = std::bit_cast<uint32_t>(value);
-  if ((bits & 0x7f800000U) == 0) return static_cast<uint16_t>(bits >> 16 & 0x8000U);
-  return f32_to_bf16(value);
-}
-
-/// Calls work(i) for the values from `begin` to `end`.
-template <typename Work>
-void each_value(ThreadPool& pool, int64_t begin, int64_t end, const Work& work) {
-  const auto tasks = static_cast<int>((end - begin + kValuesPerTask - 1) / kValuesPerTask);
-  pool.run(tasks, [&](int task, int) {
-    const int64_t first = begin + task * kValuesPerTask;
-    for (int64_t i = first; i < std::min(end, first + kValuesPerTask); ++i) work(i);
-  });
-}
 
 int64_t row_bytes(Tensor t) { return t.stride * static_cast<int64_t>(dtype_bytes(t.dtype)); }
 
@@ -161,57 +141,70 @@ void SplitRows::forget_rounded(Span span) {
   }
 }
 
-std::vector<SplitRows::Span> SplitRows::newly_rounded(Span span) {
-  std::vector<Span> missing;
+std::vector<SplitRows::Piece> SplitRows::not_come(Span span, const Ends& ends, bool rounded) const {
+  std::vector<Piece> missing;
+  const auto add = [&](Place begin, Place end) {
+    Piece& part = missing.emplace_back(Piece{begin, {}});
+    for (const Place e : ends) part.ends.push_back(std::clamp(e, begin, end));
+  };
   Place known = span.begin;
   auto found = rounded_.lower_bound(span.begin);
   if (found != rounded_.begin()) --found;
-  for (; found != rounded_.end() && found->first < span.end; ++found) {
+  for (; rounded && found != rounded_.end() && found->first < span.end; ++found) {
     if (found->second <= known) continue;
-    if (found->first > known) missing.push_back({known, found->first});
+    if (found->first > known) add(known, found->first);
     known = found->second;
   }
-  if (known < span.end) missing.push_back({known, span.end});
-  forget_rounded(span);
-  rounded_[span.begin] = span.end;
+  if (known < span.end) add(known, span.end);
   return missing;
 }
 
-void SplitRows::complete_rounded(Tensor t, ThreadPool* pool) {
-  UNMASK_CHECK(t.dtype == DType::f32, "float32 that is rounded");
-  if (t.rows == 0) return;
+std::optional<MissingRows> SplitRows::rows_of(const Piece& piece, Tensor t) {
+  const auto row_of = [&](Place place) -> std::optional<int> {
+    const auto bytes = place - static_cast<Place>(t.data);
+    if (bytes % row_bytes(t) != 0) return std::nullopt;
+    return static_cast<int>(bytes / row_bytes(t));
+  };
+  const auto begin = row_of(piece.begin);
+  if (!begin) return std::nullopt;
+  MissingRows missing;
+  int first = 0;
+  for (const Place place : piece.ends) {
+    const auto end = row_of(place);
+    if (!end) return std::nullopt;
+    missing.shares.push_back({first, *end - *begin});
+    first = *end - *begin;
+  }
+  missing.rows = t.slice({*begin, *begin + first});
+  return missing;
+}
+
+std::optional<std::vector<MissingRows>> SplitRows::take_missing(Tensor t, bool rounded) {
+  std::vector<MissingRows> missing;
+  if (t.rows == 0) return missing;
+  if (t.cols != t.stride) return std::nullopt;
   const Span span = span_of(t);
+  std::vector<Span> parts;
   for (auto piece = first_after(span.begin); piece != pieces_.end() && piece->first < span.end;
        ++piece) {
     const Ends& ends = piece->second;
     const Span part{std::max(piece->first, span.begin), std::min(ends.back(), span.end)};
-    for (const Span& missing : newly_rounded(part)) {
-      Ends own{missing.begin};
-      for (const Place end : ends) own.push_back(std::clamp(end, missing.begin, missing.end));
-      exchange_rounded(static_cast<std::byte*>(t.data) + (missing.begin - span.begin), own, pool);
+    parts.push_back(part);
+    for (const Piece& lacked : not_come(part, ends, rounded)) {
+      const auto rows = rows_of(lacked, t);
+      if (!rows) return std::nullopt;
+      missing.push_back(*rows);
     }
   }
-}
-
-/// `ends`: the beginning, then that of every rank's share.
-void SplitRows::exchange_rounded(std::byte* all, const Ends& ends, ThreadPool* pool) {
-  std::vector<int64_t> counts;  // bytes of bfloat16
-  for (size_t r = 1; r < ends.size(); ++r) counts.push_back((ends[r] - ends[r - 1]) / 2);
-  if (pool == nullptr) return ranks_.gather(nullptr, counts, all);
-  auto* values = reinterpret_cast<float*>(all);
-  const auto own = static_cast<size_t>(ranks_.rank());
-  const auto value_at = [&](size_t end) {
-    return (ends[end] - ends[0]) / static_cast<int64_t>(sizeof(float));
-  };
-  const int64_t total = value_at(ends.size() - 1);
-  if (static_cast<int64_t>(wire_.size()) < total) wire_.resize(static_cast<size_t>(total));
-  uint16_t* wire = wire_.data();
-  each_value(*pool, value_at(own), value_at(own + 1),
-             [&](int64_t i) { wire[i] = rounded(values[i]); });
-  ranks_.gather(nullptr, counts, reinterpret_cast<std::byte*>(wire));
-  const auto widen = [&](int64_t i) { values[i] = bf16_to_f32(wire[i]); };
-  each_value(*pool, 0, value_at(own), widen);
-  each_value(*pool, value_at(own + 1), total, widen);
+  if (!rounded) {
+    take(span);
+    return missing;
+  }
+  for (const Span& part : parts) {
+    forget_rounded(part);
+    rounded_[part.begin] = part.end;
+  }
+  return missing;
 }
 
 }  // namespace unmask

@@ -6,7 +6,6 @@
 #include <optional>
 #include <vector>
 
-#include "core/parallel.h"
 #include "core/tensor.h"
 #include "ranks/communicator.h"
 
@@ -14,6 +13,12 @@ namespace unmask {
 
 /// Rows by rank: neighbours in the order of the ranks, of which some may have none.
 using RowShares = std::vector<Range>;
+
+/// Rows of a dense tensor that have not come from the ranks that have them.
+struct MissingRows {
+  Tensor rows;
+  RowShares shares;
+};
 
 /// Knows which rows this rank has and which the others. All ranks ask it the same in the same
 /// order, about memory of their own, so that what they know is the same.
@@ -41,10 +46,11 @@ class SplitRows {
   void forget(const void* data, size_t bytes);
   /// Every rank gets the rows of the others. Nothing travels where it is whole.
   void complete(Tensor t);
-  /// The same of a float32 tensor for who rounds it to bfloat16 anyway: what the others have comes
-  /// rounded, once, and nobody else finds it whole. By the threads of `pool`; null: memory that is
-  /// planned only stays as it is.
-  void complete_rounded(Tensor t, ThreadPool* pool);
+  /// The rows that the ranks lack of each other's, which the caller is about to exchange: from then
+  /// on they are said to have come. None where shares end within rows: complete() helps.
+  /// `rounded`: they come in another precision than they were computed in, so whoever reads them
+  /// otherwise does not find them whole.
+  std::optional<std::vector<MissingRows>> take_missing(Tensor t, bool rounded);
 
  private:
   using Place = const std::byte*;
@@ -56,22 +62,28 @@ class SplitRows {
     Place end;
   };
 
+  /// A piece, or a part of one.
+  struct Piece {
+    Place begin;
+    Ends ends;
+  };
+
   static Span span_of(Tensor t);
+  /// None where shares end within rows.
+  static std::optional<MissingRows> rows_of(const Piece& piece, Tensor t);
   /// The first piece that ends after `begin`.
   std::map<Place, Ends>::const_iterator first_after(Place begin) const;
   /// Takes what is split of some memory out of the map.
   std::map<Place, Ends> take(Span span);
-  /// What of some memory has not come rounded; all of it is said to have from then on.
-  std::vector<Span> newly_rounded(Span span);
+  /// The parts of a piece within `span` that have not come, or not rounded either.
+  std::vector<Piece> not_come(Span span, const Ends& ends, bool rounded) const;
   void forget_rounded(Span span);
-  void exchange_rounded(std::byte* all, const Ends& ends, ThreadPool* pool);
   /// Makes one piece of this one and the next, where they touch and keep the order of the ranks.
   void join(std::map<Place, Ends>::iterator piece);
 
   Communicator& ranks_;
   std::map<Place, Ends> pieces_;    // apart from each other
   std::map<Place, Place> rounded_;  // ends by beginnings, apart: within pieces, come rounded
-  std::vector<uint16_t> wire_;      // rounded rows on their way
 };
 
 }  // namespace unmask

@@ -20,10 +20,18 @@ double waiting(const SharedPass& pass, const Cluster& c) {
          static_cast<double>(pass.received) / c.network;
 }
 
+/// What comes while attention computes with the heads that came before: all turns of a layer but
+/// the first, as long as the attention of all but the last takes.
+double hidden(const SharedPass& pass, const WorkCount& work, const Cluster& c, int layers) {
+  const auto turns = static_cast<double>(std::max<int64_t>(1, pass.gathers / layers));
+  const double coming = static_cast<double>(pass.received) / c.network;
+  return std::min(coming, work.attention_operations / c.rates.attention) * (turns - 1) / turns;
+}
+
 class Way {
  public:
-  Way(Sharing sharing, const Cluster& cluster, int key_heads)
-      : sharing_(sharing), cluster_(cluster), key_heads_(key_heads) {}
+  Way(Sharing sharing, const Cluster& cluster, const ModelConfig& config)
+      : sharing_(sharing), cluster_(cluster), config_(config) {}
 
   SharedWork plan(const Explanation& plan) const {
     SharedWork work{.sharing = sharing_,
@@ -53,16 +61,19 @@ class Way {
       pass.gathers = work.exchanges;
       work.product_operations /= cluster_.ranks;
       work.weight_bytes /= cluster_.ranks;
-      work.attention_operations *= largest_share(key_heads_, cluster_.ranks);
+      work.attention_operations *= largest_share(config_.n_kv_heads, cluster_.ranks);
     }
     pass.computing = roofline_seconds(work, cluster_.rates);
     pass.waiting = waiting(pass, cluster_);
+    if (sharing_ == Sharing::rows) {
+      pass.waiting -= hidden(pass, work, cluster_, config_.n_layers);
+    }
     return pass;
   }
 
   Sharing sharing_;
   const Cluster& cluster_;
-  int key_heads_;
+  const ModelConfig& config_;
 };
 
 }  // namespace
@@ -109,7 +120,7 @@ ClusterPlan plan_cluster(const Costs& costs, const Request& request, const Clust
   const Explanation rows = costs.explain_rows(request, cluster.ranks);
   const Explanation columns = costs.on_ranks(cluster.ranks).explain(request);
   const auto plan = [&](Sharing sharing, const Explanation& explanation) {
-    return Way(sharing, cluster, costs.config().n_kv_heads).plan(explanation);
+    return Way(sharing, cluster, costs.config()).plan(explanation);
   };
   return {
       static_cast<int>(request.tokens.size()),

@@ -27,7 +27,7 @@ struct SharedPass {
   int64_t received = 0;  // bytes, from other ranks
   int64_t gathers = 0;
   double computing = 0;  // seconds at the rates
-  double waiting = 0;    // seconds for the network; nothing is computed meanwhile
+  double waiting = 0;    // seconds for the network while nothing is computed
 
   double seconds() const { return computing + waiting; }
 };

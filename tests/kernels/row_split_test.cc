@@ -149,10 +149,12 @@ TEST(RowSplit, RandomCallsLeaveWhatOneBackendLeaves) {
     const std::vector<uint32_t> expected = results_of(*create_cpu_backend(cpu));
     for (int n = 1; n <= 5; ++n) {
       for (const int fewest : {1, 4}) {
+        const int64_t least = fewest == 1 ? 1 : 1 << 20;  // in turns, and at once
         ThreadRanks ranks(n);
         ranks.each([&](Communicator& own) {
           const auto backend =
-              create_row_split(create_cpu_backend(cpu), own, {.fewest_rows = fewest, .keys = keys});
+              create_row_split(create_cpu_backend(cpu), own,
+                               {.fewest_rows = fewest, .keys = keys, .least_at_once = least});
           EXPECT_EQ(results_of(*backend), expected) << n << " ranks";
         });
       }
@@ -198,6 +200,50 @@ TEST(RowSplit, RoundedKeysThatAreReplacedComeAnew) {
         create_row_split(create_cpu_backend(cpu), own,
                          {.fewest_rows = 1, .keys = keys_of_attention(cpu.weights, cpu.kernels)});
     EXPECT_EQ(attention_twice(*backend), expected);
+  });
+}
+
+/// A pass over all rows between two over a few, which read a packed copy of keys and values.
+std::vector<float> attention_between_cached(Backend& backend) {
+  constexpr int kKeys = 24;
+  std::mt19937 random(6);
+  const RandomTensor weights(random, kWidth, kWidth);
+  const RandomTensor input(random, kKeys, kWidth);
+  const auto matrix = backend.pack(weights.matrix());
+  std::vector<Buffer> memory;
+  for (int i = 0; i < 3; ++i) {
+    memory.push_back(backend.allocate(dense_bytes(kKeys, kWidth, DType::f32)));
+  }
+  const auto view = [&](size_t i, int n) { return memory[i].view(n, kWidth); };
+  PackedKv packed;
+  std::vector<float> out;
+  backend.upload(input.values().data(), view(0, kKeys));
+  for (int round = 0; round < 3; ++round) {
+    packed.forget();
+    backend.linear(view(0, kKeys), {matrix.get(), view(1, kKeys)});
+    for (const int rows : {kKeys, 2}) {
+      const AttentionTask task{.q = view(0, kKeys).slice({0, rows}),
+                               .kv = {view(1, kKeys), view(1, kKeys), &packed},
+                               .out = view(2, rows)};
+      backend.attention({&task, 1}, kShape);
+    }
+    out.resize(out.size() + size_t{2} * kWidth);
+    backend.download(view(2, 2), out.data() + out.size() - size_t{2} * kWidth);
+    backend.linear(view(2, kKeys), {matrix.get(), view(0, kKeys)});
+  }
+  return out;
+}
+
+TEST(RowSplit, TurnsLeaveNoPackedCopyBehindThatIsOld) {
+  const CpuOptions cpu{.threads = 1, .weights = WeightType::bf16};
+  const auto expected = attention_between_cached(*create_cpu_backend(cpu));
+  ThreadRanks ranks(3);
+  ranks.each([&](Communicator& own) {
+    const auto backend = create_row_split(create_cpu_backend(cpu), own,
+                                          {.fewest_rows = 4,
+                                           .keys = keys_of_attention(cpu.weights, cpu.kernels),
+                                           .least_at_once = 1});
+    EXPECT_EQ(attention_between_cached(*backend), expected);
   });
 }
 

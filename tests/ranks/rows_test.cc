@@ -9,6 +9,7 @@
 #include <utility>
 #include <vector>
 
+#include "ranks/row_exchange.h"
 #include "support/thread_ranks.h"
 
 namespace unmask {
@@ -57,17 +58,25 @@ class Memory {
     EXPECT_TRUE(split_.whole(t));
     expect_true(t);
   }
-  /// What is rounded to bfloat16 then is what would be rounded of the truth.
-  void complete_rounded(Tensor t) {
-    split_.complete_rounded(t, &pool_);
+  /// Some columns after others; what is rounded to bfloat16 then is what would be rounded of the
+  /// truth.
+  void exchange(Tensor t, bool rounded, int columns) {
+    const auto missing = split_.take_missing(t, rounded);
+    if (!missing) return complete(t);
+    const DType type = rounded ? DType::bf16 : DType::f32;
+    RowExchange exchange(split_.ranks(), *missing, {type, {{columns, t.cols}, {0, columns}}},
+                         &pool_, wire_);
+    for (const int i : {0, 1}) exchange.wait(i);
+    EXPECT_TRUE(rounded || split_.whole(t));
     const auto first = static_cast<const float*>(t.data) - own_.data();
     for (int64_t i = first; i < first + int64_t{t.rows} * t.cols; ++i) {
       const auto at = static_cast<size_t>(i);
-      ASSERT_EQ(f32_to_bf16(own_[at]), f32_to_bf16(truth_[at])) << i;
+      const bool came =
+          rounded ? f32_to_bf16(own_[at]) == f32_to_bf16(truth_[at]) : own_[at] == truth_[at];
+      ASSERT_TRUE(came) << i << ": " << own_[at] << " for " << truth_[at];
     }
-    const Traffic known = split_.ranks().traffic();
-    split_.complete_rounded(t, &pool_);
-    EXPECT_EQ(split_.ranks().traffic().gathers, known.gathers) << "nothing comes twice";
+    const auto left = split_.take_missing(t, rounded);
+    EXPECT_TRUE(left && left->empty()) << "nothing comes twice";
   }
   SplitRows& split() { return split_; }
 
@@ -80,6 +89,7 @@ class Memory {
   }
 
   ThreadPool pool_{1};
+  std::vector<std::byte> wire_;
   SplitRows split_;
   size_t rank_;
   float next_ = 1;
@@ -103,7 +113,7 @@ TEST(SplitRows, KnowsWhatARankHasAfterAnyWrites) {
           case 0: memory.write(t, std::nullopt); break;
           case 1: memory.complete(t); break;
           case 2: memory.check(t); break;
-          case 3: memory.complete_rounded(t); break;
+          case 3: memory.exchange(t, draw(1) == 0, 1 + draw(t.cols - 2)); break;
           default: {
             std::vector<int> ends;
             for (int r = 1; r < n; ++r) ends.push_back(draw(t.rows));
@@ -145,13 +155,18 @@ TEST(SplitRows, RoundsAsProcessorsDoAndAnewWhereRowsChanged) {
         EXPECT_TRUE(std::signbit(t.f32(r)[1]));
       }
     };
+    std::vector<std::byte> wire;
+    const auto exchange = [&] {
+      const auto missing = split.take_missing(t, true);
+      RowExchange(own, missing.value(), {DType::bf16, {{0, 2}}}, &pool, wire).wait(0);
+    };
     fill(1 + 0x1p-7F + 0x1p-9F);
     split.mark(t, shares);
-    split.complete_rounded(t, &pool);
+    exchange();
     expect_first(1 + 0x1p-7F);
     fill(3);
     split.changed(t);
-    split.complete_rounded(t, &pool);
+    exchange();
     expect_first(3);
   });
 }

@@ -35,9 +35,9 @@ Cluster cluster(int ranks, double network) {
           .latency = 0};
 }
 
-ClusterPlan planned(const Cluster& about) {
+ClusterPlan planned(const Cluster& about, int context = kContext) {
   const Costs costs(config(), element_sizes(DeviceKind::cpu, WeightType::f32));
-  return plan_cluster(costs, block_request(config(), kContext), about);
+  return plan_cluster(costs, block_request(config(), context), about);
 }
 
 TEST(ClusterPlan, CountsTheBytesOfBothSplits) {
@@ -73,6 +73,21 @@ TEST(ClusterPlan, WaitsForBytesAndForMessages) {
   about.latency = 0.5;
   const SharedPass full = planned(about).ways[1].full;
   EXPECT_DOUBLE_EQ(full.waiting, bytes + static_cast<double>(full.gathers) * 2 * 0.5);
+}
+
+TEST(ClusterPlan, KeysOfSomeHeadsTravelWhileAttentionComputesWithOthers) {
+  constexpr int kLong = 4096;  // 2 MiB of keys and values a layer: four turns
+  Cluster about = cluster(2, 1e3);
+  const SharedPass slow = planned(about, kLong).ways[1].full;
+  EXPECT_EQ(slow.gathers / config().n_layers, 4);
+  about.rates.attention = kEndless;  // nothing to hide behind
+  const SharedPass bare = planned(about, kLong).ways[1].full;
+  const double attention = slow.computing - bare.computing;
+  EXPECT_DOUBLE_EQ(bare.waiting, static_cast<double>(bare.received) / 1e3);
+  EXPECT_NEAR(slow.waiting, bare.waiting - attention * 3 / 4, bare.waiting * 1e-9);
+  about = cluster(2, 1e12);  // fast: the first turn is what is waited for
+  const SharedPass fast = planned(about, kLong).ways[1].full;
+  EXPECT_NEAR(fast.waiting, static_cast<double>(fast.received) / 1e12 / 4, 1e-12);
 }
 
 TEST(ClusterPlan, ColumnsHoldAPartOfTheWeights) {

@@ -8,6 +8,7 @@
 #include "kernels/ranks/reading_wrapper.h"
 #include "kernels/split_attention.h"
 #include "ranks/columns.h"
+#include "ranks/row_exchange.h"
 #include "ranks/rows.h"
 
 namespace unmask {
@@ -53,7 +54,7 @@ class RowSplit final : public ReadingWrapper {
  public:
   RowSplit(std::unique_ptr<Backend> own, Communicator& ranks, const RowSplitOptions& options)
       : ReadingWrapper(std::move(own)), options_(options), rows_(ranks), heads_(ranks) {
-    if (options.keys == DType::bf16 && !options.plans) pool_.emplace(options.threads);
+    if (!options.plans) pool_.emplace(options.threads);
   }
 
   std::string describe() const override {
@@ -111,15 +112,17 @@ class RowSplit final : public ReadingWrapper {
   /// True when each rank has what goes from its rows of `from` to rows of `out`.
   bool stays(const RowShares& from, const Rows& rows, Tensor out) const;
 
-  /// What attention reads of keys or values.
-  void complete_keys(Tensor t) {
-    if (options_.keys != DType::bf16) return complete(t);
-    rows_.complete_rounded(t, pool_ ? &*pool_ : nullptr);
-  }
+  /// What of keys and values has not come, as attention reads them.
+  std::vector<MissingRows> take_missing(std::span<const AttentionTask> tasks);
+  /// Attention of own rows, which reads rows that have not come: of some heads after others where
+  /// these rows are worth it.
+  void attend_while_they_come(std::vector<AttentionTask> tasks, const HeadShape& shape,
+                              const std::vector<MissingRows>& missing);
 
   RowSplitOptions options_;
-  std::optional<ThreadPool> pool_;  // where keys are rounded
+  std::optional<ThreadPool> pool_;  // where keys are rounded and copied
   SplitRows rows_;
+  std::vector<std::byte> wire_;  // keys and values on their way
   ColumnGather heads_;
 };
 
@@ -180,14 +183,58 @@ void RowSplit::experts(Tensor x, const Experts& experts, Tensor out, Into into) 
       Weight::heavy);
 }
 
+std::vector<MissingRows> RowSplit::take_missing(std::span<const AttentionTask> tasks) {
+  std::vector<MissingRows> all;
+  for (const AttentionTask& task : tasks) {
+    if (task.q.rows == 0) continue;
+    for (const Tensor& t : {task.kv.k, task.kv.v}) {
+      const auto missing = rows_.take_missing(t, options_.keys == DType::bf16);
+      if (!missing) complete(t);
+      if (missing) all.insert(all.end(), missing->begin(), missing->end());
+    }
+  }
+  return all;
+}
+
+void RowSplit::attend_while_they_come(std::vector<AttentionTask> tasks, const HeadShape& shape,
+                                      const std::vector<MissingRows>& missing) {
+  const auto attend = [this](auto some, const HeadShape& of) { inner().attention(some, of); };
+  if (missing.empty()) {
+    if (!tasks.empty()) attend(tasks, shape);
+    return;
+  }
+  constexpr int64_t kMostTurns = 8;
+  int64_t bytes = 0;
+  for (const MissingRows& m : missing) {
+    bytes += static_cast<int64_t>(dense_bytes(m.rows.rows, m.rows.cols, options_.keys));
+  }
+  const int64_t most = std::min<int64_t>(kMostTurns, shape.n_kv_heads);
+  const auto turns = static_cast<int>(std::clamp<int64_t>(bytes / options_.least_at_once, 1, most));
+  const Cut heads(shape.n_kv_heads, 1, turns);
+  RowExchange::Form form{options_.keys, {}};
+  for (int i = 0; i < turns; ++i) {
+    const Range of = heads.of(i);
+    form.columns.push_back({of.begin * shape.head_dim, of.end * shape.head_dim});
+  }
+  RowExchange exchange(rows_.ranks(), missing, std::move(form), pool_ ? &*pool_ : nullptr, wire_);
+  if (turns == 1) {
+    exchange.wait(0);
+    if (!tasks.empty()) attend(tasks, shape);
+    return;
+  }
+  for (AttentionTask& task : tasks) task.kv.packed = nullptr;  // that has all heads
+  for (int i = 0; i < turns; ++i) {
+    exchange.wait(i);
+    if (!tasks.empty()) attend_heads(tasks, shape, heads.of(i), attend);
+  }
+}
+
 void RowSplit::attention(std::span<const AttentionTask> tasks, const HeadShape& shape) {
   std::vector<AttentionTask> own;
   std::vector<AttentionTask> measuring;
   std::vector<std::pair<Tensor, std::optional<RowShares>>> written;
   for (const AttentionTask& task : tasks) {
     if (task.q.rows == 0) continue;
-    complete_keys(task.kv.k);
-    complete_keys(task.kv.v);
     if (task.importance != nullptr || task.lse != nullptr) {  // of all rows, so heads are shared
       complete(task.q);
       measuring.push_back(task);
@@ -200,9 +247,9 @@ void RowSplit::attention(std::span<const AttentionTask> tasks, const HeadShape& 
     if (rows.size() > 0) own.push_back(part_of(task, rows));
     written.emplace_back(task.out, shares);
   }
-  const auto attend = [this](auto some, const HeadShape& of) { inner().attention(some, of); };
-  if (!own.empty()) attend(own, shape);
+  attend_while_they_come(std::move(own), shape, take_missing(tasks));
   if (!measuring.empty()) {
+    const auto attend = [this](auto some, const HeadShape& of) { inner().attention(some, of); };
     HeadResults results = attend_own_heads(measuring, shape, attend, rows_.ranks());
     std::vector<CutColumns>& all = results.outs;
     all.insert(all.end(), results.measured.begin(), results.measured.end());

@@ -1,0 +1,105 @@
+// Rows on their way: in turns, and when a rank ends.
+#include "ranks/row_exchange.h"
+
+#include <gtest/gtest.h>
+#include <vector>
+
+#include "support/thread_ranks.h"
+
+namespace unmask {
+namespace {
+
+using testing::ThreadRanks;
+
+constexpr int kSent = 6;
+constexpr int kColumns = 4;
+
+/// Rows of which a rank has computed its own.
+struct Own {
+  explicit Own(const Communicator& ranks)
+      : values(size_t{kSent} * kColumns, -1),
+        missing{{values.data(), DType::f32, kSent, kColumns, kColumns}, shares_of(ranks.size())} {
+    const Range mine = missing.shares[static_cast<size_t>(ranks.rank())];
+    for (int r = mine.begin; r < mine.end; ++r) {
+      for (int c = 0; c < kColumns; ++c) missing.rows.f32(r)[c] = value(r, c);
+    }
+  }
+  static RowShares shares_of(int ranks) {
+    RowShares shares;
+    for (int r = 0; r < ranks; ++r) shares.push_back({kSent * r / ranks, kSent * (r + 1) / ranks});
+    return shares;
+  }
+  static float value(int row, int column) { return static_cast<float>(10 * row + column); }
+  bool has_column(int c) const {
+    for (int r = 0; r < kSent; ++r) {
+      if (missing.rows.f32(r)[c] != value(r, c)) return false;
+    }
+    return true;
+  }
+
+  std::vector<float> values;
+  MissingRows missing;
+};
+
+TEST(RowExchange, ColumnsComeInTheirTurns) {
+  for (const int n : {1, 2, 3}) {
+    ThreadRanks ranks(n);
+    ranks.each([&](Communicator& own) {
+      Own rows(own);
+      ThreadPool pool(2);
+      std::vector<std::byte> wire;
+      RowExchange exchange(own, {rows.missing}, {DType::f32, {{2, 3}, {0, 2}, {3, 4}}}, &pool,
+                           wire);
+      exchange.wait(0);
+      EXPECT_TRUE(rows.has_column(2));
+      EXPECT_EQ(rows.has_column(0), n == 1) << "not before its turn";
+      exchange.wait(1);
+      exchange.wait(2);
+      for (int c = 0; c < kColumns; ++c) EXPECT_TRUE(rows.has_column(c)) << c;
+    });
+  }
+}
+
+TEST(RowExchange, EndsWithoutAnybodyWhoWaits) {
+  ThreadRanks ranks(2);
+  ranks.each([&](Communicator& own) {
+    Own rows(own);
+    ThreadPool pool(1);
+    std::vector<std::byte> wire;
+    { const RowExchange left(own, {rows.missing}, {DType::f32, {{0, 2}, {2, 4}}}, &pool, wire); }
+    EXPECT_EQ(own.traffic().gathers, 2) << "the other rank counts on both";
+  });
+}
+
+TEST(RowExchange, SaysWhyARankHasGivenUp) {
+  ThreadRanks ranks(2);
+  EXPECT_THROW(ranks.each([&](Communicator& own) {
+    if (own.rank() == 1) own.give_up("memory is full");
+    Own rows(own);
+    ThreadPool pool(1);
+    std::vector<std::byte> wire;
+    RowExchange exchange(own, {rows.missing}, {DType::f32, {{0, 2}, {2, 4}}}, &pool, wire);
+    try {
+      exchange.wait(0);
+    } catch (const Error& e) {
+      EXPECT_STREQ(e.what(), "memory is full");
+      EXPECT_THROW(exchange.wait(1), Error);
+      throw;
+    }
+  }),
+               Error);
+}
+
+TEST(RowExchange, CountsWhatIsOnlyPlanned) {
+  ThreadRanks ranks(2);
+  ranks.each([&](Communicator& own) {
+    Own rows(own);
+    std::vector<std::byte> wire;
+    const RowExchange planned(own, {rows.missing}, {DType::bf16, {{0, 2}, {2, 4}}}, nullptr, wire);
+    EXPECT_EQ(own.traffic().gathers, 2);
+    EXPECT_EQ(own.traffic().bytes, int64_t{kSent / 2} * kColumns * 2);
+  });
+}
+
+}  // namespace
+}  // namespace unmask
