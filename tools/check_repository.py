@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Checks the rules for the repository's text: plain sources of readable length, binary files in their
-folders alone, a library that neither prints nor ends the process, documents that name only existing
-files, no paths of somebody's machine, limits that stand where their table says, one list of dependencies,
-and wrappers that forward every function of their interface. Exits with 77 where there is no git to list
-the files.
+folders alone, a library that neither prints nor ends the process, documents of readable width that name
+only existing files, no paths of somebody's machine, limits that stand where their table says, one list of
+dependencies, and wrappers that forward every function of their interface. Exits with 77 where there is no
+git to list the files.
 """
 
 import pathlib
@@ -12,6 +12,7 @@ import subprocess
 import sys
 
 MAX_LINES = 400
+MAX_PROSE = 120
 PLAIN = (".h", ".cc", ".inc", ".cu", ".cmake", "CMakeLists.txt")
 LIMITED = (".h", ".cc", ".inc", ".cu", ".py")
 
@@ -51,6 +52,19 @@ def length(path: str, text: str) -> list[str]:
     if limited and lines > MAX_LINES:
         return [f"{path}: {lines} lines, expected at most {MAX_LINES}"]
     return []
+
+
+def prose_width(path: str, text: str) -> list[str]:
+    """Lines of documents; tables, pictures and code may be as wide as they are."""
+    if not path.endswith(".md"):
+        return []
+    found, in_code = [], False
+    for number, line in enumerate(text.split("\n"), 1):
+        if line.lstrip().startswith("```"):
+            in_code = not in_code
+        elif len(line) > MAX_PROSE and not in_code and not line.startswith(("|", "!", "    ")):
+            found.append(f"{path}:{number}: {len(line)} characters, expected at most {MAX_PROSE}")
+    return found
 
 
 def library_manners(path: str, text: str) -> list[str]:
@@ -132,7 +146,7 @@ def check(root: pathlib.Path, files: list[str]) -> list[str]:
             continue  # data, not text of ours
         text = texts[path] = data.decode("utf-8", "replace")
         found += source_text(path, text) + length(path, text) + library_manners(path, text)
-        found += machine_paths(path, text) + named_files(path, text, existing)
+        found += prose_width(path, text) + machine_paths(path, text) + named_files(path, text, existing)
     for path, (interface, class_name) in WRAPPERS.items():
         if path not in texts:
             continue

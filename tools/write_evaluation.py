@@ -93,8 +93,9 @@ def evaluate(arguments, name: str, options: list[str], limit: int) -> dict:
     print("running", " ".join(command), flush=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
     lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+    records = [json.loads(line) for line in lines]
     return {"summary": json.loads((folder / "summary.json").read_text(encoding="utf-8")),
-            "records": [json.loads(line) for line in lines]}
+            "records": [record for record in records if record["index"] < limit]}
 
 
 def difference(records: list[dict], method: str, other: str) -> tuple[float, float]:
@@ -165,6 +166,35 @@ def presets_table(results: dict[str, dict]) -> str:
     return table(header, rows)
 
 
+def frontier_table(results: dict[str, dict]) -> str:
+    """What a token of an answer costs and what is lost, pooled over the wordings and by each."""
+    every = [dict(record, task=f"{record['task']} {wording}")
+             for wording, result in results.items() for record in result["records"]]
+    memory = {m["method"]: m["planned"]["peak_memory_bytes"] for m in results["last"]["summary"]["methods"]}
+    seconds = {method: {(r["task"], r["index"]): r["seconds"] for r in every if r["method"] == method}
+               for method in memory}
+
+    def points(method: str, of: list[dict]) -> str:
+        gap, error = difference(of, method, "exact")
+        return f"{gap:+.1f} ± {1.96 * error:.1f}" if method != "exact" else "0"
+
+    rows = []
+    for method in memory:
+        own = [record for record in every if record["method"] == method]
+        tokens = sum(record["answer_tokens"] for record in own)
+        faster = statistics.median(seconds["exact"][example] / taken
+                                   for example, taken in seconds[method].items())
+        rows.append([f"`{method}`", f"{statistics.mean(record['score'] for record in own):.3f}",
+                     points(method, every),
+                     *(points(method, results[wording]["records"]) for wording in results),
+                     f"{sum(record['rows'] for record in own) / tokens:.1f}",
+                     f"{sum(record['forward_passes'] for record in own) / tokens:.2f}",
+                     f"{faster:.1f}", f"{memory[method] / 2**20:.1f}"])
+    header = ["method", "mean", "points", *(f"question {wording}" for wording in results), "rows a token",
+              "passes a token", "times as fast", "MiB"]
+    return table(header, rows)
+
+
 def preset_costs_table(records: list[dict]) -> str:
     """What an answer takes, in one run."""
     rows = []
@@ -218,6 +248,44 @@ def take_picture(report: pathlib.Path):
                         report.resolve().as_uri()], check=True, stderr=subprocess.DEVNULL)
 
 
+def write_methods(arguments) -> dict[str, str]:
+    results = {name: evaluate(arguments, name, ["--experiment", name], arguments.limit)
+               for name in EXPERIMENTS}
+    results["longer"] = evaluate(arguments, "longer", LONGER + chosen(LONGER_METHODS),
+                                 arguments.longer_limit)
+    limits = (f"{arguments.limit} examples of each task; {arguments.longer_limit} at 1,024 tokens, "
+              f"{arguments.fidelity_limit} for the table of fidelity.")
+    return {"limits": limits, "claims": claims_table(results),
+            **{name: method_table(result["summary"]) for name, result in results.items()}}
+
+
+def write_presets(arguments) -> dict[str, str]:
+    presets = {wording: evaluate(arguments, f"presets-{wording}",
+                                 ["--experiment", "presets", "--wording", wording], arguments.limit)
+               for wording in WORDINGS}
+    costs = evaluate(arguments, "preset-costs", ["--experiment", "presets", "--length", "1024"],
+                     arguments.fidelity_limit)
+    return {"presets": presets_table(presets), "preset-costs": preset_costs_table(costs["records"])}
+
+
+def write_frontier(arguments) -> dict[str, str]:
+    results = {wording: evaluate(arguments, f"frontier-{wording}",
+                                 ["--experiment", "frontier", "--wording", wording],
+                                 arguments.limit if wording == "last" else arguments.wording_limit)
+               for wording in WORDINGS}
+    return {"frontier": frontier_table(results)}
+
+
+def write_fidelity(arguments) -> dict[str, str]:
+    fidelity = evaluate(arguments, "fidelity", FIDELITY + chosen(FIDELITY_METHODS),
+                        arguments.fidelity_limit)
+    return {"fidelity": fidelity_table(fidelity["summary"])}
+
+
+WRITERS = {"methods": write_methods, "presets": write_presets, "frontier": write_frontier,
+           "fidelity": write_fidelity}
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--program", type=pathlib.Path, default=ROOT / "build" / "release" / "unmask")
@@ -225,33 +293,21 @@ def main() -> int:
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build" / "evaluation")
     parser.add_argument("--limit", type=int, default=200, help="examples of each task and length")
     parser.add_argument("--longer-limit", type=int, default=100, help="of the table of 1,024 tokens")
-    parser.add_argument("--fidelity-limit", type=int, default=10, help="of the tables of fidelity and of what presets cost")
+    parser.add_argument("--wording-limit", type=int, default=50,
+                        help="of the frontier where the question is not behind the text")
+    parser.add_argument("--fidelity-limit", type=int, default=10,
+                        help="of the tables of fidelity and of what presets cost")
     parser.add_argument("--threads", type=int, default=0)
+    parser.add_argument("--only", action="append", choices=WRITERS, help="this part alone, repeatable")
     arguments = parser.parse_args()
-    results = {name: evaluate(arguments, name, ["--experiment", name], arguments.limit)
-               for name in EXPERIMENTS}
-    results["longer"] = evaluate(arguments, "longer", LONGER + chosen(LONGER_METHODS),
-                                 arguments.longer_limit)
-    presets = {wording: evaluate(arguments, f"presets-{wording}",
-                                 ["--experiment", "presets", "--wording", wording], arguments.limit)
-               for wording in WORDINGS}
-    costs = evaluate(arguments, "preset-costs", ["--experiment", "presets", "--length", "1024"],
-                     arguments.fidelity_limit)
-    fidelity = evaluate(arguments, "fidelity", FIDELITY + chosen(FIDELITY_METHODS),
-                        arguments.fidelity_limit)
     path = ROOT / "docs" / "evaluation.md"
     document = path.read_text(encoding="utf-8")
-    document = replace(document, "limits", f"{arguments.limit} examples of each task; "
-                       f"{arguments.longer_limit} at 1,024 tokens, {arguments.fidelity_limit} for the "
-                       "table of fidelity.")
-    for name, result in results.items():
-        document = replace(document, name, method_table(result["summary"]))
-    document = replace(document, "claims", claims_table(results))
-    document = replace(document, "presets", presets_table(presets))
-    document = replace(document, "preset-costs", preset_costs_table(costs["records"]))
-    document = replace(document, "fidelity", fidelity_table(fidelity["summary"]))
+    for name in arguments.only or WRITERS:
+        for mark, content in WRITERS[name](arguments).items():
+            document = replace(document, mark, content)
     path.write_text(document, encoding="utf-8")
-    take_picture(arguments.folder / "compare" / "report.html")
+    if not arguments.only:
+        take_picture(arguments.folder / "compare" / "report.html")
     return 0
 
 

@@ -22,6 +22,14 @@ class CheckRepository(unittest.TestCase):
             self.assertEqual(rules.length(path, "\n" * 400), [], path)
         self.assertEqual(rules.length("docs/a.md", "\n" * 401), [])
 
+    def test_prose_width(self):
+        long = "a " * 70
+        self.assertEqual(rules.prose_width("docs/a.md", f"a\n{long}\n"),
+                         ["docs/a.md:2: 140 characters, expected at most 120"])
+        for good in (f"| {long} |", f"![{long}](a.png)", f"```sh\n{long}\n```", f"    {long}"):
+            self.assertEqual(rules.prose_width("docs/a.md", good), [], good)
+        self.assertEqual(rules.prose_width("src/a.cc", long), [])
+
     def test_library_manners(self):
         for bad in ("std::cout << 1;", "printf(text);", "std::abort();", "exit (1);", "fmt::print(x);"):
             self.assertEqual(len(rules.library_manners("src/io/a.cc", bad)), 1, bad)
