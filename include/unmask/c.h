@@ -171,6 +171,7 @@ typedef struct unmask_result_info {
   int32_t answer_tokens, masks_left, steps, forward_passes;
   int64_t rows;
   double seconds, seconds_to_first_text;
+  int32_t cached_tokens; /* positions of the prompt that came from the option "prefix_cache" */
 } unmask_result_info;
 UNMASK_API const char* unmask_result_text(const unmask_result* result);
 UNMASK_API const int32_t* unmask_result_tokens(const unmask_result* result, size_t* count);

@@ -41,6 +41,11 @@ struct LoadOptions {
   std::optional<Token> mask_id{}, eos_id{};
   std::optional<int> model_block{};    // of block-causal attention; 0: every position sees all
   std::optional<bool> shift_logits{};  // whether a row of logits predicts the next position
+  /// Gigabytes of keys and values that requests leave to later ones that begin with the same
+  /// tokens, which then need not compute them (Result::cached_tokens). The same text: kept is what
+  /// no later token changes, blocks of block-causal models, or a prompt in chunks
+  /// ("fast-dllm:cache=dual,prompt_chunk=64"). None: 0.5 with a block-causal model, 0 with others.
+  std::optional<double> prefix_cache{};
   /// Hears of weights that are loaded, as a share from 0 to 1; false ends loading (Error,
   /// cancelled).
   std::function<bool(double)> progress{};

@@ -137,6 +137,7 @@ struct Result {
   std::int64_t rows = 0;  // positions that went through the network, in all passes
   double seconds = 0;     // from the first step's beginning to the last one's end
   double seconds_to_first_text = 0;
+  int cached_tokens = 0;  // positions of the prompt that came from LoadOptions::prefix_cache
 };
 
 /// A step of an explained request.

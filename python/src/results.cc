@@ -95,6 +95,7 @@ void define_results(py::module_& m) {
       .def_readonly("rows", &Result::rows)
       .def_readonly("seconds", &Result::seconds)
       .def_readonly("seconds_to_first_text", &Result::seconds_to_first_text)
+      .def_readonly("cached_tokens", &Result::cached_tokens)
       .def("__str__", [](const Result& r) { return r.text; })
       .def("__repr__", [](const Result& r) {
         return py::str("Result(text={!r}, steps={})").format(r.text, r.steps);

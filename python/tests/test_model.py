@@ -39,6 +39,15 @@ def test_tells_what_it_is(model):
     assert "models/demo" in repr(model)
 
 
+def test_prompts_are_left_to_later_requests():
+    model = unmask.Model(DEMO, threads=2, prefix_cache=0.1)
+    prompt = "It was late. Rain fell. " * 60 + QUESTION
+    first, again = (model.generate(prompt, gen_length=32, method="fast-dllm:cache=dual,prompt_chunk=64")
+                    for _ in range(2))
+    assert first.cached_tokens == 0 < again.cached_tokens
+    assert np.array_equal(first.tokens, again.tokens)
+
+
 def test_models_come_by_name_from_a_cache(tmp_path):
     snapshot = tmp_path / "models--me--demo" / "snapshots" / "0"
     snapshot.parent.mkdir(parents=True)

@@ -63,7 +63,8 @@ Result result_of(const unmask::Model& model, const Request::Data& request, unmas
              .forward_passes = r.forward_passes,
              .rows = r.rows,
              .seconds = r.seconds,
-             .seconds_to_first_text = r.seconds_to_first_text};
+             .seconds_to_first_text = r.seconds_to_first_text,
+             .cached_tokens = r.reused};
   const std::string_view reason = unmask::finish_reason(r);
   out.finish = reason == "stop"     ? Finish::stop
                : reason == "length" ? Finish::length
@@ -72,13 +73,13 @@ Result result_of(const unmask::Model& model, const Request::Data& request, unmas
   return out;
 }
 
-unmask::EngineOptions engine_options(const EngineOptions& o, const unmask::Model& model) {
+unmask::EngineOptions engine_options(const EngineOptions& o, unmask::Model& model) {
   if (o.max_running < 1 || o.max_rows < 0 || o.memory_limit < 0) {
     throw Error(ErrorCode::invalid,
                 "[engine] max_running, max_rows or memory_limit: found less than can be, expected "
                 "1, 0 and 0 at least");
   }
-  unmask::EngineOptions out{.max_running = o.max_running};
+  unmask::EngineOptions out{.max_running = o.max_running, .prefixes = &model.prefixes()};
   if (o.max_rows > 0) out.max_rows = o.max_rows;
   if (o.memory_limit > 0) {
     out.memory_limit = o.memory_limit;

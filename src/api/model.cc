@@ -50,6 +50,7 @@ Model::Model(const std::string& path, const LoadOptions& options) {
   const auto load = [&] {
     const auto files = unmask::ModelFiles::open(path, overrides_of(options));
     unmask::LoadOptions wanted = load_options(options);
+    wanted.prefix_bytes = prefix_bytes(options, files.config());
     if (options.progress) {
       wanted.progress = [&](int64_t done, int64_t total) {
         bool goes_on = false;

@@ -98,6 +98,17 @@ unmask::LoadOptions load_options(const LoadOptions& o) {
   return out;
 }
 
+size_t prefix_bytes(const LoadOptions& o, const unmask::ModelConfig& config) {
+  constexpr double kUsual = 0.5;
+  constexpr double kMost = 1e6;
+  const double gigabytes =
+      o.prefix_cache.value_or(config.visibility.is_block_causal() ? kUsual : 0);
+  if (!(gigabytes >= 0 && gigabytes <= kMost)) {
+    unmask::fail("[model] prefix_cache: found {}, expected 0 to {} gigabytes", gigabytes, kMost);
+  }
+  return static_cast<size_t>(gigabytes * 1e9);
+}
+
 void check_tokens(std::span<const Token> tokens, const unmask::ModelConfig& config) {
   for (const Token token : tokens) {
     if (token < 0 || token >= config.vocab_size) {

@@ -67,7 +67,7 @@ using RequestOption =
            Maybe<int>, Maybe<double>, Maybe<std::string>>;
 using L = LoadOptions;
 using LoadOption = Option<L, int, std::string, std::vector<std::string>, Maybe<int>, Maybe<bool>,
-                          Maybe<std::string>>;
+                          Maybe<double>, Maybe<std::string>>;
 
 const std::array kRequestOptions{
     RequestOption{"raw", &R::raw},
@@ -116,6 +116,7 @@ const std::array kLoadOptions{
     LoadOption{"eos_id", &L::eos_id},
     LoadOption{"model_block", &L::model_block},
     LoadOption{"shift_logits", &L::shift_logits},
+    LoadOption{"prefix_cache", &L::prefix_cache},
 };
 
 template <typename Entries>

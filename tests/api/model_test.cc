@@ -1,5 +1,6 @@
 #include "unmask/model.h"
 
+#include <cmath>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
@@ -47,6 +48,28 @@ TEST(ApiModel, SaysWhyItCannotBeLoaded) {
   EXPECT_EQ(code_of([] { load_demo({.dtype = "f64"}); }, "f64"), ErrorCode::invalid);
   EXPECT_EQ(code_of([] { load_demo({.threads = -1}); }, "threads"), ErrorCode::invalid);
   EXPECT_EQ(code_of([] { load_demo({.lora = {"no/adapter"}}); }, "no/adapter"), ErrorCode::invalid);
+}
+
+TEST(ApiModel, PromptsAreLeftToLaterRequests) {
+  std::string prompt;
+  for (int i = 0; i < 60; ++i) prompt += "It was late. Rain fell. ";
+  prompt += kQuestion;
+  const RequestOptions options{.gen_length = 32, .method = "fast-dllm:cache=dual,prompt_chunk=64"};
+  const Model keeps = load_demo({.prefix_cache = 0.1});
+  const Result first = keeps.generate(prompt, options);
+  const Result again = keeps.generate(prompt, options);
+  EXPECT_EQ(first.cached_tokens, 0);
+  EXPECT_GE(again.cached_tokens, 64);
+  EXPECT_EQ(again.cached_tokens % 64, 0);
+  EXPECT_EQ(again.tokens, first.tokens);
+  EXPECT_LT(again.rows, first.rows);
+  for (int i = 0; i < 2; ++i) {  // this one keeps nothing
+    const Result plain = demo().generate(prompt, options);
+    EXPECT_EQ(plain.cached_tokens, 0);
+    EXPECT_EQ(plain.tokens, first.tokens);
+  }
+  EXPECT_EQ(code_of([] { load_demo({.prefix_cache = -1}); }, "prefix_cache"), ErrorCode::invalid);
+  EXPECT_EQ(code_of([] { load_demo({.prefix_cache = NAN}); }, "prefix_cache"), ErrorCode::invalid);
 }
 
 TEST(ApiModel, LoadingCanBeWatchedAndEnded) {

@@ -153,7 +153,8 @@ unmask_status unmask_result_get_info(const unmask_result* result, unmask_result_
                                   .forward_passes = r.forward_passes,
                                   .rows = r.rows,
                                   .seconds = r.seconds,
-                                  .seconds_to_first_text = r.seconds_to_first_text},
+                                  .seconds_to_first_text = r.seconds_to_first_text,
+                                  .cached_tokens = r.cached_tokens},
                info);
   });
 }
