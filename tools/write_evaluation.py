@@ -92,7 +92,9 @@ def evaluate(arguments, name: str, options: list[str], limit: int) -> dict:
         command += ["--threads", str(arguments.threads)]
     print("running", " ".join(command), flush=True)
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
-    lines = (folder / "results.jsonl").read_text(encoding="utf-8").splitlines()[1:]
+    # Shares of the work that other processes have done (`--shard`) lie in files of their own.
+    lines = [line for file in sorted(folder.glob("results*.jsonl"))
+             for line in file.read_text(encoding="utf-8").splitlines()[1:]]
     records = [json.loads(line) for line in lines]
     return {"summary": json.loads((folder / "summary.json").read_text(encoding="utf-8")),
             "records": [record for record in records if record["index"] < limit]}
