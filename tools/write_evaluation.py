@@ -272,8 +272,7 @@ def write_presets(arguments) -> dict[str, str]:
 
 def write_frontier(arguments) -> dict[str, str]:
     results = {wording: evaluate(arguments, f"frontier-{wording}",
-                                 ["--experiment", "frontier", "--wording", wording],
-                                 arguments.limit if wording == "last" else arguments.wording_limit)
+                                 ["--experiment", "frontier", "--wording", wording], arguments.limit)
                for wording in WORDINGS}
     return {"frontier": frontier_table(results)}
 
@@ -295,8 +294,6 @@ def main() -> int:
     parser.add_argument("--folder", type=pathlib.Path, default=ROOT / "build" / "evaluation")
     parser.add_argument("--limit", type=int, default=200, help="examples of each task and length")
     parser.add_argument("--longer-limit", type=int, default=100, help="of the table of 1,024 tokens")
-    parser.add_argument("--wording-limit", type=int, default=50,
-                        help="of the frontier where the question is not behind the text")
     parser.add_argument("--fidelity-limit", type=int, default=10,
                         help="of the tables of fidelity and of what presets cost")
     parser.add_argument("--threads", type=int, default=0)

@@ -115,8 +115,8 @@ class Model:
     one for each processor. ``lora`` has adapters, DIR or DIR:SCALE. What the files leave open: ``family``,
     ``mask_id``, ``eos_id``, ``model_block``, ``shift_logits``. ``prefix_cache`` has the gigabytes of keys and
     values that requests leave to later ones which begin alike (None: 0.5 with a block-causal model, 0 with
-    others). ``progress`` hears of shares from 0 to 1; one that returns False ends loading (Cancelled). Raises Error, in one line, for everything that is
-    wrong with files, options or the machine.
+    others). ``progress`` hears of shares from 0 to 1; one that returns False ends loading (Cancelled).
+    Raises Error, in one line, for everything that is wrong with files, options or the machine.
     """
 
     def __init__(
