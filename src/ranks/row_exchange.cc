@@ -70,6 +70,7 @@ RowExchange::Batch RowExchange::lay_out(const std::vector<MissingRows>& missing,
   for (int rank = 0; rank < ranks_.size(); ++rank) {
     const int64_t begin = place;
     for (const MissingRows& m : missing) {
+      UNMASK_CHECK(m.rows.dtype == DType::f32, "float32 rows");
       const Tensor rows = m.rows.slice(m.shares[static_cast<size_t>(rank)]).columns(columns);
       (rank == ranks_.rank() ? batch.own : batch.others).push_back({rows, place});
       place += static_cast<int64_t>(dense_bytes(rows.rows, rows.cols, form_.type));

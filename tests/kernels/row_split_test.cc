@@ -162,19 +162,30 @@ TEST(RowSplit, RandomCallsLeaveWhatOneBackendLeaves) {
   }
 }
 
+constexpr int kKeys = 24;
+
+/// Some matrices of kKeys rows, the first with random numbers, and one of weights.
+struct Keys {
+  explicit Keys(Backend& backend) {
+    std::mt19937 random(5);
+    const RandomTensor weights(random, kWidth, kWidth);
+    const RandomTensor input(random, kKeys, kWidth);
+    matrix = backend.pack(weights.matrix());
+    for (int i = 0; i < 5; ++i) {
+      memory.push_back(backend.allocate(dense_bytes(kKeys, kWidth, DType::f32)));
+    }
+    backend.upload(input.values().data(), (*this)(0, kKeys));
+  }
+  Tensor operator()(size_t i, int rows) const { return memory[i].view(rows, kWidth); }
+
+  std::unique_ptr<PackedMatrix> matrix;
+  std::vector<Buffer> memory;
+};
+
 /// Attention over keys, some of which are then replaced by whoever has them, and again.
 std::vector<float> attention_twice(Backend& backend) {
-  constexpr int kKeys = 24;
-  std::mt19937 random(5);
-  const RandomTensor weights(random, kWidth, kWidth);
-  const RandomTensor input(random, kKeys, kWidth);
-  const auto matrix = backend.pack(weights.matrix());
-  std::vector<Buffer> memory;
-  for (int i = 0; i < 5; ++i) {
-    memory.push_back(backend.allocate(dense_bytes(kKeys, kWidth, DType::f32)));
-  }
-  const auto view = [&](size_t i, int n) { return memory[i].view(n, kWidth); };
-  backend.upload(input.values().data(), view(0, kKeys));
+  const Keys view(backend);
+  const auto& matrix = view.matrix;
   backend.linear(view(0, kKeys), {matrix.get(), view(1, kKeys)});  // keys
   backend.linear(view(1, kKeys), {matrix.get(), view(2, kKeys)});  // what replaces some
   const AttentionTask task{
@@ -203,21 +214,12 @@ TEST(RowSplit, RoundedKeysThatAreReplacedComeAnew) {
   });
 }
 
-/// A pass over all rows between two over a few, which read a packed copy of keys and values.
+/// Passes over all rows between some over a few, which read a packed copy of keys and values.
 std::vector<float> attention_between_cached(Backend& backend) {
-  constexpr int kKeys = 24;
-  std::mt19937 random(6);
-  const RandomTensor weights(random, kWidth, kWidth);
-  const RandomTensor input(random, kKeys, kWidth);
-  const auto matrix = backend.pack(weights.matrix());
-  std::vector<Buffer> memory;
-  for (int i = 0; i < 3; ++i) {
-    memory.push_back(backend.allocate(dense_bytes(kKeys, kWidth, DType::f32)));
-  }
-  const auto view = [&](size_t i, int n) { return memory[i].view(n, kWidth); };
+  const Keys view(backend);
+  const auto& matrix = view.matrix;
   PackedKv packed;
   std::vector<float> out;
-  backend.upload(input.values().data(), view(0, kKeys));
   for (int round = 0; round < 3; ++round) {
     packed.forget();
     backend.linear(view(0, kKeys), {matrix.get(), view(1, kKeys)});
