@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "generate/prefix_pool.h"
 #include "session/adapters.h"
 #include "session/device.h"
 #include "session/find_model.h"
@@ -99,10 +100,9 @@ unmask::LoadOptions load_options(const LoadOptions& o) {
 }
 
 size_t prefix_bytes(const LoadOptions& o, const unmask::ModelConfig& config) {
-  constexpr double kUsual = 0.5;
   constexpr double kMost = 1e6;
   const double gigabytes =
-      o.prefix_cache.value_or(config.visibility.is_block_causal() ? kUsual : 0);
+      o.prefix_cache.value_or(config.visibility.is_block_causal() ? unmask::kUsualPrefixes : 0);
   if (!(gigabytes >= 0 && gigabytes <= kMost)) {
     unmask::fail("[model] prefix_cache: found {}, expected 0 to {} gigabytes", gigabytes, kMost);
   }

@@ -16,6 +16,9 @@
 
 namespace unmask {
 
+/// Gigabytes of keys and values that are kept where nobody says how many.
+inline constexpr double kUsualPrefixes = 0.5;
+
 /// Of one model on one backend, which outlives it. What was used least recently goes first.
 class PrefixPool {
  public:

@@ -9,6 +9,7 @@
 #include "core/parse_number.h"
 #include "core/platform/memory.h"
 #include "core/platform/processor.h"
+#include "generate/prefix_pool.h"
 #include "methods/registry.h"
 #include "sampling/sampler.h"
 #include "session/device.h"
@@ -226,12 +227,11 @@ void add_prefix_cache(CLI::App& app, ModelArguments& m) {
 
 size_t prefix_cache_bytes(const ModelArguments& arguments, const ModelConfig& config,
                           std::span<const Request> expected) {
-  constexpr double kUsual = 0.5;
   const auto shares = [&](const Request& r) {
     return create_method(r.method, {config, r.sampler.seed})->reusable_block() > 0;
   };
   if (config.visibility.is_block_causal() || std::ranges::any_of(expected, shares)) {
-    const double otherwise = arguments.shares_prefixes ? kUsual : 0;
+    const double otherwise = arguments.shares_prefixes ? kUsualPrefixes : 0;
     return static_cast<size_t>(arguments.prefix_cache.value_or(otherwise) * 1e9);
   }
   if (arguments.prefix_cache.value_or(0) == 0) return 0;
