@@ -24,6 +24,15 @@ void Communicator::gather(const std::byte* mine, std::span<const int64_t> counts
   }
 }
 
+void Communicator::exchange(const std::byte* mine, std::span<const int64_t> to, std::byte* all,
+                            std::span<const int64_t> from) {
+  const auto own = static_cast<size_t>(rank());
+  UNMASK_CHECK(to[own] == 0 && from[own] == 0, "nothing for oneself");
+  ++traffic_.gathers;
+  traffic_.bytes += std::accumulate(from.begin(), from.end(), int64_t{0});
+  exchange_all(mine, to, all, from);
+}
+
 std::vector<std::string> gather_texts(Communicator& ranks, std::string_view mine) {
   const auto n = static_cast<size_t>(ranks.size());
   const auto own = static_cast<int64_t>(mine.size());

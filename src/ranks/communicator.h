@@ -10,11 +10,13 @@
 #include <string_view>
 #include <vector>
 
+#include "core/error.h"
+
 namespace unmask {
 
-/// What one rank got from the others in gathers.
+/// What one rank got from the others in gathers and exchanges.
 struct Traffic {
-  int64_t gathers = 0;
+  int64_t gathers = 0;  // and exchanges
   int64_t bytes = 0;
 };
 
@@ -36,6 +38,11 @@ class Communicator {
   /// All ranks call it with the same counts, and all with null where what they give lies in its
   /// place in `all` already. Throws Error when a rank has given up.
   void gather(const std::byte* mine, std::span<const int64_t> counts, std::byte* all);
+  /// Every rank gives rank r to[r] bytes, which lie in `mine` rank after rank, and gets from[r]
+  /// bytes of it, rank after rank, in `all`; itself nothing. All ranks call it, each with what the
+  /// others expect. Of host memory. Throws Error when a rank has given up.
+  void exchange(const std::byte* mine, std::span<const int64_t> to, std::byte* all,
+                std::span<const int64_t> from);
   /// By this rank, so far.
   const Traffic& traffic() const { return traffic_; }
 
@@ -51,6 +58,10 @@ class Communicator {
   /// The same where all of it is at most most_at_once bytes.
   virtual void gather_at_once(const std::byte* mine, std::span<const int64_t> counts,
                               std::byte* all) = 0;
+  virtual void exchange_all(const std::byte* /*mine*/, std::span<const int64_t> /*to*/,
+                            std::byte* /*all*/, std::span<const int64_t> /*from*/) {
+    UNMASK_CHECK(false, "ranks of host memory");
+  }
 
  private:
   int64_t most_at_once_;

@@ -16,6 +16,34 @@
 
 namespace unmask {
 
+/// Which rows of a tensor ranks read, of each of its heads.
+class WantedRows {
+ public:
+  WantedRows(int ranks, int n_heads, int head_dim)
+      : n_heads_(n_heads), head_dim_(head_dim), lists_(static_cast<size_t>(ranks * n_heads)) {}
+
+  int head_dim() const { return head_dim_; }
+  /// Ascending and apart.
+  std::vector<Range>& of(int rank, int head) { return lists_[index(rank, head)]; }
+  const std::vector<Range>& of(int rank, int head) const { return lists_[index(rank, head)]; }
+
+ private:
+  size_t index(int rank, int head) const { return static_cast<size_t>(rank * n_heads_ + head); }
+
+  int n_heads_;
+  int head_dim_;
+  std::vector<std::vector<Range>> lists_;
+};
+
+/// Rows that have not come, and who reads which of them.
+struct LackedRows {
+  MissingRows missing;
+  const WantedRows* wanted = nullptr;  // in rows of the tensor; null: everybody all
+};
+
+/// What ranks get of each other's rows, in elements, summed over the ranks.
+int64_t elements_to_travel(const LackedRows& lacked);
+
 /// One exchange. All ranks begin it with rows of the same shapes and shares, and do nothing else
 /// with each other before it ends.
 class RowExchange {
@@ -28,9 +56,11 @@ class RowExchange {
     std::vector<Range> columns;
   };
 
-  /// `missing`: of one width. By the threads of `pool`; null: memory that is planned only stays as
-  /// it is. `wire`: where rows lie meanwhile, as large as was needed so far. All outlive this.
-  RowExchange(Communicator& ranks, const std::vector<MissingRows>& missing, Form form,
+  /// `lacked`: of one width. Where all is wanted by all it is gathered, else every two ranks
+  /// exchange what they want of each other. By the threads of `pool`; null: memory that is planned
+  /// only stays as it is. `wire`: where rows lie meanwhile, as large as was needed so far. All
+  /// outlive this.
+  RowExchange(Communicator& ranks, const std::vector<LackedRows>& lacked, Form form,
               ThreadPool* pool, std::vector<std::byte>& wire);
   /// Waits for what is still on its way, since the other ranks count on this one.
   ~RowExchange();
@@ -42,26 +72,34 @@ class RowExchange {
   void wait(int i);
 
  private:
-  /// Rows of one rank, and where they are on their way.
+  /// Rows, and where they are on their way.
   struct Part {
     Tensor rows;
     int64_t place;  // in bytes
+    int64_t first;  // element of all parts
   };
+  using Parts = std::vector<Part>;
+  /// What travels together.
   struct Batch {
-    std::vector<int64_t> counts;  // bytes by rank
-    std::vector<Part> own;
-    std::vector<Part> others;
-    int64_t place = 0;
+    Parts own{};                    // that this rank gives
+    Parts others{};                 // that it gets
+    std::vector<int64_t> counts{};  // bytes that come, by rank
+    std::vector<int64_t> to{};      // bytes that go; none: everybody gives all that it has
+    int64_t given = 0;              // where they lie in `wire`
+    int64_t place = 0;              // and the others
   };
 
-  Batch lay_out(const std::vector<MissingRows>& missing, Range columns, int64_t place) const;
-  void fetch(const Batch& batch) {
-    ranks_.gather(nullptr, batch.counts, wire_.data() + batch.place);
-  }
+  Batch gathered(const std::vector<LackedRows>& lacked, Range columns, int64_t& place) const;
+  Batch exchanged(const std::vector<LackedRows>& lacked, Range columns, int64_t& place) const;
+  /// Rows of one rank that another wants, heads side by side in these columns.
+  void add_wanted(const LackedRows& lacked, int of, int wanting, Range columns, int64_t& place,
+                  Parts& parts) const;
+  void add(const Tensor& rows, int64_t& place, Parts& parts) const;
+  void fetch(const Batch& batch);
   void fetch_all();
   /// Calls copy(values, n, place) for every row of the parts.
   template <typename Copy>
-  void each_row(const std::vector<Part>& parts, const Copy& copy);
+  void each_row(const Parts& parts, const Copy& copy);
 
   Communicator& ranks_;
   Form form_;

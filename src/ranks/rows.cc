@@ -176,35 +176,39 @@ std::optional<MissingRows> SplitRows::rows_of(const Piece& piece, Tensor t) {
     first = *end - *begin;
   }
   missing.rows = t.slice({*begin, *begin + first});
+  missing.first = *begin;
   return missing;
 }
 
-std::optional<std::vector<MissingRows>> SplitRows::take_missing(Tensor t, bool rounded) {
+std::optional<std::vector<MissingRows>> SplitRows::missing(Tensor t, bool rounded) const {
   std::vector<MissingRows> missing;
   if (t.rows == 0) return missing;
   if (t.cols != t.stride) return std::nullopt;
   const Span span = span_of(t);
-  std::vector<Span> parts;
   for (auto piece = first_after(span.begin); piece != pieces_.end() && piece->first < span.end;
        ++piece) {
-    const Ends& ends = piece->second;
-    const Span part{std::max(piece->first, span.begin), std::min(ends.back(), span.end)};
-    parts.push_back(part);
-    for (const Piece& lacked : not_come(part, ends, rounded)) {
+    for (const Piece& lacked : not_come(part_of(*piece, span), piece->second, rounded)) {
       const auto rows = rows_of(lacked, t);
       if (!rows) return std::nullopt;
       missing.push_back(*rows);
     }
   }
+  return missing;
+}
+
+void SplitRows::come(Tensor t, bool rounded) {
+  if (t.rows == 0) return;
+  const Span span = span_of(t);
   if (!rounded) {
     take(span);
-    return missing;
+    return;
   }
-  for (const Span& part : parts) {
+  for (auto piece = first_after(span.begin); piece != pieces_.end() && piece->first < span.end;
+       ++piece) {
+    const Span part = part_of(*piece, span);
     forget_rounded(part);
     rounded_[part.begin] = part.end;
   }
-  return missing;
 }
 
 }  // namespace unmask

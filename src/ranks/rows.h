@@ -1,9 +1,11 @@
 // Tensors of which every rank has computed some rows, until somebody reads them whole.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "core/tensor.h"
@@ -17,7 +19,8 @@ using RowShares = std::vector<Range>;
 /// Rows of a dense tensor that have not come from the ranks that have them.
 struct MissingRows {
   Tensor rows;
-  RowShares shares;
+  RowShares shares;  // of `rows`
+  int first = 0;     // row of the tensor
 };
 
 /// Knows which rows this rank has and which the others. All ranks ask it the same in the same
@@ -46,11 +49,13 @@ class SplitRows {
   void forget(const void* data, size_t bytes);
   /// Every rank gets the rows of the others. Nothing travels where it is whole.
   void complete(Tensor t);
-  /// The rows that the ranks lack of each other's, which the caller is about to exchange: from then
-  /// on they are said to have come. None where shares end within rows: complete() helps.
-  /// `rounded`: they come in another precision than they were computed in, so whoever reads them
-  /// otherwise does not find them whole.
-  std::optional<std::vector<MissingRows>> take_missing(Tensor t, bool rounded);
+  /// The rows that the ranks lack of each other's. None where shares end within rows: complete()
+  /// helps. `rounded`: who reads them does with rows that came in another precision than they were
+  /// computed in.
+  std::optional<std::vector<MissingRows>> missing(Tensor t, bool rounded) const;
+  /// The caller gives every rank what missing() says. Who reads rows otherwise than `rounded` does
+  /// not find them whole.
+  void come(Tensor t, bool rounded);
 
  private:
   using Place = const std::byte*;
@@ -69,6 +74,10 @@ class SplitRows {
   };
 
   static Span span_of(Tensor t);
+  /// Of a piece, within `span`.
+  static Span part_of(const std::pair<const Place, Ends>& piece, Span span) {
+    return {std::max(piece.first, span.begin), std::min(piece.second.back(), span.end)};
+  }
   /// None where shares end within rows.
   static std::optional<MissingRows> rows_of(const Piece& piece, Tensor t);
   /// The first piece that ends after `begin`.

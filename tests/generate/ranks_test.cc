@@ -266,5 +266,17 @@ TEST(Ranks, ExchangeTheBytesThatAPlanCounts) {
   }
 }
 
+TEST(Ranks, APlanCountsTheKeysThatAWindowSees) {
+  const LoadedModel model(checkpoint("llada-tiny"), create_cpu_backend({.threads = 1}));
+  const Costs costs(model.config, element_sizes(DeviceKind::cpu, WeightType::bf16));
+  Request r = one_step(model, 180);  // enough rows for three ranks
+  const int64_t all = costs.explain_rows(r, 3).received.bytes;
+  r.method = "sliding-window:window=16,block=8";
+  const int64_t planned = costs.explain_rows(r, 3).received.bytes;
+  EXPECT_EQ(received_by_each({"llada-tiny", WeightType::bf16}, 3, RankSplit::rows, r).back(),
+            planned);
+  EXPECT_LT(planned, all / 2);
+}
+
 }  // namespace
 }  // namespace unmask

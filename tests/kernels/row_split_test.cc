@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdint>
 #include <gtest/gtest.h>
+#include <numeric>
 #include <random>
 #include <vector>
 
@@ -51,7 +52,12 @@ class Calls {
         return backend_.linear(x, maps);
       }
       case 5: {
-        const AttentionTask task{.q = x, .kv = {whole(b), whole(b)}, .out = part(c, n)};
+        AttentionTask task{.q = x, .kv = {whole(b), whole(b)}, .out = part(c, n)};
+        if (draw(2) == 0) return backend_.attention({&task, 1}, kShape);
+        const BlockPattern lists = some_keys();
+        const Rows positions = some(n);
+        task.pattern = &lists;
+        task.positions = {positions.begin(), positions.end()};
         return backend_.attention({&task, 1}, kShape);
       }
       case 6: {
@@ -116,6 +122,19 @@ class Calls {
       all.erase(all.begin() + draw(static_cast<int>(all.size()) - 1));
     }
     return Rows(std::move(all));
+  }
+
+  BlockPattern some_keys() {
+    constexpr int kBlock = 8;
+    constexpr int kBlocks = (kRows + kBlock - 1) / kBlock;
+    const bool columns = draw(1) == 0;
+    BlockPattern pattern = columns ? BlockPattern::of_columns(kBlock, kShape.n_heads, kBlocks)
+                                   : BlockPattern(kBlock, kShape.n_heads, kBlocks);
+    for (int i = 0; i < kShape.n_heads * kBlocks; ++i) {
+      const int first = draw(columns ? kRows - 1 : kBlocks - 1);
+      pattern.append(std::vector{static_cast<uint16_t>(first)});
+    }
+    return pattern;
   }
 
   Backend& backend_;
@@ -274,6 +293,54 @@ TEST(RowSplit, OnlyKeysAndValuesTravel) {
       EXPECT_EQ(own.traffic().bytes - before, rows == kQueries ? 0 : others);
     }
   });
+}
+
+/// Every block of queries sees its own block of keys and the first.
+BlockPattern own_and_first(int block, int n) {
+  BlockPattern pattern(block, kShape.n_heads, n);
+  for (int i = 0; i < kShape.n_heads * n; ++i) {
+    const auto own = static_cast<uint16_t>(i % n);
+    pattern.append(own == 0 ? std::vector<uint16_t>{0} : std::vector<uint16_t>{0, own});
+  }
+  return pattern;
+}
+
+TEST(RowSplit, OfKeysThatAPatternListsOnlyTheseTravel) {
+  constexpr int kAll = 128;
+  constexpr int kBlock = 16;
+  std::vector<int> positions(kAll);
+  std::iota(positions.begin(), positions.end(), 0);
+  const BlockPattern pattern = own_and_first(kBlock, kAll / kBlock);
+  for (const bool kept : {false, true}) {  // others read keys that are kept
+    ThreadRanks ranks(4);
+    ranks.each([&](Communicator& own) {
+      PackedKv packed;
+      const auto backend =
+          create_row_split(create_cpu_backend({.threads = 1}), own, {.fewest_rows = 1});
+      std::mt19937 random(3);
+      const RandomTensor weights(random, kWidth, kWidth);
+      const auto matrix = backend->pack(weights.matrix());
+      std::vector<Buffer> memory;
+      for (int i = 0; i < 5; ++i) {
+        memory.push_back(backend->allocate(dense_bytes(kAll, kWidth, DType::f32)));
+      }
+      const auto view = [&](size_t i) { return memory[i].view(kAll, kWidth); };
+      const LinearMap maps[] = {
+          {matrix.get(), view(1)}, {matrix.get(), view(2)}, {matrix.get(), view(3)}};
+      backend->linear(view(0), maps);
+      const AttentionTask task{.q = view(1),
+                               .kv = {view(2), view(3), kept ? &packed : nullptr},
+                               .out = view(4),
+                               .pattern = &pattern,
+                               .positions = positions};
+      backend->attention({&task, 1}, kShape);
+      const int rows = kept ? kAll / 4 * 3 : own.leads() ? 0 : kBlock;
+      EXPECT_EQ(own.traffic().bytes, int64_t{2} * rows * kWidth * 4);
+      EXPECT_EQ(backend->whole(view(2)), kept);
+      backend->complete(view(2));
+      EXPECT_TRUE(backend->whole(view(2)));
+    });
+  }
 }
 
 }  // namespace

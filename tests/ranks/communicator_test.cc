@@ -34,6 +34,31 @@ TEST(Communicator, GathersUnequalCountsInTheOrderOfTheRanksInPiecesOfAnySize) {
   }
 }
 
+TEST(Communicator, ExchangesWhatEveryTwoHaveForEachOther) {
+  // Rank r has r + s letters for rank s.
+  const auto letters = [](int r, int s) {
+    return std::string(static_cast<size_t>(r == s ? 0 : r + s), static_cast<char>('a' + 4 * r + s));
+  };
+  testing::ThreadRanks ranks(4);
+  ranks.each([&](Communicator& own) {
+    std::string mine;
+    std::string expected;
+    std::vector<int64_t> to;
+    std::vector<int64_t> from;
+    for (int r = 0; r < own.size(); ++r) {
+      mine += letters(own.rank(), r);
+      to.push_back(static_cast<int64_t>(letters(own.rank(), r).size()));
+      expected += letters(r, own.rank());
+      from.push_back(static_cast<int64_t>(letters(r, own.rank()).size()));
+    }
+    std::vector<std::byte> all(expected.size());
+    own.exchange(bytes(mine).data(), to, all.data(), from);
+    EXPECT_EQ(all, bytes(expected));
+    EXPECT_EQ(own.traffic().gathers, 1);
+    EXPECT_EQ(own.traffic().bytes, static_cast<int64_t>(expected.size()));
+  });
+}
+
 TEST(Communicator, GathersTexts) {
   testing::ThreadRanks ranks(3);
   ranks.each([&](Communicator& own) {

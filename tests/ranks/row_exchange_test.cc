@@ -1,7 +1,10 @@
 // Rows on their way: in turns, and when a rank ends.
 #include "ranks/row_exchange.h"
 
+#include <algorithm>
+#include <atomic>
 #include <gtest/gtest.h>
+#include <random>
 #include <vector>
 
 #include "ranks/counted_ranks.h"
@@ -49,7 +52,7 @@ TEST(RowExchange, ColumnsComeInTheirTurns) {
       Own rows(own);
       ThreadPool pool(2);
       std::vector<std::byte> wire;
-      RowExchange exchange(own, {rows.missing}, {DType::f32, {{2, 3}, {0, 2}, {3, 4}}}, &pool,
+      RowExchange exchange(own, {{rows.missing}}, {DType::f32, {{2, 3}, {0, 2}, {3, 4}}}, &pool,
                            wire);
       exchange.wait(0);
       EXPECT_TRUE(rows.has_column(2));
@@ -61,13 +64,85 @@ TEST(RowExchange, ColumnsComeInTheirTurns) {
   }
 }
 
+/// Who wants which rows of two heads: drawn alike on all ranks.
+WantedRows drawn_lists(int ranks, unsigned seed) {
+  std::mt19937 random(seed);
+  WantedRows wanted(ranks, 2, kColumns / 2);
+  for (int rank = 0; rank < ranks; ++rank) {
+    for (const int head : {0, 1}) {
+      for (int r = 0; r < kSent; ++r) {
+        if (random() % 2 == 0) wanted.of(rank, head).push_back({r, r + 1});
+      }
+    }
+  }
+  return wanted;
+}
+
+TEST(RowExchange, BringsWhatIsWantedAndNothingElse) {
+  for (const int n : {1, 2, 3, 5}) {
+    for (unsigned seed = 0; seed < 20; ++seed) {
+      const WantedRows wanted = drawn_lists(n, seed);
+      const LackedRows example{
+          {{nullptr, DType::f32, kSent, kColumns, kColumns}, Own::shares_of(n)}, &wanted};
+      std::atomic<int64_t> received = 0;
+      ThreadRanks ranks(n);
+      ranks.each([&](Communicator& own) {
+        Own rows(own);
+        ThreadPool pool(1);
+        std::vector<std::byte> wire;
+        const bool together = seed % 2 == 0;
+        RowExchange exchange(own, {{rows.missing, &wanted}},
+                             {DType::f32, together ? std::vector<Range>{{0, 4}}
+                                                   : std::vector<Range>{{2, 4}, {0, 2}}},
+                             &pool, wire);
+        for (int i = 0; i < (together ? 1 : 2); ++i) exchange.wait(i);
+        received += own.traffic().bytes;
+        const Range mine = rows.missing.shares[static_cast<size_t>(own.rank())];
+        for (int c = 0; c < kColumns; ++c) {
+          const auto& list = wanted.of(own.rank(), c / 2);
+          for (int r = 0; r < kSent; ++r) {
+            const bool has = mine.contains(r) ||
+                             std::find(list.begin(), list.end(), Range{r, r + 1}) != list.end();
+            EXPECT_EQ(rows.missing.rows.f32(r)[c], has ? Own::value(r, c) : -1) << r << ", " << c;
+          }
+        }
+      });
+      EXPECT_EQ(received, elements_to_travel(example) * static_cast<int64_t>(sizeof(float)));
+    }
+  }
+}
+
+/// Some rows in the midst of a tensor are wanted by their numbers in it; others beside them all.
+TEST(RowExchange, WantedRowsAreThoseOfTheTensor) {
+  ThreadRanks ranks(2);
+  ranks.each([](Communicator& own) {
+    Own some(own);
+    const Own all(own);
+    some.missing.first = 10;
+    WantedRows wanted(2, 1, kColumns);
+    wanted.of(0, 0) = {{0, 14}};   // of rank 1 row 3
+    wanted.of(1, 0) = {{11, 40}};  // of rank 0 rows 1 and 2
+    ThreadPool pool(1);
+    std::vector<std::byte> wire;
+    RowExchange exchange(own, {{some.missing, &wanted}, {all.missing}}, {DType::f32, {{0, 4}}},
+                         &pool, wire);
+    exchange.wait(0);
+    EXPECT_TRUE(all.has_column(0) && all.has_column(3));
+    const bool leads = own.leads();
+    for (int r = 0; r < kSent; ++r) {
+      const bool has = leads ? r <= 3 : r >= 1;
+      EXPECT_EQ(some.missing.rows.f32(r)[0], has ? Own::value(r, 0) : -1) << r;
+    }
+  });
+}
+
 TEST(RowExchange, EndsWithoutAnybodyWhoWaits) {
   ThreadRanks ranks(2);
   ranks.each([&](Communicator& own) {
     Own rows(own);
     ThreadPool pool(1);
     std::vector<std::byte> wire;
-    { const RowExchange left(own, {rows.missing}, {DType::f32, {{0, 2}, {2, 4}}}, &pool, wire); }
+    { const RowExchange left(own, {{rows.missing}}, {DType::f32, {{0, 2}, {2, 4}}}, &pool, wire); }
     EXPECT_EQ(own.traffic().gathers, 2) << "the other rank counts on both";
   });
 }
@@ -79,7 +154,7 @@ TEST(RowExchange, SaysWhyARankHasGivenUp) {
     Own rows(own);
     ThreadPool pool(1);
     std::vector<std::byte> wire;
-    RowExchange exchange(own, {rows.missing}, {DType::f32, {{0, 2}, {2, 4}}}, &pool, wire);
+    RowExchange exchange(own, {{rows.missing}}, {DType::f32, {{0, 2}, {2, 4}}}, &pool, wire);
     try {
       exchange.wait(0);
     } catch (const Error& e) {
@@ -95,7 +170,7 @@ TEST(RowExchange, CountsWhatIsOnlyPlanned) {
   CountedRanks own(1, 2);
   Own rows(own);
   std::vector<std::byte> wire;
-  const RowExchange planned(own, {rows.missing}, {DType::bf16, {{0, 2}, {2, 4}}}, nullptr, wire);
+  const RowExchange planned(own, {{rows.missing}}, {DType::bf16, {{0, 2}, {2, 4}}}, nullptr, wire);
   EXPECT_EQ(own.traffic().gathers, 2);
   EXPECT_EQ(own.traffic().bytes, int64_t{kSent / 2} * kColumns * 2);
 }

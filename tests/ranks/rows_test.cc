@@ -21,6 +21,13 @@ constexpr int kWidth = 6;
 constexpr int kRows = 40;
 constexpr float kUnknown = -1;
 
+/// Rows that everybody wants.
+std::vector<LackedRows> all_of(const std::vector<MissingRows>& missing) {
+  std::vector<LackedRows> lacked;
+  for (const MissingRows& m : missing) lacked.push_back({m});
+  return lacked;
+}
+
 /// One rank's memory, of rows [kRows, kWidth], beside what it would hold if it computed all.
 class Memory {
  public:
@@ -61,11 +68,13 @@ class Memory {
   /// Some columns after others; what is rounded to bfloat16 then is what would be rounded of the
   /// truth.
   void exchange(Tensor t, bool rounded, int columns) {
-    const auto missing = split_.take_missing(t, rounded);
+    const auto missing = split_.missing(t, rounded);
     if (!missing) return complete(t);
+    const std::vector<LackedRows> lacked = all_of(*missing);
+    split_.come(t, rounded);
     const DType type = rounded ? DType::bf16 : DType::f32;
-    RowExchange exchange(split_.ranks(), *missing, {type, {{columns, t.cols}, {0, columns}}},
-                         &pool_, wire_);
+    RowExchange exchange(split_.ranks(), lacked, {type, {{columns, t.cols}, {0, columns}}}, &pool_,
+                         wire_);
     for (const int i : {0, 1}) exchange.wait(i);
     EXPECT_TRUE(rounded || split_.whole(t));
     const auto first = static_cast<const float*>(t.data) - own_.data();
@@ -75,7 +84,7 @@ class Memory {
           rounded ? f32_to_bf16(own_[at]) == f32_to_bf16(truth_[at]) : own_[at] == truth_[at];
       ASSERT_TRUE(came) << i << ": " << own_[at] << " for " << truth_[at];
     }
-    const auto left = split_.take_missing(t, rounded);
+    const auto left = split_.missing(t, rounded);
     EXPECT_TRUE(left && left->empty()) << "nothing comes twice";
   }
   SplitRows& split() { return split_; }
@@ -157,8 +166,9 @@ TEST(SplitRows, RoundsAsProcessorsDoAndAnewWhereRowsChanged) {
     };
     std::vector<std::byte> wire;
     const auto exchange = [&] {
-      const auto missing = split.take_missing(t, true);
-      RowExchange(own, missing.value(), {DType::bf16, {{0, 2}}}, &pool, wire).wait(0);
+      const auto missing = split.missing(t, true).value();
+      split.come(t, true);
+      RowExchange(own, all_of(missing), {DType::bf16, {{0, 2}}}, &pool, wire).wait(0);
     };
     fill(1 + 0x1p-7F + 0x1p-9F);
     split.mark(t, shares);

@@ -23,7 +23,9 @@ namespace unmask::testing {
 class ThreadRanks {
  public:
   explicit ThreadRanks(int size, int64_t most_at_once = Communicator::kMostAtOnce)
-      : given_(static_cast<size_t>(size)), messages_(static_cast<size_t>(size)) {
+      : given_(static_cast<size_t>(size)),
+        shares_(static_cast<size_t>(size)),
+        messages_(static_cast<size_t>(size)) {
     for (int r = 0; r < size; ++r) ranks_.push_back(std::make_unique<Rank>(*this, r, most_at_once));
   }
 
@@ -93,6 +95,24 @@ class ThreadRanks {
       }
       meet();
     }
+    void exchange_all(const std::byte* mine, std::span<const int64_t> to, std::byte* all,
+                      std::span<const int64_t> from) override {
+      {
+        const std::lock_guard lock(all_.lock_);
+        all_.given_[static_cast<size_t>(rank_)] = mine;
+        all_.shares_[static_cast<size_t>(rank_)].assign(to.begin(), to.end());
+      }
+      meet();
+      for (size_t r = 0; r < from.size(); all += from[r++]) {
+        const std::vector<int64_t>& shares = all_.shares_[r];
+        if (shares[static_cast<size_t>(rank_)] != from[r]) {
+          throw Error("[test] a rank gives what another does not expect");
+        }
+        const auto place = std::accumulate(shares.begin(), shares.begin() + rank_, int64_t{0});
+        std::copy_n(all_.given_[r] + place, from[r], all);
+      }
+      meet();
+    }
 
    private:
     /// Returns when all ranks are here.
@@ -120,7 +140,8 @@ class ThreadRanks {
 
   std::mutex lock_;
   std::condition_variable changed_;
-  std::vector<const std::byte*> given_;                       // to the present gather, by rank
+  std::vector<const std::byte*> given_;       // to the present gather or exchange, by rank
+  std::vector<std::vector<int64_t>> shares_;  // of what is given to an exchange, by rank
   std::vector<std::deque<std::vector<std::byte>>> messages_;  // not yet received, by rank
   int arrived_ = 0;
   int64_t meetings_ = 0;

@@ -59,6 +59,13 @@ double pairs_seen(const BlockPattern& pattern, std::span<const int> positions, i
   return pairs;
 }
 
+/// Attention that is as good as even, and yet no two lists of the largest have the same keys, so
+/// that what ranks want of each other by such lists is what they want at worst.
+void spread(std::span<float> attention, int first = 0) {
+  auto i = static_cast<uint32_t>(first);
+  for (float& a : attention) a = 1 + static_cast<float>(i++ * 2654435761U >> 20U) * 0x1p-23F;
+}
+
 /// Pairs of a query and a key that it sees, over all heads.
 double pairs_of(const AttentionTask& task, const HeadShape& shape) {
   const int slots = task.kv.k.rows;
@@ -176,9 +183,10 @@ class Counting final : public CountingBackend {
   void mean_query_scores(Tensor, Tensor, const HeadShape&, std::span<float> out) override {
     even(out);
   }
-  void attention_mass(Tensor, const Rows&, Tensor, const HeadShape&,
+  void attention_mass(Tensor, const Rows& rows, Tensor, const HeadShape&,
                       std::span<float> out) override {
-    even(out);
+    ++count_.measurements;
+    spread(out, rows.empty() ? 0 : rows[0]);
   }
   void cosine_rows(Tensor, Tensor, std::span<float> out) override { even(out); }
   void row_changes(Tensor, Tensor, const Rows&, std::span<float> out) override { even(out); }
@@ -235,8 +243,8 @@ class Counting final : public CountingBackend {
     if (task.importance != nullptr) {
       ++count_.measurements;
       task.importance->reset(shape.n_heads, slots);
-      std::fill(task.importance->all.begin(), task.importance->all.end(), 1.0F);
-      std::fill(task.importance->generation.begin(), task.importance->generation.end(), 1.0F);
+      spread(task.importance->all);
+      spread(task.importance->generation);
     }
   }
 

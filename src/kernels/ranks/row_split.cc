@@ -1,11 +1,13 @@
 #include "kernels/ranks/row_split.h"
 
 #include <algorithm>
+#include <deque>
 #include <utility>
 #include <vector>
 
 #include "kernels/create_backend.h"
 #include "kernels/ranks/reading_wrapper.h"
+#include "kernels/ranks/wanted_keys.h"
 #include "kernels/split_attention.h"
 #include "ranks/columns.h"
 #include "ranks/row_exchange.h"
@@ -49,6 +51,16 @@ Rows slice(const Rows& list, Range part) {
 /// What a call does with many rows: products and attention are worth sharing out, the rest takes as
 /// long as fetching the rows of others.
 enum class Weight : uint8_t { light, heavy };
+
+/// Where a pattern leaves more than this of keys and values to travel, all are gathered: pieces of
+/// them cost more by the byte.
+constexpr double kWorthChoosing = 0.9;
+
+/// Keys and values of an attention that have not come.
+struct Lacked {
+  std::vector<LackedRows> rows;
+  std::deque<WantedRows> wanted;  // that these point to
+};
 
 class RowSplit final : public ReadingWrapper {
  public:
@@ -112,12 +124,14 @@ class RowSplit final : public ReadingWrapper {
   /// True when each rank has what goes from its rows of `from` to rows of `out`.
   bool stays(const RowShares& from, const Rows& rows, Tensor out) const;
 
-  /// What of keys and values has not come, as attention reads them.
-  std::vector<MissingRows> take_missing(std::span<const AttentionTask> tasks);
+  /// Adds what of a task's keys and values has not come, as attention reads them. `queries`: shares
+  /// of its queries; none: every rank has all.
+  void add_lacked(const AttentionTask& task, const std::optional<RowShares>& queries,
+                  const HeadShape& shape, Lacked& lacked);
   /// Attention of own rows, which reads rows that have not come: of some heads after others where
   /// these rows are worth it.
   void attend_while_they_come(std::vector<AttentionTask> tasks, const HeadShape& shape,
-                              const std::vector<MissingRows>& missing);
+                              const Lacked& lacked);
 
   RowSplitOptions options_;
   std::optional<ThreadPool> pool_;  // where keys are rounded and copied
@@ -183,31 +197,43 @@ void RowSplit::experts(Tensor x, const Experts& experts, Tensor out, Into into) 
       Weight::heavy);
 }
 
-std::vector<MissingRows> RowSplit::take_missing(std::span<const AttentionTask> tasks) {
-  std::vector<MissingRows> all;
-  for (const AttentionTask& task : tasks) {
-    if (task.q.rows == 0) continue;
-    for (const Tensor& t : {task.kv.k, task.kv.v}) {
-      const auto missing = rows_.take_missing(t, options_.keys == DType::bf16);
-      if (!missing) complete(t);
-      if (missing) all.insert(all.end(), missing->begin(), missing->end());
+void RowSplit::add_lacked(const AttentionTask& task, const std::optional<RowShares>& queries,
+                          const HeadShape& shape, Lacked& lacked) {
+  const bool rounded = options_.keys == DType::bf16;
+  // Keys that are kept between calls are read by others, too, who want them all.
+  const bool listed = task.pattern != nullptr && queries && task.kv.packed == nullptr;
+  const WantedRows* wanted = nullptr;
+  if (listed) wanted = &lacked.wanted.emplace_back(wanted_keys(task, *queries, shape));
+  for (const Tensor& t : {task.kv.k, task.kv.v}) {
+    const auto missing = rows_.missing(t, rounded);
+    if (!missing) {
+      complete(t);
+      continue;
     }
+    int64_t all = 0;
+    int64_t read = 0;
+    for (const MissingRows& m : *missing) {
+      all += elements_to_travel({m});
+      read += elements_to_travel({m, wanted});
+    }
+    const bool some = static_cast<double>(read) < kWorthChoosing * static_cast<double>(all);
+    if (!some) rows_.come(t, rounded);
+    for (const MissingRows& m : *missing) lacked.rows.push_back({m, some ? wanted : nullptr});
   }
-  return all;
 }
 
 void RowSplit::attend_while_they_come(std::vector<AttentionTask> tasks, const HeadShape& shape,
-                                      const std::vector<MissingRows>& missing) {
+                                      const Lacked& lacked) {
   const auto attend = [this](auto some, const HeadShape& of) { inner().attention(some, of); };
-  if (missing.empty()) {
+  if (lacked.rows.empty()) {
     if (!tasks.empty()) attend(tasks, shape);
     return;
   }
   constexpr int64_t kMostTurns = 8;
-  int64_t bytes = 0;
-  for (const MissingRows& m : missing) {
-    bytes += static_cast<int64_t>(dense_bytes(m.rows.rows, m.rows.cols, options_.keys));
-  }
+  int64_t elements = 0;
+  for (const LackedRows& l : lacked.rows) elements += elements_to_travel(l);
+  const int64_t bytes = elements * static_cast<int64_t>(dtype_bytes(options_.keys)) /
+                        std::max(1, rows_.ranks().size() - 1);
   const int64_t most = std::min<int64_t>(kMostTurns, shape.n_kv_heads);
   const auto turns = static_cast<int>(std::clamp<int64_t>(bytes / options_.least_at_once, 1, most));
   const Cut heads(shape.n_kv_heads, 1, turns);
@@ -216,7 +242,8 @@ void RowSplit::attend_while_they_come(std::vector<AttentionTask> tasks, const He
     const Range of = heads.of(i);
     form.columns.push_back({of.begin * shape.head_dim, of.end * shape.head_dim});
   }
-  RowExchange exchange(rows_.ranks(), missing, std::move(form), pool_ ? &*pool_ : nullptr, wire_);
+  RowExchange exchange(rows_.ranks(), lacked.rows, std::move(form), pool_ ? &*pool_ : nullptr,
+                       wire_);
   if (turns == 1) {
     exchange.wait(0);
     if (!tasks.empty()) attend(tasks, shape);
@@ -233,6 +260,7 @@ void RowSplit::attention(std::span<const AttentionTask> tasks, const HeadShape& 
   std::vector<AttentionTask> own;
   std::vector<AttentionTask> measuring;
   std::vector<std::pair<Tensor, std::optional<RowShares>>> written;
+  Lacked lacked;
   for (const AttentionTask& task : tasks) {
     if (task.q.rows == 0) continue;
     if (task.importance != nullptr || task.lse != nullptr) {  // of all rows, so heads are shared
@@ -240,14 +268,16 @@ void RowSplit::attention(std::span<const AttentionTask> tasks, const HeadShape& 
       measuring.push_back(task);
       measuring.back().kv.packed = nullptr;  // that has all heads
       written.emplace_back(task.out, std::nullopt);
+      add_lacked(task, std::nullopt, shape, lacked);
       continue;
     }
     const auto shares = agree({task.q}, Weight::heavy);
+    add_lacked(task, shares, shape, lacked);
     const Range rows = shares ? (*shares)[static_cast<size_t>(rank())] : Range{0, task.q.rows};
     if (rows.size() > 0) own.push_back(part_of(task, rows));
     written.emplace_back(task.out, shares);
   }
-  attend_while_they_come(std::move(own), shape, take_missing(tasks));
+  attend_while_they_come(std::move(own), shape, lacked);
   if (!measuring.empty()) {
     const auto attend = [this](auto some, const HeadShape& of) { inner().attention(some, of); };
     HeadResults results = attend_own_heads(measuring, shape, attend, rows_.ranks());

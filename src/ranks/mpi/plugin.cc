@@ -1,6 +1,7 @@
 // Ranks as processes of MPI, version 3.
 #include "ranks/mpi/plugin.h"
 
+#include <algorithm>
 #include <chrono>
 #include <mpi.h>
 #include <thread>
@@ -28,6 +29,10 @@ class Patience {
   std::chrono::steady_clock::time_point begin_ = std::chrono::steady_clock::now();
 };
 
+// Kinds of messages, which never meet.
+constexpr int kOrder = 0;     // of rank 0
+constexpr int kExchange = 1;  // of any to any
+
 /// Errors of MPI end all processes, which is its own default.
 class MpiRanks final : public Communicator {
  public:
@@ -47,7 +52,7 @@ class MpiRanks final : public Communicator {
 
   void send(std::span<const std::byte> message) override {
     for (int r = 1; r < size_; ++r) {
-      MPI_Send(message.data(), static_cast<int>(message.size()), MPI_BYTE, r, 0, world_);
+      MPI_Send(message.data(), static_cast<int>(message.size()), MPI_BYTE, r, kOrder, world_);
     }
   }
 
@@ -56,7 +61,7 @@ class MpiRanks final : public Communicator {
     MPI_Status status{};
     Patience patience;
     for (int found = 0; found == 0;) {
-      MPI_Improbe(0, 0, world_, &found, &message, &status);
+      MPI_Improbe(0, kOrder, world_, &found, &message, &status);
       if (found == 0) patience.wait();
     }
     int count = 0;
@@ -86,13 +91,40 @@ class MpiRanks final : public Communicator {
                    MPI_BYTE, all, counts_.data(), places_.data(), MPI_BYTE, world_);
   }
 
+  void exchange_all(const std::byte* mine, std::span<const int64_t> to, std::byte* all,
+                    std::span<const int64_t> from) override {
+    under_way_.clear();
+    for (size_t r = 0; r < from.size(); all += from[r++]) {
+      each_message(from[r], [&](int64_t place, int bytes) {
+        MPI_Irecv(all + place, bytes, MPI_BYTE, static_cast<int>(r), kExchange, world_,
+                  &under_way_.emplace_back());
+      });
+    }
+    for (size_t r = 0; r < to.size(); mine += to[r++]) {
+      each_message(to[r], [&](int64_t place, int bytes) {
+        MPI_Isend(mine + place, bytes, MPI_BYTE, static_cast<int>(r), kExchange, world_,
+                  &under_way_.emplace_back());
+      });
+    }
+    MPI_Waitall(static_cast<int>(under_way_.size()), under_way_.data(), MPI_STATUSES_IGNORE);
+  }
+
  private:
+  /// Calls start(place, bytes) for each message that so many bytes travel in.
+  template <typename Start>
+  static void each_message(int64_t bytes, const Start& start) {
+    for (int64_t place = 0; place < bytes; place += kMostAtOnce) {
+      start(place, static_cast<int>(std::min(bytes - place, kMostAtOnce)));
+    }
+  }
+
   std::function<void(const std::string&)> last_words_;
   MPI_Comm world_ = MPI_COMM_NULL;
   int rank_ = 0;
   int size_ = 1;
   std::vector<int> counts_;
   std::vector<int> places_;
+  std::vector<MPI_Request> under_way_;
 };
 
 /// The thread that loads a model need not be the one that computes with it, but never do two call
