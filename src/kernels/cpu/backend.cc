@@ -302,10 +302,9 @@ void CpuBackend::attention_mass(Tensor q, const Rows& rows, Tensor k, const Head
     std::vector<float> scores(keys);
     for (const int r : rows) {
       for (int head = kv_head * group; head < (kv_head + 1) * group; ++head) {
-        for (int j = 0; j < k.rows; ++j) {
-          scores[static_cast<size_t>(j)] =
-              table_.dot(q.f32(r) + head * dim, k.f32(j) + kv_head * dim, dim) * scale;
-        }
+        table_.dots(q.f32(r) + head * dim, k.f32() + kv_head * dim, k.stride, k.rows, dim,
+                    scores.data());
+        for (float& score : scores) score *= scale;
         table_.softmax_add(scores.data(), k.rows, sums.data());
       }
     }

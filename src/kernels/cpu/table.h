@@ -139,7 +139,8 @@ struct KernelTable {
   void (*rope)(float* x, const float* cos, const float* sin, int head_dim);
   void (*swiglu)(float* gate, const float* up, int n);
   void (*add)(float* x, const float* y, int n);
-  float (*dot)(const float* a, const float* b, int n);
+  /// out[i] = a b[i], of `count` rows b that lie `stride` apart; each as if it were alone.
+  void (*dots)(const float* a, const float* b, int64_t stride, int count, int n, float* out);
   /// out += softmax(scores).
   void (*softmax_add)(float* scores, int n, float* out);
   void (*to_bf16)(const float* x, int n, uint16_t* out);
