@@ -91,6 +91,7 @@ class Ranks(cli.Case):
 
     def test_a_long_canvas_is_shared_by_its_rows(self):
         for options in ((), ("--dtype", "int4", "--method", "sparse-dllm:keep=0.5+sparsed:skip=0.2,select=0.5,block=8"),
+                        ("--method", "sliding-window:window=32,block=16"),  # ranks exchange what it sees
                         ("--dtype", "int8", "--method", "dllm-cache", "--temperature", "0.7", "--cfg", "0.5")):
             arguments = ("run", "-m", cli.demo(), "-n", "160", "--steps", "12", "-p", cli.PROMPT, "--json", *options)
             alone = cli.unmask(*arguments)
