@@ -20,7 +20,9 @@ namespace unmask {
 class WantedRows {
  public:
   WantedRows(int ranks, int n_heads, int head_dim)
-      : n_heads_(n_heads), head_dim_(head_dim), lists_(static_cast<size_t>(ranks * n_heads)) {}
+      : n_heads_(static_cast<size_t>(n_heads)),
+        head_dim_(head_dim),
+        lists_(static_cast<size_t>(ranks) * n_heads_) {}
 
   int head_dim() const { return head_dim_; }
   /// Ascending and apart.
@@ -28,9 +30,11 @@ class WantedRows {
   const std::vector<Range>& of(int rank, int head) const { return lists_[index(rank, head)]; }
 
  private:
-  size_t index(int rank, int head) const { return static_cast<size_t>(rank * n_heads_ + head); }
+  size_t index(int rank, int head) const {
+    return static_cast<size_t>(rank) * n_heads_ + static_cast<size_t>(head);
+  }
 
-  int n_heads_;
+  size_t n_heads_;
   int head_dim_;
   std::vector<std::vector<Range>> lists_;
 };
