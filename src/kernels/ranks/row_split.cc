@@ -202,13 +202,16 @@ void RowSplit::add_lacked(const AttentionTask& task, const std::optional<RowShar
   const bool rounded = options_.keys == DType::bf16;
   // Keys that are kept between calls are read by others, too, who want them all.
   const bool listed = task.pattern != nullptr && queries && task.kv.packed == nullptr;
-  const WantedRows* wanted = nullptr;
-  if (listed) wanted = &lacked.wanted.emplace_back(wanted_keys(task, *queries, shape));
+  const WantedRows* wanted = nullptr;  // of keys and values alike
   for (const Tensor& t : {task.kv.k, task.kv.v}) {
     const auto missing = rows_.missing(t, rounded);
     if (!missing) {
       complete(t);
       continue;
+    }
+    if (missing->empty()) continue;
+    if (listed && wanted == nullptr) {
+      wanted = &lacked.wanted.emplace_back(wanted_keys(task, *queries, shape));
     }
     int64_t all = 0;
     int64_t read = 0;
