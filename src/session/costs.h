@@ -71,8 +71,8 @@ class Costs {
   Costs on_ranks(int ranks) const { return {config_, sizes_, ranks}; }
   /// Plans every step of `request`. What depends on the model's answers is taken at its worst: no
   /// early stop, no decision beyond the one token that a step decides at least; importance counts
-  /// as evenly spread, which is the densest that `coverage` can become. Throws Error as
-  /// check_request.
+  /// as evenly spread, which is the densest that `coverage` can become, and lists of keys are drawn
+  /// at random. Throws Error as check_request.
   Explanation explain(const Request& request) const;
   /// The same of the last of `ranks` ranks that split rows: it has the open positions.
   Explanation explain_rows(const Request& request, int ranks) const;

@@ -278,5 +278,21 @@ TEST(Ranks, APlanCountsTheKeysThatAWindowSees) {
   EXPECT_LT(planned, all / 2);
 }
 
+TEST(Ranks, APlanEstimatesTheKeysThatSparsedLists) {
+  const LoadedModel model(checkpoint("llada-tiny"), create_cpu_backend({.threads = 1}));
+  const Costs costs(model.config, element_sizes(DeviceKind::cpu, WeightType::bf16));
+  Request r = one_step(model, 180);
+  r.steps = 4;
+  for (const std::string unit : {"block", "column"}) {
+    for (const std::string select : {"0.1", "0.3"}) {
+      r.method = "sparsed:skip=0.2,block=8,select=" + select + ",unit=" + unit;
+      const auto planned = static_cast<double>(costs.explain_rows(r, 3).received.bytes);
+      const auto received = static_cast<double>(
+          received_by_each({"llada-tiny", WeightType::bf16}, 3, RankSplit::rows, r).back());
+      EXPECT_NEAR(received, planned, 0.15 * planned) << r.method;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace unmask

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <numeric>
+#include <random>
 #include <sys/mman.h>
 #include <utility>
 
@@ -59,11 +60,12 @@ double pairs_seen(const BlockPattern& pattern, std::span<const int> positions, i
   return pairs;
 }
 
-/// Attention that is as good as even, and yet no two lists of the largest have the same keys, so
-/// that what ranks want of each other by such lists is what they want at worst.
-void spread(std::span<float> attention, int first = 0) {
-  auto i = static_cast<uint32_t>(first);
-  for (float& a : attention) a = 1 + static_cast<float>(i++ * 2654435761U >> 20U) * 0x1p-23F;
+/// Attention that is as good as even, and whose largest lie at random, the same in every call with
+/// this seed: of equal ones all lists would name the same keys, and ranks would seem to want little
+/// of each other.
+void spread(std::span<float> attention, int seed = 0) {
+  std::minstd_rand random(static_cast<unsigned>(seed) + 1);
+  for (float& a : attention) a = 1 + static_cast<float>(random() % 4096) * 0x1p-23F;
 }
 
 /// Pairs of a query and a key that it sees, over all heads.
