@@ -4,6 +4,7 @@ files called Q4_K_M: mixed_gguf.py FROM.gguf TO.gguf. The program writes no such
 takes to read them. Rows have to be multiples of 256 wide."""
 
 import argparse
+import os
 import pathlib
 import re
 import struct
@@ -76,6 +77,8 @@ def main():
     arguments.add_argument("target", type=pathlib.Path)
     a = arguments.parse_args()
     data = np.memmap(a.source, np.uint8, "r")
+    if data[:8].tobytes() != b"GGUF\3\0\0\0":
+        raise SystemExit(f"{a.source}: found something else, expected GGUF of version 3")
     reader = Reader(data)
     reader.at = 8  # magic and version
     n_tensors, n_keys = reader.take("Q"), reader.take("Q")
@@ -93,22 +96,26 @@ def main():
     random = np.random.default_rng(1)
     head, sizes = bytearray(data[:end_of_keys].tobytes()), []
     kinds = [mixed_type(name.decode(), layers) if len(shape) == 2 else kind for name, shape, kind, _ in tensors]
-    for (name, shape, _, _), kind in zip(tensors, kinds):
+    for (name, shape, old, _), kind in zip(tensors, kinds):
+        if shape[0] % 256 != 0 and kind in BYTES_OF_BLOCK:
+            raise SystemExit(f"{name.decode()}: found rows of {shape[0]}, expected a multiple of 256")
+        if kind not in BYTES_OF_BLOCK and old != F32:
+            raise SystemExit(f"{name.decode()}: found type {old}, expected float32")
         elements = int(np.prod(shape))
         size = elements // 256 * BYTES_OF_BLOCK[kind] if kind in BYTES_OF_BLOCK else 4 * elements
         head += struct.pack("<Q", len(name)) + name + struct.pack("<I", len(shape))
         head += struct.pack(f"<{len(shape)}QIQ", *shape, kind, sum(map(padded, sizes)))
         sizes.append(size)
-    with open(a.target, "wb") as out:
+    unfinished = a.target.with_name(a.target.name + ".part")
+    with open(unfinished, "wb") as out:
         out.write(head.ljust(padded(len(head)), b"\0"))
-        for (name, shape, old, offset), kind, size in zip(tensors, kinds, sizes):
+        for (_, _, _, offset), kind, size in zip(tensors, kinds, sizes):
             if kind in BYTES_OF_BLOCK:
                 blob = random_blocks(random, kind, size // BYTES_OF_BLOCK[kind])
-            elif old == F32:
-                blob = data[begin + offset:begin + offset + size]
             else:
-                raise SystemExit(f"{name.decode()}: found type {old}, expected float32")
+                blob = data[begin + offset:begin + offset + size]
             out.write(blob.tobytes().ljust(padded(size), b"\0"))
+    os.replace(unfinished, a.target)
 
 
 if __name__ == "__main__":
